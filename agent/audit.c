@@ -1,0 +1,370 @@
+/* proctor audit: everything, judged. */
+#include <string.h>
+#include <time.h>
+
+#include "agent/audit_print.h"
+#include "agent/command.h"
+#include "agent/config.h"
+#include "agent/pid_list.h"
+#include "agent/progress.h"
+#include "proctor/cleanup.h"
+
+enum { COLLECTORS_MAX = 16 };
+
+enum audit_option {
+	AUDIT_CONFIG = OPTION_OWN,
+	AUDIT_CONTAINER,
+	AUDIT_EXCLUDE,
+	AUDIT_FAIL_ON,
+	AUDIT_MIN_SEVERITY,
+	AUDIT_NO_COLLECTOR,
+	AUDIT_NO_RULE,
+	AUDIT_PID,
+	AUDIT_RULE,
+};
+
+struct words {
+	const char **words;
+	size_t count, capacity;
+};
+
+struct audit {
+	struct arena *arena;      /* of the words */
+	struct audit_print print; /* how and where to print, and what of it */
+	struct pid_list pids;
+	struct words rules, rules_off, collectors_off, excluded;
+	const char *config_file;
+	struct config *config;          /* NULL: none */
+	enum severity minimum, fail_on; /* SEVERITY_NONE: not given */
+};
+
+/* ---- options ------------------------------------------------------------------------------------ */
+
+static int add_word(struct audit *audit, struct words *words, const char *word, struct error **error)
+{
+	const char **grown =
+		arena_grow(audit->arena, words->words, words->count, &words->capacity, sizeof(*grown));
+
+	if (!grown)
+		return error_set(error, 0, "out of memory");
+	words->words = grown;
+	grown[words->count++] = word;
+	return 0;
+}
+
+static bool has_word(const struct words *words, const char *word)
+{
+	for (size_t i = 0; i < words->count; i++)
+		if (!strcmp(words->words[i], word))
+			return true;
+	return false;
+}
+
+/* Adds the words of a list with commas, each of which `check` accepts. */
+static int add_list(struct audit *audit, struct words *words, const char *list,
+		    int (*check)(const char *word, struct error **error), struct error **error)
+{
+	for (;; list++) {
+		size_t length = strcspn(list, ",");
+		char *word = arena_copy(audit->arena, list, length);
+		if (!word)
+			return error_set(error, 0, "out of memory");
+		if (check(word, error) || add_word(audit, words, word, error))
+			return -1;
+		list += length;
+		if (!*list)
+			return 0;
+	}
+}
+
+static int check_collector(const char *name, struct error **error)
+{
+	static const struct collector *const needed[] = {&collector_host, &collector_process,
+							 &collector_container, NULL};
+
+	for (size_t i = 0; needed[i]; i++)
+		if (!strcmp(needed[i]->name, name))
+			return error_set(error, 0, "%s cannot be left out: the others need what it reads",
+					 name);
+	for (size_t i = 0; collectors[i]; i++)
+		if (!strcmp(collectors[i]->name, name))
+			return 0;
+	return error_set(error, 0, "there is no collector '%s'", name);
+}
+
+static int parse_severity(const char *name, enum severity *severity, struct error **error)
+{
+	*severity = severity_parse(name);
+	if (*severity != SEVERITY_COUNT && *severity != SEVERITY_NONE)
+		return 0;
+	return error_set(error, 0, "there are info, low, medium, high and critical");
+}
+
+static int handle_option(void *state, int id, const char *value, struct error **error)
+{
+	struct audit *audit = state;
+
+	switch (id) {
+	case AUDIT_CONFIG:
+		audit->config_file = value;
+		return 0;
+	case AUDIT_CONTAINER:
+		audit->print.selection.container = value;
+		return 0;
+	case AUDIT_EXCLUDE:
+		return add_word(audit, &audit->excluded, value, error);
+	case AUDIT_FAIL_ON:
+		return parse_severity(value, &audit->fail_on, error);
+	case AUDIT_MIN_SEVERITY:
+		return parse_severity(value, &audit->minimum, error);
+	case AUDIT_NO_COLLECTOR:
+		return add_list(audit, &audit->collectors_off, value, check_collector, error);
+	case AUDIT_NO_RULE:
+		return add_list(audit, &audit->rules_off, value, config_check_rule, error);
+	case AUDIT_PID:
+		return pid_list_add(&audit->pids, value, error);
+	case AUDIT_RULE:
+		return add_list(audit, &audit->rules, value, config_check_rule, error);
+	case OPTION_FORMAT:
+		return format_parse(value, &audit->print.format, error);
+	case OPTION_OUTPUT_FILE:
+		audit->print.output_file = value;
+		return 0;
+	case OPTION_WITH_ARGUMENTS:
+		audit->print.with_arguments = true;
+		return 0;
+	default:
+		return error_set(error, 0, "option %d is not known", id);
+	}
+}
+
+/* Adds what the configuration says to what the options said. */
+static int load_config(struct audit *audit, struct error **error)
+{
+	if (!audit->config_file)
+		return 0;
+	audit->config = config_read(audit->config_file, time(NULL), error);
+	if (!audit->config)
+		return -1;
+	for (size_t i = 0; i < audit->config->rule_off_count; i++)
+		if (add_word(audit, &audit->rules_off, audit->config->rules_off[i], error))
+			return -1;
+	for (size_t i = 0; i < audit->config->excluded_count; i++)
+		if (add_word(audit, &audit->excluded, audit->config->excluded_paths[i], error))
+			return -1;
+	return 0;
+}
+
+/* ---- collecting --------------------------------------------------------------------------------- */
+
+static struct snapshot *collect(struct audit *audit, struct error **error)
+{
+	const struct collector *enabled[COLLECTORS_MAX] = {NULL};
+	struct request request = {
+		.proc = "/proc",
+		.facts = REQUEST_STAT | REQUEST_CGROUP | REQUEST_EXECUTABLE | REQUEST_LSM | REQUEST_THREADS |
+			 REQUEST_ROOT | REQUEST_USER_MAPS | REQUEST_MACHINE | REQUEST_NAMESPACES_ALL,
+		.excluded_paths = audit->excluded.words,
+		.excluded_count = audit->excluded.count,
+		.container = audit->print.selection.container,
+	};
+	struct progress progress = {0};
+	struct snapshot *snapshot;
+
+	if (audit->print.format != FORMAT_TABLE)
+		request.facts |= REQUEST_COMMAND_LINE;
+	for (size_t i = 0, count = 0; collectors[i] && count < COLLECTORS_MAX - 1; i++)
+		if (!has_word(&audit->collectors_off, collectors[i]->name))
+			enabled[count++] = collectors[i];
+	audit_print_watch(&audit->print, enabled, &request);
+	if (!audit_print_streams_to_terminal(&audit->print))
+		progress_start(&progress, &request);
+	snapshot = snapshot_collect(enabled, &request, error);
+	progress_end(&progress);
+	return snapshot;
+}
+
+/* What was switched off is told, too. */
+static int note_switched_off(const struct audit *audit, struct snapshot *snapshot, struct error **error)
+{
+	size_t count = snapshot->coverage_count;
+	struct coverage *coverage =
+		arena_array(snapshot->arena, count + audit->collectors_off.count, sizeof(*coverage));
+
+	if (!coverage)
+		return error_set(error, 0, "out of memory");
+	if (count)
+		memcpy(coverage, snapshot->coverage, count * sizeof(*coverage));
+	for (size_t i = 0; collectors[i]; i++) {
+		if (!has_word(&audit->collectors_off, collectors[i]->name))
+			continue;
+		coverage[count].collector = collectors[i]->name;
+		coverage_note(&coverage[count++], snapshot->arena, "switched off", NULL,
+			      "leave out --no-collector");
+	}
+	snapshot->coverage = coverage;
+	snapshot->coverage_count = count;
+	return 0;
+}
+
+/* What was asked for by name must be there: an audit of nothing would look like one without findings. */
+static int check_container(const char *name, const struct snapshot *snapshot, struct error **error)
+{
+	bool found = !name;
+
+	for (size_t i = 0; !found && i < snapshot->container_count; i++)
+		found = container_is_called(snapshot->containers[i], name);
+	if (found)
+		return 0;
+	error_set(error, 0, "there is no container '%s'", name);
+	return error_remedy(error, "name it by its name or by 12 or more characters of its id");
+}
+
+/* ---- judging ------------------------------------------------------------------------------------ */
+
+static struct findings *judge(const struct audit *audit, const struct snapshot *snapshot,
+			      struct error **error)
+{
+	const struct config *config = audit->config;
+	struct policy policy = {
+		.only = audit->rules.words,
+		.only_count = audit->rules.count,
+		.without = audit->rules_off.words,
+		.without_count = audit->rules_off.count,
+		.overrides = config ? config->overrides : NULL,
+		.override_count = config ? config->override_count : 0,
+		.exceptions = config ? config->exceptions : NULL,
+		.exception_count = config ? config->exception_count : 0,
+		.minimum = audit->minimum,
+		.container = audit->print.selection.container,
+		.pids = audit->print.selection.pids,
+		.pid_count = audit->print.selection.pid_count,
+	};
+
+	if (policy.minimum == SEVERITY_NONE)
+		policy.minimum = audit->print.format == FORMAT_TABLE ? SEVERITY_LOW : SEVERITY_INFO;
+	return findings_judge(snapshot, &policy, error);
+}
+
+static bool is_met(enum severity fail_on, const struct findings *findings)
+{
+	for (enum severity severity = fail_on; fail_on && severity < SEVERITY_COUNT; severity++)
+		if (findings->by_severity[severity])
+			return true;
+	return false;
+}
+
+static int judge_and_print(struct audit *audit, struct snapshot *snapshot, struct error **error)
+{
+	struct findings *findings;
+	int status = EXIT_FAILED;
+
+	if (note_switched_off(audit, snapshot, error) || pid_list_check(&audit->pids, snapshot, error) ||
+	    check_container(audit->print.selection.container, snapshot, error))
+		return EXIT_FAILED;
+	findings = judge(audit, snapshot, error);
+	if (findings && !audit_print_finish(&audit->print, snapshot, findings, error))
+		status = is_met(audit->fail_on, findings) ? EXIT_FOUND : EXIT_AUDITED;
+	findings_free(findings);
+	return status;
+}
+
+/* ---- the command -------------------------------------------------------------------------------- */
+
+static int audit_run(struct audit *audit, struct error **error)
+{
+	struct snapshot *snapshot;
+	int status = EXIT_FAILED;
+
+	if (audit->pids.count) {
+		audit->print.selection.pids = audit->pids.pids;
+		audit->print.selection.pid_count = audit->pids.count;
+	}
+	if (load_config(audit, error))
+		return EXIT_USAGE;
+	if (audit_print_open(&audit->print, error))
+		return EXIT_FAILED;
+	snapshot = collect(audit, error);
+	if (snapshot)
+		status = judge_and_print(audit, snapshot, error);
+	snapshot_free(snapshot);
+	return status;
+}
+
+static int run(const struct command *command, int argc, char **argv, struct error **error)
+{
+	struct audit audit = {.arena = arena_new()};
+	int operands, parsed = -1, status = EXIT_FAILED;
+
+	if (audit.arena) {
+		parsed = command_parse(command, argc, argv, handle_option, &audit, &operands, error);
+		status = parsed < 0 ? EXIT_USAGE : EXIT_AUDITED;
+	} else {
+		error_set(error, 0, "out of memory");
+	}
+	if (!parsed)
+		status = audit_run(&audit, error);
+	audit_print_close(&audit.print);
+	config_free(audit.config);
+	pid_list_free(&audit.pids);
+	arena_free(audit.arena);
+	return status;
+}
+
+static const struct option_entry options[] = {
+	{AUDIT_MIN_SEVERITY, "min-severity", "SEVERITY",
+	 "list findings of this severity and worse (default: low in the table, info in JSON)",
+	 COMPLETE_SEVERITY},
+	{AUDIT_FAIL_ON, "fail-on", "SEVERITY",
+	 "exit with status 1 when a finding that no exception accepts is this severe, listed or not",
+	 COMPLETE_SEVERITY},
+	{AUDIT_CONTAINER, "container", "ID|NAME",
+	 "audit this container only: its name, or 12 or more characters of its id", COMPLETE_NONE},
+	{AUDIT_PID, "pid", "PID,…", "audit these processes and their containers only", COMPLETE_PID},
+	{AUDIT_RULE, "rule", "RULE,…", "judge by these rules only; globs as 'mount.*' are allowed",
+	 COMPLETE_RULE},
+	{AUDIT_NO_RULE, "no-rule", "RULE,…", "do not judge by these rules; globs are allowed", COMPLETE_RULE},
+	{AUDIT_NO_COLLECTOR, "no-collector", "COLLECTOR,…",
+	 "do not read these facts: mount, limit, filesystem", COMPLETE_COLLECTOR},
+	{AUDIT_EXCLUDE, "exclude", "GLOB", "do not walk directories of this path; can be given again",
+	 COMPLETE_DIRECTORY},
+	{AUDIT_CONFIG, "config", "FILE",
+	 "read severities, rules that are off, paths and exceptions from FILE", COMPLETE_FILE},
+	OPTION_ENTRY_FORMAT,
+	OPTION_ENTRY_OUTPUT_FILE,
+	OPTION_ENTRY_WITH_ARGUMENTS,
+	{0},
+};
+
+static const char *const examples[] = {
+	"proctor audit",
+	"everything, as a table",
+	"proctor audit --container web --min-severity info",
+	"one container, with what is only for information",
+	"proctor audit --format json --output-file audit.json --fail-on high",
+	"for a pipeline: the whole document, and status 1 when something is high or critical",
+	NULL,
+};
+
+const struct command command_audit = {
+	.name = "audit",
+	.synopsis = "",
+	.summary = "everything, judged",
+	.description =
+		"Reads what every process is allowed to do, judges it by the rules that 'proctor rules' "
+		"lists, "
+		"and prints what to change, by container, the host last, worst first. At the end stands what "
+		"could not be seen, and why.\n\n"
+		"The table lists findings from low upward and counts those that are only for information; "
+		"JSON "
+		"has them all, and every fact.\n\n"
+		"A configuration is read only when --config names one: an INI file that gives rules other "
+		"severities, switches rules off, names paths that are not walked, and accepts findings, with "
+		"a "
+		"reason and until a day. Accepted findings stay in JSON, marked with the reason; the table "
+		"counts them. proctor(8) describes it.",
+	.options = options,
+	.examples = examples,
+	.operands = COMPLETE_NONE,
+	.run = run,
+};

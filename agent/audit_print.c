@@ -1,0 +1,126 @@
+#include "agent/audit_print.h"
+
+#include <string.h>
+
+#include "agent/formats/audit_table.h"
+#include "agent/formats/json.h"
+#include "proctor/cleanup.h"
+
+static const struct record_kind *const kinds_before_files[] = {&record_header, &record_container,
+							       &record_process, &record_mount, NULL};
+static const struct record_kind *const kinds_files[] = {&record_file, NULL};
+static const struct record_kind *const kinds_judged[] = {&record_finding, &record_coverage, &record_summary,
+							 NULL};
+
+int audit_print_open(struct audit_print *print, struct error **error)
+{
+	print->output = output_open(print->output_file, error);
+	return print->output ? 0 : -1;
+}
+
+/* Prints these kinds of the part of the snapshot that is asked for. */
+static int print_lines(struct audit_print *print, const struct snapshot *snapshot,
+		       const struct findings *findings, const struct record_kind *const *kinds,
+		       struct error **error)
+{
+	_cleanup_arena_ struct arena *arena = arena_new();
+	struct snapshot part;
+	int result;
+
+	if (!arena || selection_make(&print->selection, snapshot, arena, &part))
+		return error_set(error, 0, "writing records: out of memory");
+	print->context.snapshot = &part;
+	print->context.findings = findings;
+	result = ndjson_records(print->output, kinds, &print->context, error);
+	print->context.snapshot = snapshot;
+	output_flush(print->output);
+	return result;
+}
+
+static void collected(void *context, const struct snapshot *snapshot, const struct collector *collector)
+{
+	struct audit_print *print = context;
+
+	if (collector != print->before_files)
+		return;
+	print->context.unfinished = true;
+	print_lines(print, snapshot, NULL, kinds_before_files, &print->error);
+	print->snapshot = snapshot;
+	print->streamed = true;
+}
+
+static void found(void *context, const struct file *file)
+{
+	struct audit_print *print = context;
+
+	print->files_streamed = true;
+	if (print->error || !selection_has_container(&print->selection, print->snapshot, file->container))
+		return;
+	ndjson_record(print->output, &record_file, file, &print->context, &print->error);
+	output_flush(print->output);
+}
+
+void audit_print_watch(struct audit_print *print, const struct collector *const *enabled,
+		       struct request *request)
+{
+	print->context.with_arguments = print->with_arguments;
+	if (print->format != FORMAT_NDJSON)
+		return;
+	for (; *enabled && strcmp((*enabled)->name, "filesystem") != 0; enabled++)
+		print->before_files = *enabled;
+	request->collected = collected;
+	request->collected_context = print;
+	request->found = found;
+	request->found_context = print;
+}
+
+bool audit_print_streams_to_terminal(const struct audit_print *print)
+{
+	return print->format == FORMAT_NDJSON && output_is_terminal(print->output);
+}
+
+static int finish_lines(struct audit_print *print, const struct snapshot *snapshot,
+			const struct findings *findings, struct error **error)
+{
+	print->context.unfinished = false;
+	if (print->error) {
+		*error = print->error;
+		print->error = NULL;
+		return -1;
+	}
+	if (!print->files_streamed && print_lines(print, snapshot, findings, kinds_files, error))
+		return -1;
+	return print_lines(print, snapshot, findings, kinds_judged, error);
+}
+
+static int finish_document(struct audit_print *print, const struct snapshot *snapshot,
+			   const struct findings *findings, struct error **error)
+{
+	_cleanup_arena_ struct arena *arena = arena_new();
+	struct table_look look = table_look_of(print->output);
+	struct snapshot part;
+
+	if (!arena || selection_make(&print->selection, snapshot, arena, &part))
+		return error_set(error, 0, "writing the document: out of memory");
+	if (print->format == FORMAT_TABLE)
+		return audit_table_print(&part, findings, &look, print->output, error);
+	print->context.snapshot = &part;
+	print->context.findings = findings;
+	return json_document(print->output, record_kinds, &print->context, error);
+}
+
+int audit_print_finish(struct audit_print *print, const struct snapshot *snapshot,
+		       const struct findings *findings, struct error **error)
+{
+	if (print->format == FORMAT_NDJSON ? finish_lines(print, snapshot, findings, error)
+					   : finish_document(print, snapshot, findings, error))
+		return -1;
+	return output_commit(print->output, error);
+}
+
+void audit_print_close(struct audit_print *print)
+{
+	record_context_free(&print->context);
+	error_free(print->error);
+	output_free(print->output);
+}

@@ -1,0 +1,10 @@
+/* What could not be seen, told on stderr by the commands whose table has no place for it. */
+#ifndef AGENT_COVERAGE_REPORT_H
+#define AGENT_COVERAGE_REPORT_H
+
+#include "proctor/snapshot.h"
+
+/* Prints one line for each reason for which facts are missing and something can be done or seen. */
+void coverage_report(const struct snapshot *snapshot);
+
+#endif

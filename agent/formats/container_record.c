@@ -1,0 +1,257 @@
+#include "agent/formats/field.h"
+
+static json_t *init_pid(const void *record, const struct field *field, struct record_context *context)
+{
+	const struct container *container = record;
+
+	(void)field;
+	return container->init ? json_of_number((uint64_t)container->init->pid, context) : NULL;
+}
+
+static json_t *root_read_only(const void *record, const struct field *field, struct record_context *context)
+{
+	const struct container *container = record;
+	const struct mount_namespace *namespace = container->mount_namespace;
+
+	(void)field;
+	if (!namespace || !namespace->root)
+		return NULL;
+	return json_made(json_boolean(namespace->root->options & MOUNT_READ_ONLY), context);
+}
+
+static json_t *mount_namespace(const void *record, const struct field *field, struct record_context *context)
+{
+	const struct container *container = record;
+
+	(void)field;
+	return container->mount_namespace ? json_of_number(container->mount_namespace->inode, context) : NULL;
+}
+
+static json_t *all_devices(const void *record, const struct field *field, struct record_context *context)
+{
+	const struct container *container = record;
+
+	(void)field;
+	return container->all_devices_known ? json_made(json_boolean(container->all_devices), context) : NULL;
+}
+
+/* ---- limits ------------------------------------------------------------------------------------- */
+
+static json_t *limit_unlimited(const void *record, const struct field *field, struct record_context *context)
+{
+	const struct limit *limit = record;
+
+	(void)field;
+	return json_made(json_boolean(limit->state == LIMIT_NONE), context);
+}
+
+static json_t *limit_value(const void *record, const struct field *field, struct record_context *context)
+{
+	const struct limit *limit = record;
+
+	(void)field;
+	return limit->state == LIMIT_SET ? json_of_number(limit->value, context) : NULL;
+}
+
+static const struct field limit_fields[] = {
+	{.name = "unlimited",
+	 .type = FIELD_BOOLEAN,
+	 .description = "Whether it is known that there is none.",
+	 .get = limit_unlimited},
+	{.name = "value",
+	 .type = FIELD_INTEGER,
+	 .optional = true,
+	 .description = "The limit.",
+	 .get = limit_value},
+	{.name = "source",
+	 .type = FIELD_STRING,
+	 .optional = true,
+	 .description = "The file that tells it.",
+	 .get = field_text,
+	 MEMBER(struct limit, source)},
+	{0},
+};
+
+static const void *limit_item(const void *record, const struct field *field, size_t index)
+{
+	const struct limit *limit = item_member(record, field, index);
+
+	return limit->state == LIMIT_UNKNOWN ? NULL : limit;
+}
+
+#define LIMIT(limit, text)                                                                                   \
+	{                                                                                                    \
+		.name = #limit, .type = FIELD_OBJECT, .optional = true, .description = (text),               \
+		.members = limit_fields, .item = limit_item, MEMBER(struct limits, limit)                    \
+	}
+
+static const struct field limits_fields[] = {
+	LIMIT(memory, "Bytes of memory."),
+	LIMIT(swap, "Bytes of swap (cgroup v2), or of memory and swap together (v1)."),
+	LIMIT(cpu, "Thousandths of a processor: quota over period."),
+	LIMIT(cpu_weight, "Share of the processors when they are short, where it is not the default."),
+	LIMIT(pids, "Tasks."),
+	LIMIT(open_files, "Open files of its first process (soft limit)."),
+	LIMIT(processes, "Processes of the user of its first process (soft limit)."),
+	LIMIT(locked_memory, "Bytes of memory that its first process may lock (soft limit)."),
+	LIMIT(core, "Bytes of a core dump of its first process (soft limit)."),
+	{0},
+};
+
+/* ---- devices ------------------------------------------------------------------------------------ */
+
+static const char *const device_types[] = {"block", "character", NULL};
+
+static json_t *device_type(const void *record, const struct field *field, struct record_context *context)
+{
+	const struct device *device = record;
+
+	(void)field;
+	return json_of_text(device_types[!device->block], context);
+}
+
+static const struct field device_fields[] = {
+	{.name = "path",
+	 .type = FIELD_STRING,
+	 .description = "Its path in the container.",
+	 .get = field_text,
+	 MEMBER(struct device, path)},
+	{.name = "type",
+	 .type = FIELD_STRING,
+	 .description = "Its type.",
+	 .values = device_types,
+	 .get = device_type},
+	{.name = "major",
+	 .type = FIELD_INTEGER,
+	 .description = "Major number.",
+	 .get = field_number,
+	 MEMBER(struct device, major)},
+	{.name = "minor",
+	 .type = FIELD_INTEGER,
+	 .description = "Minor number.",
+	 .get = field_number,
+	 MEMBER(struct device, minor)},
+	{.name = "mode",
+	 .type = FIELD_STRING,
+	 .description = "Permission bits in octal.",
+	 .pattern = OCTAL_PATTERN,
+	 .get = field_mode,
+	 MEMBER(struct device, mode)},
+	{0},
+};
+
+enum { KNOWS_DEVICES = 1 };
+
+static uint32_t known(const void *record)
+{
+	return ((const struct container *)record)->devices_known ? KNOWS_DEVICES : 0;
+}
+
+static const void *device_item(const void *record, const struct field *field, size_t index)
+{
+	const struct container *container = record;
+
+	(void)field;
+	return index < container->device_count ? &container->devices[index] : NULL;
+}
+
+/* ---- the container ------------------------------------------------------------------------------ */
+
+static const struct field fields[] = {
+	{.name = "id",
+	 .type = FIELD_STRING,
+	 .description =
+		 "From the path of its cgroup, else `mnt-` and the inode number of its mount namespace.",
+	 .get = field_text,
+	 MEMBER(struct container, id)},
+	{.name = "name",
+	 .type = FIELD_STRING,
+	 .optional = true,
+	 .description = "What its runtime calls it.",
+	 .get = field_text,
+	 MEMBER(struct container, name)},
+	{.name = "runtime",
+	 .type = FIELD_STRING,
+	 .optional = true,
+	 .description = "The runtime that made it, told by its cgroup.",
+	 .get = field_text,
+	 MEMBER(struct container, runtime)},
+	{.name = "kind",
+	 .type = FIELD_STRING,
+	 .optional = true,
+	 .description = "What orders it: `ecs`, `fargate`, `kubernetes`, or nothing, `standalone`.",
+	 .get = field_text,
+	 MEMBER(struct container, kind)},
+	{.name = "image",
+	 .type = FIELD_STRING,
+	 .optional = true,
+	 .description = "The image it was made from.",
+	 .get = field_text,
+	 MEMBER(struct container, image)},
+	{.name = "cgroup",
+	 .type = FIELD_STRING,
+	 .optional = true,
+	 .description = "Path of its cgroup.",
+	 .get = field_text,
+	 MEMBER(struct container, cgroup)},
+	{.name = "init_pid",
+	 .type = FIELD_INTEGER,
+	 .optional = true,
+	 .description = "Its first process, from which the others stem.",
+	 .get = init_pid},
+	{.name = "processes",
+	 .type = FIELD_INTEGER,
+	 .description = "How many processes are in it.",
+	 .get = field_number,
+	 MEMBER(struct container, process_count)},
+	{.name = "mount_namespace",
+	 .type = FIELD_INTEGER,
+	 .optional = true,
+	 .description = "Inode number of its mount namespace.",
+	 .get = mount_namespace},
+	{.name = "root_read_only",
+	 .type = FIELD_BOOLEAN,
+	 .optional = true,
+	 .description = "Whether its root is mounted read-only.",
+	 .get = root_read_only},
+	{.name = "limits",
+	 .type = FIELD_OBJECT,
+	 .description = "What it may use, as far as known; of several cgroups the nearest that limits.",
+	 .members = limits_fields,
+	 .item = item_member,
+	 MEMBER(struct container, limits)},
+	{.name = "devices",
+	 .type = FIELD_OBJECTS,
+	 .optional = true,
+	 .known = KNOWS_DEVICES,
+	 .description = "Device nodes that containers are not given by default.",
+	 .members = device_fields,
+	 .item = device_item},
+	{.name = "all_devices",
+	 .type = FIELD_BOOLEAN,
+	 .optional = true,
+	 .description = "Whether its cgroup lets it use every device (cgroup v1).",
+	 .get = all_devices},
+	{.name = "auditor",
+	 .type = FIELD_BOOLEAN,
+	 .description = "Whether the auditor runs in it.",
+	 .get = field_boolean,
+	 MEMBER(struct container, self)},
+	{0},
+};
+
+static const void *at(struct record_context *context, size_t index)
+{
+	const struct snapshot *snapshot = context->snapshot;
+
+	return index < snapshot->container_count ? snapshot->containers[index] : NULL;
+}
+
+const struct record_kind record_container = {
+	.type = "container",
+	.member = "containers",
+	.description = "A set of processes that share a root of their own.",
+	.fields = fields,
+	.at = at,
+	.known = known,
+};

@@ -1,0 +1,193 @@
+#include "agent/ini.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <string.h>
+
+#include "collectors/read.h"
+#include "proctor/cleanup.h"
+
+enum { SIZE_LIMIT = 1 << 20 };
+
+static const char blanks[] = " \t\r\n\v\f", comments[] = ";#";
+
+/* The text on its way through inih. */
+struct ini {
+	const char *path;
+	ini_visitor visitor;
+	void *state;
+	const char *cursor, *end;
+	const char *line;      /* that inih was given last */
+	size_t length, number; /* of that line */
+	bool unanswered;       /* that line is an entry that inih has not told of yet */
+	bool after_key;        /* an indented line goes on with the value of the key before */
+	char *section;
+	struct error *error; /* the first one; what follows is not looked at */
+};
+
+static void fail(struct ini *ini, size_t line, size_t column)
+{
+	error_context(&ini->error, "%s:%zu:%zu", ini->path, line, column);
+	ini->cursor = ini->end;
+}
+
+/* How many bytes of the line up to its first word, from `start` on. */
+static size_t skip_blanks(const struct ini *ini, size_t start)
+{
+	while (start < ini->length && strchr(blanks, ini->line[start]))
+		start++;
+	return start;
+}
+
+static void visit(struct ini *ini, struct ini_entry *entry)
+{
+	if (ini->visitor(ini->state, entry, &ini->error))
+		fail(ini, entry->line, entry->column);
+}
+
+/* inih would cut a long name, and is silent about a section without keys. */
+static void begin_section(struct ini *ini)
+{
+	struct ini_entry entry = {.line = ini->number, .column = 2, .value_column = 2};
+	const char *close = memchr(ini->line, ']', ini->length);
+	size_t behind = skip_blanks(ini, close ? (size_t)(close - ini->line) + 1 : ini->length);
+
+	if (!close || (behind < ini->length && !strchr(comments, ini->line[behind]))) {
+		error_set(&ini->error, 0,
+			  close ? "text behind the name of a section" : "a section without its `]`");
+		fail(ini, ini->number, behind + 1);
+		return;
+	}
+	free(ini->section);
+	ini->section = strndup(ini->line + 1, (size_t)(close - ini->line) - 1);
+	ini->after_key = false;
+	entry.section = ini->section;
+	if (ini->section) {
+		visit(ini, &entry);
+		return;
+	}
+	error_set(&ini->error, 0, "out of memory");
+	fail(ini, ini->number, 1);
+}
+
+/* Whether inih can be given the line, for which it has `room` with a newline and a NUL. */
+static bool line_is_good(struct ini *ini, size_t room)
+{
+	const char *zero = memchr(ini->line, '\0', ini->length);
+
+	if (zero) {
+		error_set(&ini->error, 0, "a NUL byte");
+		fail(ini, ini->number, (size_t)(zero - ini->line) + 1);
+	} else if (ini->length + 2 > room) {
+		error_set(&ini->error, 0, "a line of more than %zu bytes", room - 2);
+		error_remedy(&ini->error, "go on in an indented line");
+		fail(ini, ini->number, room - 1);
+	}
+	return !ini->error;
+}
+
+/* A line that was no comment and of which inih told nothing. */
+static bool line_was_answered(struct ini *ini)
+{
+	if (!ini->unanswered)
+		return true;
+	error_set(&ini->error, 0, "neither a [section] nor KEY = VALUE");
+	fail(ini, ini->number, skip_blanks(ini, 0) + 1);
+	return false;
+}
+
+/* Gives inih the next line, as fgets(3) would. */
+static char *next_line(char *out, int room, void *stream)
+{
+	struct ini *ini = stream;
+	size_t start;
+
+	if (ini->error || !line_was_answered(ini) ||
+	    !line_next(&ini->cursor, ini->end, &ini->line, &ini->length))
+		return NULL;
+	ini->number++;
+	if (!line_is_good(ini, (size_t)room))
+		return NULL;
+	start = skip_blanks(ini, 0);
+	ini->unanswered =
+		start < ini->length && !strchr(comments, ini->line[start]) && ini->line[start] != '[';
+	if (start < ini->length && ini->line[start] == '[') {
+		if (start == 0) {
+			begin_section(ini);
+		} else {
+			error_set(&ini->error, 0, "a section that does not begin in the first column");
+			fail(ini, ini->number, start + 1);
+		}
+	}
+	if (ini->error)
+		return NULL;
+	memcpy(out, ini->line, ini->length);
+	memcpy(out + ini->length, "\n", 2);
+	return out;
+}
+
+/* Where the value begins: behind the first `=` or `:`. */
+static size_t value_start(const struct ini *ini)
+{
+	size_t at = 0;
+
+	while (at < ini->length && ini->line[at] != '=' && ini->line[at] != ':')
+		at++;
+	return skip_blanks(ini, at + 1);
+}
+
+static int handle(void *user, const char *section, const char *name, const char *value)
+{
+	struct ini *ini = user;
+	size_t start = skip_blanks(ini, 0);
+	struct ini_entry entry = {
+		.section = ini->section ? ini->section : "",
+		.key = name,
+		.value = value,
+		.continued = ini->after_key && start > 0,
+		.line = ini->number,
+		.column = start + 1,
+	};
+
+	(void)section;
+	entry.value_column = entry.continued ? entry.column : value_start(ini) + 1;
+	ini->unanswered = false;
+	ini->after_key = true;
+	if (!ini->error)
+		visit(ini, &entry);
+	return !ini->error;
+}
+
+static int ini_parse_text(struct ini *ini, struct error **error)
+{
+	int result = ini_parse_stream(next_line, ini, handle, ini);
+
+	free(ini->section);
+	if (!ini->error && line_was_answered(ini) && result == 0)
+		return 0;
+	if (!ini->error)
+		return error_set(error, 0, "%s: out of memory", ini->path);
+	*error = ini->error;
+	return -1;
+}
+
+int ini_visit(const char *path, ini_visitor visitor, void *state, struct error **error)
+{
+	_cleanup_buffer_ struct buffer buffer = {0};
+	struct ini ini = {.path = path, .visitor = visitor, .state = state};
+	int cut = buffer_read(&buffer, AT_FDCWD, path, SIZE_LIMIT);
+
+	if (cut < 0)
+		return error_set(error, errno, "reading the configuration %s", path);
+	ini.cursor = buffer.data;
+	ini.end = buffer.data + buffer.length;
+	if (buffer.length >= 3 && !memcmp(buffer.data, "\xef\xbb\xbf", 3)) /* byte order mark */
+		ini.cursor += 3;
+	if (ini_parse_text(&ini, error))
+		return -1;
+	if (!cut)
+		return 0;
+	return error_set(error, 0, "%s:%zu:%zu: more than %d bytes of configuration", path, ini.number,
+			 ini.length, SIZE_LIMIT);
+}

@@ -1,0 +1,323 @@
+/* proctor ps: processes and their privileges. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/command.h"
+#include "agent/coverage_report.h"
+#include "agent/formats/format.h"
+#include "agent/formats/json.h"
+#include "agent/formats/table.h"
+#include "agent/pid_list.h"
+#include "agent/ps_columns.h"
+#include "agent/ps_rows.h"
+#include "proctor/cleanup.h"
+#include "proctor/collector.h"
+#include "proctor/output.h"
+
+enum { COLUMNS_MAX = 64 };
+
+struct ps {
+	struct ps_selection selection;
+	struct pid_list pids;
+	const struct ps_column *columns[COLUMNS_MAX];
+	size_t column_count;
+	enum format format;
+	const char *output_file;
+	bool with_arguments;
+};
+
+static const char default_columns[] = "PID,PPID,USER,COMMAND,CONTAINER,EFFECTIVE";
+static const char default_thread_columns[] = "PID,TID,PPID,USER,COMMAND,CONTAINER,EFFECTIVE";
+
+static int add_column(struct ps *ps, const char *name, size_t length, struct error **error)
+{
+	const struct ps_column *column = ps_column_find(name, length);
+
+	if (!column) {
+		error_set(error, 0, "there is no column '%.*s'", (int)length, name);
+		return error_remedy(error, "'proctor ps --help' lists them");
+	}
+	if (ps->column_count == COLUMNS_MAX)
+		return error_set(error, 0, "more than %d columns", COLUMNS_MAX);
+	ps->columns[ps->column_count++] = column;
+	return 0;
+}
+
+static int add_columns(struct ps *ps, const char *list, struct error **error)
+{
+	for (;;) {
+		size_t length = strcspn(list, ",");
+		if (add_column(ps, list, length, error))
+			return -1;
+		if (!list[length])
+			return 0;
+		list += length + 1;
+	}
+}
+
+static int handle_option(void *state, int id, const char *value, struct error **error)
+{
+	struct ps *ps = state;
+
+	switch (id) {
+	case 'a':
+		ps->selection.all = true;
+		return 0;
+	case 'p':
+		return pid_list_add(&ps->pids, value, error);
+	case 'T':
+		ps->selection.threads = true;
+		return 0;
+	case 't':
+		ps->selection.tree = true;
+		return 0;
+	case 'o':
+		return add_columns(ps, value, error);
+	case OPTION_FORMAT:
+		return format_parse(value, &ps->format, error);
+	case OPTION_OUTPUT_FILE:
+		ps->output_file = value;
+		return 0;
+	case OPTION_WITH_ARGUMENTS:
+		ps->with_arguments = true;
+		return 0;
+	default:
+		return error_set(error, 0, "option %d is not known", id);
+	}
+}
+
+/* ---- collecting -------------------------------------------------------------------------------- */
+
+/* A table is read for the facts of its columns alone; a record has them all. */
+static uint32_t facts_of(const struct ps *ps)
+{
+	uint32_t facts = ps->selection.threads ? REQUEST_THREADS : 0;
+
+	if (ps->format != FORMAT_TABLE)
+		return UINT32_MAX;
+	for (size_t i = 0; i < ps->column_count; i++)
+		facts |= ps->columns[i]->facts;
+	return facts;
+}
+
+static struct snapshot *collect(const struct ps *ps, struct error **error)
+{
+	const struct collector *enabled[] = {&collector_host, &collector_process, NULL, NULL};
+	struct request request = {.proc = "/proc", .facts = facts_of(ps)};
+
+	if (request.facts & REQUEST_CGROUP)
+		enabled[2] = &collector_container;
+	if (ps->pids.count) {
+		request.pids = ps->pids.pids;
+		request.pid_count = ps->pids.count;
+	}
+	return snapshot_collect(enabled, &request, error);
+}
+
+/* ---- the table --------------------------------------------------------------------------------- */
+
+static struct ps_detail *read_detail(const struct ps_row *rows, size_t count, struct error **error)
+{
+	_cleanup_free_ pid_t *pids = reallocarray(NULL, count + 1, sizeof(*pids));
+	size_t shown = 0;
+
+	if (!pids) {
+		error_set(error, ENOMEM, "reading processes");
+		return NULL;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (!rows[i].thread)
+			pids[shown++] = rows[i].process->pid;
+	return ps_detail_read(pids, shown, error);
+}
+
+static bool wants_detail(const struct ps *ps)
+{
+	for (size_t i = 0; i < ps->column_count; i++)
+		if (ps->columns[i]->detail)
+			return true;
+	return false;
+}
+
+static int print_rows(const struct ps *ps, struct ps_table *view, const struct ps_row *rows, size_t count,
+		      struct output *output, struct error **error)
+{
+	const struct table_column *columns[COLUMNS_MAX];
+	struct table_look look = table_look_of(output);
+	int result;
+
+	for (size_t i = 0; i < ps->column_count; i++)
+		columns[i] = &ps->columns[i]->column;
+	view->table = table_new(columns, ps->column_count);
+	view->names = names_new();
+	if (view->table && view->names) {
+		for (size_t i = 0; i < count; i++)
+			for (size_t k = 0; k < ps->column_count; k++)
+				ps->columns[k]->cell(view, &rows[i]);
+		result = table_print(view->table, &look, output, error);
+	} else {
+		result = error_set(error, ENOMEM, "printing processes");
+	}
+	names_free(view->names);
+	table_free(view->table);
+	return result;
+}
+
+static int print_table(const struct ps *ps, const struct snapshot *snapshot, struct output *output,
+		       struct error **error)
+{
+	_cleanup_arena_ struct arena *arena = arena_new();
+	struct ps_table view = {.snapshot = snapshot};
+	struct ps_selection selection = ps->selection;
+	struct ps_detail *detail = NULL;
+	struct ps_row *rows = NULL;
+	size_t count = 0;
+	int result;
+
+	selection.all |= ps->pids.count > 0;
+	if (arena)
+		rows = ps_rows_make(snapshot, &selection, arena, &count);
+	if (!rows)
+		return error_set(error, ENOMEM, "ordering processes");
+	if (wants_detail(ps)) {
+		detail = read_detail(rows, count, error);
+		if (!detail)
+			return -1;
+		view.detail = detail;
+	}
+	result = print_rows(ps, &view, rows, count, output, error);
+	ps_detail_free(detail);
+	return result;
+}
+
+/* ---- records ----------------------------------------------------------------------------------- */
+
+/* The snapshot with those of its processes that are asked for. Shares all else; `shown->processes` is the
+ * caller's to free. */
+static int select_processes(const struct ps *ps, const struct snapshot *snapshot, struct snapshot *shown)
+{
+	*shown = *snapshot;
+	shown->processes = reallocarray(NULL, snapshot->process_count + 1, sizeof(*shown->processes));
+	shown->process_count = 0;
+	if (!shown->processes)
+		return -1;
+	for (size_t i = 0; i < snapshot->process_count; i++)
+		if (ps->selection.all || ps->pids.count || process_is_privileged(&snapshot->processes[i]))
+			shown->processes[shown->process_count++] = snapshot->processes[i];
+	return 0;
+}
+
+static int print_records(const struct ps *ps, const struct snapshot *snapshot, struct output *output,
+			 struct error **error)
+{
+	static const struct record_kind *const kinds[] = {&record_header, &record_container, &record_process,
+							  &record_coverage, NULL};
+	struct snapshot shown;
+	struct record_context context = {.snapshot = &shown, .with_arguments = ps->with_arguments};
+	int result;
+
+	if (select_processes(ps, snapshot, &shown))
+		return error_set(error, ENOMEM, "choosing processes");
+	result = ps->format == FORMAT_JSON ? json_document(output, kinds, &context, error)
+					   : ndjson_records(output, kinds, &context, error);
+	record_context_free(&context);
+	free(shown.processes);
+	return result;
+}
+
+static int print(const struct ps *ps, const struct snapshot *snapshot, struct error **error)
+{
+	struct output *output = output_open(ps->output_file, error);
+	int result;
+
+	if (!output)
+		return -1;
+	result = ps->format == FORMAT_TABLE ? print_table(ps, snapshot, output, error)
+					    : print_records(ps, snapshot, output, error);
+	if (!result)
+		result = output_commit(output, error);
+	output_free(output);
+	return result;
+}
+
+/* ---- the command ------------------------------------------------------------------------------- */
+
+static int show(const struct ps *ps, struct error **error)
+{
+	struct snapshot *snapshot = collect(ps, error);
+	int result;
+
+	if (!snapshot)
+		return EXIT_FAILED;
+	result = print(ps, snapshot, error);
+	if (!result && ps->format == FORMAT_TABLE)
+		coverage_report(snapshot);
+	if (!result)
+		result = pid_list_check(&ps->pids, snapshot, error); /* when all else is printed */
+	snapshot_free(snapshot);
+	return result ? EXIT_FAILED : EXIT_AUDITED;
+}
+
+static int run(const struct command *command, int argc, char **argv, struct error **error)
+{
+	struct ps ps = {0};
+	int operands, parsed = command_parse(command, argc, argv, handle_option, &ps, &operands, error);
+	int status = parsed > 0 ? EXIT_AUDITED : EXIT_USAGE;
+
+	if (!parsed && !ps.column_count)
+		parsed = add_columns(&ps, ps.selection.threads ? default_thread_columns : default_columns,
+				     error);
+	if (!parsed)
+		status = show(&ps, error);
+	pid_list_free(&ps.pids);
+	return status;
+}
+
+static bool list_column(size_t index, const char **name, const char **text)
+{
+	*name = ps_columns[index].name;
+	*text = ps_columns[index].help;
+	return *name != NULL;
+}
+
+static const struct option_entry options[] = {
+	{'a', "all", NULL, "show all processes, not only those with a privilege", COMPLETE_NONE},
+	{'p', "pid", "PID,…", "show only these processes", COMPLETE_PID},
+	{'T', "threads", NULL, "show each thread whose ids or capabilities differ from its process's",
+	 COMPLETE_NONE},
+	{'t', "tree", NULL, "order processes by ancestry", COMPLETE_NONE},
+	{'o', "output", "COLUMN,…", "show these columns", COMPLETE_PS_COLUMN},
+	OPTION_ENTRY_FORMAT,
+	OPTION_ENTRY_OUTPUT_FILE,
+	OPTION_ENTRY_WITH_ARGUMENTS,
+	{0},
+};
+
+static const char *const examples[] = {
+	"proctor ps",
+	"processes that have capabilities or are root",
+	"proctor ps -a --tree",
+	"all processes, by ancestry",
+	"proctor ps -p 1 --output PID,EFFECTIVE,BOUNDING,SECCOMP",
+	"one process, in other columns",
+	NULL,
+};
+
+const struct command command_ps = {
+	.name = "ps",
+	.synopsis = "",
+	.summary = "processes and their privileges",
+	.description = "Shows every process that has capabilities or is root, with its effective set in the "
+		       "fewest true "
+		       "words: full, docker-default +sys_ptrace, none (permitted: sys_admin).\n\n"
+		       "Marks behind the set: * it is in another user namespace, @ its ambient set and + its "
+		       "bounding "
+		       "set are not empty, ! one of its threads has other ids or capabilities.",
+	.options = options,
+	.examples = examples,
+	.operands = COMPLETE_NONE,
+	.list_title = "Columns",
+	.list = list_column,
+	.run = run,
+};

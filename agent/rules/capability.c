@@ -1,0 +1,282 @@
+/* Which capabilities the processes of containers have, and which of them they could do without. */
+#include "agent/rules/context.h"
+#include "agent/rules/power.h"
+#include "agent/rules/remedy.h"
+
+/* Tasks of a process by number: its leader is 0. */
+static const struct credentials *task_at(const struct process *process, size_t index)
+{
+	return index ? &process->threads[index - 1].credentials : &process->credentials;
+}
+
+static const char in_user_namespace[] = "they act on what its own user namespace owns, not on the host; what "
+					"they still open is kernel code that "
+					"others do not reach";
+
+/* ---- capability.beyond-default ----------------------------------------------------------------- */
+
+static enum severity judge_beyond_default(const struct subject *subject, struct verdict *verdict)
+{
+	const struct process *process = subject->process;
+	capability_set held = process_held(process), beyond = held & ~CAPABILITY_DOCKER_DEFAULT;
+	enum answer host = in_host_user_namespace(process);
+	struct power power;
+
+	if (!beyond || subject_is_host(subject))
+		return SEVERITY_NONE;
+	verdict_capabilities(verdict, "beyond_default", beyond);
+	verdict_boolean(verdict, "privilege_used", process->privilege_used);
+	if (host == NO) {
+		verdict->why = in_user_namespace;
+		return SEVERITY_LOW;
+	}
+	power = power_judge(subject, held, SEVERITY_LOW, verdict);
+	if (power.severity == SEVERITY_NONE)
+		return SEVERITY_MEDIUM;
+	verdict->why = power.why;
+	return power.severity;
+}
+
+/* ---- capability.default-set -------------------------------------------------------------------- */
+
+static enum severity judge_default_set(const struct subject *subject, struct verdict *verdict)
+{
+	const struct process *process = subject->process;
+	capability_set held = process_held(process);
+	struct power power;
+
+	if (!held || (held & ~CAPABILITY_DOCKER_DEFAULT) || subject_is_host(subject))
+		return SEVERITY_NONE;
+	verdict_capabilities(verdict, "capabilities", held);
+	if (process->known & PROCESS_KNOWS_STAT)
+		verdict_boolean(verdict, "privilege_used", process->privilege_used);
+	if (in_host_user_namespace(process) == NO) {
+		verdict->why = in_user_namespace;
+		return SEVERITY_INFO;
+	}
+	power = power_judge(subject, held, SEVERITY_LOW, verdict);
+	if (power.severity != SEVERITY_NONE) {
+		verdict->why = power.why;
+		return power.severity;
+	}
+	if (held == CAPABILITY_MASK(CAP_NET_BIND_SERVICE)) {
+		verdict_why(verdict,
+			    "CAP_NET_BIND_SERVICE alone lets it bind ports below 1024 and no more; a "
+			    "higher port needs none");
+		return SEVERITY_INFO;
+	}
+	if ((process->known & PROCESS_KNOWS_STAT) && !process->privilege_used)
+		verdict_why(verdict,
+			    "it has not used a privilege since it was started: likely it can do without "
+			    "all of them");
+	return SEVERITY_LOW;
+}
+
+/* ---- capability.ambient ------------------------------------------------------------------------ */
+
+static capability_set process_ambient(const struct process *process)
+{
+	capability_set ambient = 0;
+
+	for (size_t i = 0; i <= process->differing_count; i++)
+		ambient |= task_at(process, i)->ambient;
+	return ambient;
+}
+
+static enum severity judge_ambient(const struct subject *subject, struct verdict *verdict)
+{
+	capability_set ambient = process_ambient(subject->process);
+	struct power power;
+
+	if (!ambient)
+		return SEVERITY_NONE;
+	verdict_capabilities(verdict, "ambient", ambient);
+	if (in_host_user_namespace(subject->process) == NO)
+		return SEVERITY_INFO;
+	if (subject_is_host(subject))
+		return ambient & CAPABILITY_ROOT_EQUIVALENT ? SEVERITY_MEDIUM : SEVERITY_LOW;
+	if (ambient == CAPABILITY_MASK(CAP_NET_BIND_SERVICE))
+		return SEVERITY_INFO;
+	power = power_judge(subject, ambient, SEVERITY_HIGH, verdict);
+	if (power.severity >= SEVERITY_HIGH) {
+		verdict->why = power.why;
+		return power.severity;
+	}
+	return ambient & ~CAPABILITY_DOCKER_DEFAULT ? SEVERITY_MEDIUM : SEVERITY_LOW;
+}
+
+/* ---- capability.inheritable -------------------------------------------------------------------- */
+
+static enum severity judge_inheritable(const struct subject *subject, struct verdict *verdict)
+{
+	const struct process *process = subject->process;
+	capability_set more = process->credentials.inheritable & ~process_held(process);
+
+	if (!process->credentials.inheritable)
+		return SEVERITY_NONE;
+	verdict_capabilities(verdict, "inheritable", process->credentials.inheritable);
+	verdict_capabilities(verdict, "inheritable_not_held", more);
+	if (subject_is_host(subject) || !more || process->credentials.no_new_privs ||
+	    in_host_user_namespace(process) == NO)
+		return SEVERITY_INFO;
+	verdict_why(verdict,
+		    "it has not these capabilities, but gets them from any file that has them "
+		    "inheritable; runtimes before CVE-2022-24769 was mended left the set so by mistake");
+	return SEVERITY_LOW;
+}
+
+/* ---- capability.bounding-open ------------------------------------------------------------------ */
+
+static enum severity judge_bounding_open(const struct subject *subject, struct verdict *verdict)
+{
+	const struct process *process = subject->process;
+	capability_set open = process->credentials.bounding & ~process_held(process);
+	bool root = process_rootness(subject->snapshot, process) != ROOT_NONE;
+
+	if (!open || subject_is_host(subject))
+		return SEVERITY_NONE;
+	verdict_capabilities(verdict, "bounding_not_held", open);
+	verdict_boolean(verdict, "no_new_privs", process->credentials.no_new_privs);
+	if (process->credentials.no_new_privs) {
+		verdict_why(verdict,
+			    "no_new_privs keeps it from ever getting them; an empty bounding set would "
+			    "say the same twice");
+		return SEVERITY_INFO;
+	}
+	if (in_host_user_namespace(process) == NO)
+		return SEVERITY_INFO;
+	if (root)
+		verdict_why(verdict,
+			    "it is uid 0: unless its securebits say otherwise, any execve(2) gives it "
+			    "the whole bounding set back");
+	return root || (open & ~CAPABILITY_DOCKER_DEFAULT) ? SEVERITY_MEDIUM : SEVERITY_LOW;
+}
+
+/* ---- the table --------------------------------------------------------------------------------- */
+
+#define DROP_ALL_DOCKER "--cap-drop ALL"
+#define DROP_ALL_ECS "{\"linuxParameters\": {\"capabilities\": {\"drop\": [\"ALL\"]}}}"
+#define DROP_ALL_KUBERNETES "securityContext:\n  capabilities:\n    drop: [\"ALL\"]"
+
+const struct rule rules_capability[] = {
+	{
+		.id = "capability.beyond-default",
+		.severity = SEVERITY_MEDIUM,
+		.scope = SCOPE_PROCESS,
+		.of_container = true,
+		.good = "Capabilities stay within the runtimes' default set",
+		.bad = "Has capabilities beyond the runtimes' default set",
+		.why = "more of root's power was granted than containers get by default",
+		.attack = "What each added capability gives is told by `proctor explain CAPABILITY`. The "
+			  "worst lead "
+			  "out of the container: CAP_SYS_ADMIN by mounts and release_agent, CAP_SYS_MODULE "
+			  "by a "
+			  "kernel module, CAP_SYS_PTRACE with the host's pid namespace by a process of the "
+			  "host, "
+			  "CAP_DAC_READ_SEARCH by open_by_handle_at on any mount of a host's file system.",
+		.remedy = {.text = "Take --privileged and the added ones away; best drop all and add what "
+				   "the program fails without. Fargate has no `privileged` and allows no "
+				   "addition but SYS_PTRACE.",
+			   .docker = DROP_ALL_DOCKER,
+			   .ecs = "{\"privileged\": false, \"linuxParameters\": {\"capabilities\": {\"add\": "
+				  "[], "
+				  "\"drop\": [\"ALL\"]}}}",
+			   .kubernetes = "securityContext:\n  privileged: false\n  capabilities:\n    drop: "
+					 "[\"ALL\"]"},
+		.references = REFERENCES(CIS_DOCKER("5.4"), CIS_KUBERNETES("5.2.9"), PSS_BASELINE,
+					 ECS_GUIDANCE, ECS_FARGATE, T1611, "capabilities(7)"),
+		.judge = judge_beyond_default,
+	},
+	{
+		.id = "capability.default-set",
+		.severity = SEVERITY_LOW,
+		.scope = SCOPE_PROCESS,
+		.of_container = true,
+		.good = "Unneeded capabilities of the default set are dropped",
+		.bad = "Holds capabilities of the runtimes' default set",
+		.why = "the default set is made so that any image runs; hardly any program needs more than "
+		       "one or "
+		       "two of it",
+		.attack =
+			"CAP_NET_RAW forges packets and reads neighbours' traffic on the same bridge, "
+			"CAP_SETUID and CAP_SETGID become any user, CAP_DAC_OVERRIDE and CAP_CHOWN take any "
+			"file of image and mounts, CAP_MKNOD makes device nodes.",
+		.remedy = {.text = "Drop all and add what the program fails without; CAP_NET_BIND_SERVICE is "
+				   "not "
+				   "needed for ports from 1024 on. `drop` works on Fargate too.",
+			   .docker = DROP_ALL_DOCKER,
+			   .ecs = DROP_ALL_ECS,
+			   .kubernetes = DROP_ALL_KUBERNETES},
+		.references = REFERENCES(CIS_DOCKER("5.4"), CIS_KUBERNETES("5.2.10"), CIS_KUBERNETES("5.2.8"),
+					 PSS_RESTRICTED, ECS_GUIDANCE, "capabilities(7)"),
+		.judge = judge_default_set,
+	},
+	{
+		.id = "capability.ambient",
+		.severity = SEVERITY_LOW,
+		.scope = SCOPE_PROCESS,
+		.good = "No capability is ambient",
+		.bad = "Has ambient capabilities",
+		.why = "every program that it starts gets them too, a shell as well as the one they were "
+		       "meant "
+		       "for",
+		.attack =
+			"Code execution that ends in execve(2) of a shell or a downloaded program keeps the "
+			"capabilities; without the ambient set a user that is not root would lose them "
+			"there.",
+		.remedy = {.text = "Give the one program file capabilities instead, or let it clear its "
+				   "ambient set "
+				   "at its start (prctl PR_CAP_AMBIENT_CLEAR_ALL); in a unit of systemd keep "
+				   "AmbientCapabilities= to what is needed.",
+			   .dockerfile = "RUN setcap cap_net_bind_service=ep /usr/local/bin/app",
+			   .docker = DROP_ALL_DOCKER,
+			   .ecs = DROP_ALL_ECS,
+			   .kubernetes = DROP_ALL_KUBERNETES},
+		.references = REFERENCES("capabilities(7)", "prctl(2)", "systemd.exec(5)"),
+		.judge = judge_ambient,
+	},
+	{
+		.id = "capability.inheritable",
+		.severity = SEVERITY_LOW,
+		.scope = SCOPE_PROCESS,
+		.of_container = true,
+		.good = "No capability is inheritable",
+		.bad = "Has inheritable capabilities",
+		.why = "a file that has a capability inheritable gives it to this process on execve",
+		.attack =
+			"A program with inheritable file capabilities, harmless to others, raises them for a "
+			"process whose inheritable set has them.",
+		.remedy = {.text = "Use a runtime that leaves the set empty (Docker 20.10.14, containerd "
+				   "1.6.2, "
+				   "podman 4.0.3 and later), or drop the capabilities.",
+			   .docker = DROP_ALL_DOCKER,
+			   .ecs = DROP_ALL_ECS,
+			   .kubernetes = DROP_ALL_KUBERNETES},
+		.references = REFERENCES("CVE-2022-24769", "capabilities(7)"),
+		.judge = judge_inheritable,
+	},
+	{
+		.id = "capability.bounding-open",
+		.severity = SEVERITY_LOW,
+		.scope = SCOPE_PROCESS,
+		.of_container = true,
+		.good = "The bounding set is no larger than what the process holds",
+		.bad = "Could gain capabilities: its bounding set is open",
+		.why = "a setuid-root file or one with capabilities gives it whatever the bounding set "
+		       "leaves open",
+		.attack = "An intruder in an unprivileged process needs one privileged program with a flaw; "
+			  "the "
+			  "bounding set decides what it ends up with.",
+		.remedy = {.text = "Drop all capabilities: that empties the bounding set as well. Set "
+				   "no_new_privs "
+				   "beside it.",
+			   .docker = DROP_ALL_DOCKER " --security-opt no-new-privileges",
+			   .ecs = DROP_ALL_ECS,
+			   .kubernetes = "securityContext:\n  allowPrivilegeEscalation: false\n  "
+					 "capabilities:\n    drop: [\"ALL\"]"},
+		.references = REFERENCES(CIS_DOCKER("5.4"), CIS_KUBERNETES("5.2.10"), PSS_RESTRICTED,
+					 ECS_GUIDANCE, "capabilities(7)"),
+		.judge = judge_bounding_open,
+	},
+	{0},
+};

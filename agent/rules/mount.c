@@ -1,0 +1,455 @@
+/* What containers have mounted, and what they can do through it. */
+#include <string.h>
+
+#include "agent/rules/context.h"
+#include "agent/rules/host_place.h"
+#include "agent/rules/remedy.h"
+
+/* Writable as it is mounted, or after a remount that nothing prevents. */
+static bool is_writable_here(const struct subject *subject, struct verdict *verdict)
+{
+	bool writable = mount_is_writable(subject->mount);
+
+	verdict_boolean(verdict, "read_only", !writable);
+	if (writable || !subject_group(subject)->has_unconfined_admin)
+		return writable;
+	verdict_boolean(verdict, "remountable", true);
+	return true;
+}
+
+/* ---- mount.writable-root ----------------------------------------------------------------------- */
+
+static enum severity judge_writable_root(const struct subject *subject, struct verdict *verdict)
+{
+	const struct mount *mount = subject->mount;
+	const struct group_facts *group = subject_group(subject);
+
+	if (mount != subject->mount_namespace->root)
+		return SEVERITY_NONE;
+	verdict->path = mount->point;
+	verdict_text(verdict, "file_system", mount->type);
+	if (!is_writable_here(subject, verdict))
+		return SEVERITY_NONE;
+	if (!mount_is_writable(mount)) {
+		verdict->title = "Root file system is read-only, but can be remounted writable";
+		verdict_why(verdict, "a process with CAP_SYS_ADMIN, and neither a seccomp filter nor an LSM "
+				     "policy in the way, remounts it writable");
+	}
+	return group->has_root ? SEVERITY_MEDIUM : SEVERITY_LOW;
+}
+
+/* ---- mount.host-path --------------------------------------------------------------------------- */
+
+/* What is left of a severity for processes that the permissions of files hold back. */
+static enum severity without_root(enum severity severity)
+{
+	return severity > SEVERITY_LOW ? severity - 2 : SEVERITY_INFO;
+}
+
+static const char *const root_words[] = {[UNKNOWN] = "may be root to it",
+					 [NO] = "is held back by file permissions only",
+					 [YES] = "is root to it"};
+
+static enum severity judge_host_path(const struct subject *subject, struct verdict *verdict)
+{
+	const struct mount *mount = subject->mount;
+	const char *path = mount->host_path ? mount->host_path : mount->root;
+	const struct host_place *place = host_place_of(path);
+	enum answer root = group_is_root(subject_group(subject));
+	bool writable;
+
+	if (mount->kind != MOUNT_HOST_PATH || mount->covered || mount->bound_along)
+		return SEVERITY_NONE;
+	verdict->path = mount->point;
+	verdict_text(verdict, mount->host_path ? "host_path" : "path_in_file_system", path);
+	verdict_text(verdict, "file_system", mount->type);
+	writable = is_writable_here(subject, verdict);
+	verdict_boolean(verdict, "root", root == YES);
+	verdict_why(verdict, "%s of the host is %s: %s; the container %s", path,
+		    writable ? "writable" : "readable", place->what, root_words[root]);
+	if (root != NO)
+		return writable ? place->write : place->read;
+	return without_root(writable ? place->write : place->read);
+}
+
+/* ---- mount.runtime-socket ---------------------------------------------------------------------- */
+
+static enum severity judge_runtime_socket(const struct subject *subject, struct verdict *verdict)
+{
+	const struct mount *mount = subject->mount;
+	const struct group_facts *group = subject_group(subject);
+
+	if (mount->kind != MOUNT_RUNTIME_SOCKET || mount->covered)
+		return SEVERITY_NONE;
+	verdict->path = mount->point;
+	verdict_text(verdict, "socket", mount->host_path ? mount->host_path : mount->root);
+	verdict_boolean(verdict, "read_only", !mount_is_writable(mount));
+	verdict_boolean(verdict, "root", group_is_root(group) == YES);
+	if (group_is_root(group) != NO)
+		return SEVERITY_CRITICAL;
+	verdict_why(verdict,
+		    "none of its processes is root to the host's files: only the socket's own owner, "
+		    "group and mode keep them from it");
+	return SEVERITY_HIGH;
+}
+
+/* ---- procfs ------------------------------------------------------------------------------------ */
+
+/* The mount at `point` followed by `name`. */
+static const struct mount *mount_beneath(const struct subject *subject, const char *name,
+					 struct verdict *verdict)
+{
+	const char *path = verdict_format(verdict, "%s/%s", subject->mount->point, name);
+
+	return path ? places_at(subject_group(subject)->places, path) : NULL;
+}
+
+static bool is_whole(const struct mount *mount, const char *type)
+{
+	return !mount->covered && !strcmp(mount->type, type) && !strcmp(mount->root, "/");
+}
+
+/* Paths that runtimes hide where they exist; a kernel may lack some, but not all of them. */
+static const char *const masked_names[] = {"kcore",       "keys", "timer_list", "latency_stats",
+					   "sched_debug", "acpi", "scsi",       "interrupts"};
+
+static bool is_masked(const struct subject *subject, struct verdict *verdict)
+{
+	for (size_t i = 0; i < sizeof(masked_names) / sizeof(masked_names[0]); i++)
+		if (mount_beneath(subject, masked_names[i], verdict))
+			return true;
+	return false;
+}
+
+static enum severity judge_proc_unmasked(const struct subject *subject, struct verdict *verdict)
+{
+	const struct mount *mount = subject->mount;
+	const struct group_facts *group = subject_group(subject);
+
+	if (!is_whole(mount, "proc") || is_masked(subject, verdict))
+		return SEVERITY_NONE;
+	verdict->path = mount->point;
+	verdict_boolean(verdict, "read_only", !mount_is_writable(mount));
+	verdict_boolean(verdict, "root", group->has_root);
+	if (group_is_root(group) == NO)
+		verdict_why(verdict,
+			    "none of its processes is the host's root, who alone may read the worst of "
+			    "it");
+	if (!group->has_root)
+		return SEVERITY_LOW;
+	if (!(group->held & CAPABILITY_MASK(CAP_SYS_RAWIO)))
+		return SEVERITY_MEDIUM;
+	verdict_why(verdict, "with CAP_SYS_RAWIO it reads the kernel's memory through /proc/kcore, where the "
+			     "kernel has that and is not locked down");
+	return SEVERITY_HIGH;
+}
+
+/* ---- mount.shared-propagation ------------------------------------------------------------------ */
+
+static enum severity judge_shared_propagation(const struct subject *subject, struct verdict *verdict)
+{
+	const struct mount *mount = subject->mount;
+	const struct places *host = subject->context->host_places;
+
+	if (!host || mount->covered || mount->bound_along || !places_has_peer(host, mount->shared))
+		return SEVERITY_NONE;
+	verdict->path = mount->point;
+	verdict_number(verdict, "peer_group", mount->shared);
+	verdict_text(verdict, "host_path", mount->host_path);
+	if (subject_group(subject)->has_unconfined_admin) {
+		verdict_why(verdict,
+			    "with CAP_SYS_ADMIN, and nothing in the way, it mounts over paths of the "
+			    "host");
+		return SEVERITY_HIGH;
+	}
+	if (subject_group(subject)->held & CAPABILITY_MASK(CAP_SYS_ADMIN))
+		return SEVERITY_MEDIUM;
+	verdict_why(verdict, "none of its processes may mount: nothing propagates to the host today");
+	return SEVERITY_LOW;
+}
+
+/* ---- mount.writable-kernel-interface ----------------------------------------------------------- */
+
+/* What a writable file system of the kernel gives to root. */
+struct kernel_interface {
+	const char *type;
+	enum severity severity;
+	const char *what;
+};
+
+static const struct kernel_interface kernel_interfaces[] = {
+	{"binfmt_misc", SEVERITY_CRITICAL,
+	 "binfmt_misc: it registers an interpreter that the host runs for programs of its choice"},
+	{"bpf", SEVERITY_MEDIUM, "pinned BPF programs and maps"},
+	{"configfs", SEVERITY_HIGH, "configfs: it configures drivers of the kernel"},
+	{"debugfs", SEVERITY_HIGH, "debugfs: it writes to the insides of drivers and of the kernel"},
+	{"efivarfs", SEVERITY_HIGH, "efivarfs: it changes the machine's boot variables"},
+	{"securityfs", SEVERITY_HIGH, "securityfs: with CAP_MAC_ADMIN it loads policy for the whole machine"},
+	{"tracefs", SEVERITY_HIGH, "tracefs: it traces the kernel and every process"},
+};
+
+/* The interfaces that a procfs leaves writable, by name; NULL: none. Kernels without sysrq-trigger have no
+ * mount on it either: that alone tells nothing. */
+static const char *writable_in_proc(const struct subject *subject, struct verdict *verdict)
+{
+	const char *root = subject->mount->root;
+
+	if (!strcmp(root, "/sysrq-trigger"))
+		return "/proc/sysrq-trigger: it crashes or restarts the machine";
+	if (path_behind("/sys", root) || (!strcmp(root, "/") && !mount_beneath(subject, "sys", verdict)))
+		return "/proc/sys: kernel.core_pattern and kernel.modprobe name programs that the kernel "
+		       "runs as "
+		       "root on the host";
+	return NULL;
+}
+
+/* The hierarchies of cgroup v1 are mounted side by side: their directory stands for all of them. */
+static const char *cgroup_path(const struct mount *mount, struct verdict *verdict)
+{
+	const char *slash = strrchr(mount->point, '/');
+
+	if (strcmp(mount->type, "cgroup") != 0 || !slash || slash == mount->point)
+		return mount->point;
+	return verdict_format(verdict, "%.*s", (int)(slash - mount->point), mount->point);
+}
+
+/* Is it the hierarchy from its root? Paths in mountinfo are relative to the reader's cgroup namespace. */
+static enum answer shows_all_cgroups(const struct subject *subject)
+{
+	const struct process self = {.namespaces[NAMESPACE_CGROUP] =
+					     subject->snapshot->self.namespaces[NAMESPACE_CGROUP]};
+
+	if (strcmp(subject->mount->root, "/") != 0)
+		return strncmp(subject->mount->root, "/..", 3) ? NO : UNKNOWN;
+	return shares_with_host(subject->snapshot, &self, NAMESPACE_CGROUP) == YES ? YES : UNKNOWN;
+}
+
+static struct kernel_interface cgroup_interface(const struct subject *subject, struct verdict *verdict)
+{
+	const struct mount *mount = subject->mount;
+	enum answer all = shows_all_cgroups(subject);
+
+	verdict->path = cgroup_path(mount, verdict);
+	if (all == UNKNOWN) {
+		verdict->title = "Cgroups are writable";
+		return (struct kernel_interface){
+			mount->type, SEVERITY_LOW,
+			"cgroups, whether its own or those of the host can not be told "
+			"from inside a cgroup namespace"};
+	}
+	if (all == NO) {
+		verdict->title = "Its own cgroup is writable";
+		return (struct kernel_interface){
+			mount->type, SEVERITY_LOW,
+			"its own cgroup: it lifts its own limits, unless set above it"};
+	}
+	if (strcmp(mount->type, "cgroup") != 0)
+		return (struct kernel_interface){
+			mount->type, SEVERITY_HIGH,
+			"all cgroups of the host: it freezes, ends and limits any of "
+			"its services"};
+	if (subject_group(subject)->held & CAPABILITY_MASK(CAP_SYS_ADMIN))
+		return (struct kernel_interface){mount->type, SEVERITY_CRITICAL,
+						 "release_agent of a cgroup v1 hierarchy: a program that the "
+						 "kernel runs as root on the host"};
+	return (struct kernel_interface){mount->type, SEVERITY_HIGH,
+					 "all cgroups of a v1 hierarchy of the host; release_agent too on "
+					 "kernels before 5.17, which do not ask for CAP_SYS_ADMIN"};
+}
+
+static struct kernel_interface kernel_interface_of(const struct subject *subject, struct verdict *verdict)
+{
+	const struct mount *mount = subject->mount;
+
+	for (size_t i = 0; i < sizeof(kernel_interfaces) / sizeof(kernel_interfaces[0]); i++)
+		if (!strcmp(mount->type, kernel_interfaces[i].type))
+			return kernel_interfaces[i];
+	if (!strcmp(mount->type, "proc"))
+		return (struct kernel_interface){"proc", SEVERITY_CRITICAL,
+						 writable_in_proc(subject, verdict)};
+	if (!strcmp(mount->type, "sysfs"))
+		return (struct kernel_interface){"sysfs", SEVERITY_HIGH,
+						 "sysfs: settings of every device, and uevent_helper where "
+						 "the kernel has it, a program "
+						 "that it runs as root"};
+	if (!strcmp(mount->type, "cgroup") || !strcmp(mount->type, "cgroup2"))
+		return cgroup_interface(subject, verdict);
+	return (struct kernel_interface){0};
+}
+
+/* Who of the container may write there, and what comes of it. */
+static enum severity judge_writers(const struct group_facts *group, const struct kernel_interface *interface,
+				   struct verdict *verdict)
+{
+	if (!group->has_root && group_is_root(group) == UNKNOWN) {
+		verdict_why(verdict,
+			    "whether one of its processes is the host's root, who may write there, is "
+			    "not known: %s",
+			    interface->what);
+		return SEVERITY_LOW;
+	}
+	if (!group->has_root) {
+		verdict_why(verdict,
+			    "only the host's root may write there, and none of its processes is that: "
+			    "%s",
+			    interface->what);
+		return SEVERITY_INFO;
+	}
+	if (group->has_unconfined_root || interface->severity < SEVERITY_HIGH) {
+		verdict_why(verdict, "root of the container can write to %s", interface->what);
+		return interface->severity;
+	}
+	verdict_boolean(verdict, "lsm_confined", true);
+	verdict_why(verdict, "unless its LSM policy forbids it, root of the container can write to %s",
+		    interface->what);
+	return SEVERITY_MEDIUM;
+}
+
+static enum severity judge_kernel_interface(const struct subject *subject, struct verdict *verdict)
+{
+	const struct mount *mount = subject->mount;
+	struct kernel_interface interface = {0};
+
+	verdict->path = mount->point;
+	if (!mount->covered && mount_is_writable(mount))
+		interface = kernel_interface_of(subject, verdict);
+	if (!interface.what)
+		return SEVERITY_NONE;
+	verdict_text(verdict, "file_system", mount->type);
+	verdict_boolean(verdict, "root", subject_group(subject)->has_root);
+	return judge_writers(subject_group(subject), &interface, verdict);
+}
+
+/* ---- the table --------------------------------------------------------------------------------- */
+
+const struct rule rules_mount[] = {
+	{
+		.id = "mount.writable-root",
+		.severity = SEVERITY_MEDIUM,
+		.scope = SCOPE_MOUNT,
+		.good = "Root file system is read-only",
+		.bad = "Root file system is writable",
+		.why = "what breaks in can change programs and configuration of the container and leave "
+		       "tools "
+		       "there",
+		.attack =
+			"An intruder changes a program, library or start script of the image, and it runs "
+			"until "
+			"the container is replaced, often with more rights than the process that was broken "
+			"into.",
+		.remedy = {.text = "Make the root read-only, with a tmpfs or a volume where the program "
+				   "writes. ECS Exec needs a writable root. By its documentation Fargate "
+				   "takes no tmpfs: use a volume there.",
+			   .docker = "--read-only --tmpfs /tmp:rw,noexec,nosuid,size=64m",
+			   .ecs = "{\"readonlyRootFilesystem\": true, \"linuxParameters\": {\"tmpfs\": "
+				  "[{\"containerPath\": \"/tmp\", \"size\": 64, \"mountOptions\": "
+				  "[\"noexec\", "
+				  "\"nosuid\"]}]}}",
+			   .kubernetes = "securityContext:\n  readOnlyRootFilesystem: true"},
+		.references = REFERENCES(SECURITY_HUB("ECS.5"), CIS_DOCKER("5.13"), ECS_GUIDANCE, ECS_FARGATE,
+					 "proc_pid_mountinfo(5)"),
+		.judge = judge_writable_root,
+	},
+	{
+		.id = "mount.host-path",
+		.severity = SEVERITY_MEDIUM,
+		.scope = SCOPE_MOUNT,
+		.good = "No path of the host is mounted",
+		.bad = "A path of the host is mounted",
+		.why = "what the container reads or writes there, it reads or writes on the host",
+		.attack = "With a writable /etc, /root or cron directory an intruder leaves a job or key "
+			  "that makes "
+			  "root on the host; from a readable one keys and password hashes are taken along.",
+		.remedy = {.text = "Mount the least that is needed, read-only, or use a volume of the "
+				   "runtime's. "
+				   "Fargate has no mounts of the host: its host volumes are the task's own.",
+			   .docker = "--mount type=bind,source=/srv/data,target=/data,readonly",
+			   .ecs = "{\"mountPoints\": [{\"sourceVolume\": \"data\", \"containerPath\": "
+				  "\"/data\", "
+				  "\"readOnly\": true}]}",
+			   .kubernetes = "volumeMounts:\n- name: data\n  mountPath: /data\n  readOnly: true"},
+		.references = REFERENCES(CIS_DOCKER("5.6"), CIS_KUBERNETES("5.2.12"), PSS_BASELINE, T1611,
+					 ECS_PARAMETERS),
+		.judge = judge_host_path,
+	},
+	{
+		.id = "mount.runtime-socket",
+		.severity = SEVERITY_CRITICAL,
+		.scope = SCOPE_MOUNT,
+		.good = "No control socket of a container runtime is mounted",
+		.bad = "The control socket of a container runtime is mounted",
+		.why = "who may connect to it starts a privileged container with the host's root mounted; a "
+		       "read-only mount does not hinder connect(2)",
+		.attack =
+			"One request to the socket creates a container with / of the host mounted and every "
+			"capability, which is root on the host.",
+		.remedy = {.text = "Take the volume and its mount away. Where a tool needs to see "
+				   "containers, put a proxy in between that lets only reads through; to "
+				   "build images use a builder that needs no daemon. Fargate has no such "
+				   "socket."},
+		.references = REFERENCES(CIS_DOCKER("5.32"), CIS_KUBERNETES("5.2.12"), T1611,
+					 ATTACK("T1610", "Deploy Container"), "unix(7)"),
+		.judge = judge_runtime_socket,
+	},
+	{
+		.id = "mount.proc-unmasked",
+		.severity = SEVERITY_MEDIUM,
+		.scope = SCOPE_MOUNT,
+		.good = "Sensitive paths of /proc are masked",
+		.bad = "No path of /proc is masked",
+		.why = "kernel memory, keys and timers of the whole machine show there (kcore, keys, "
+		       "timer_list), "
+		       "which runtimes hide by default",
+		.attack = "Addresses of the kernel and key names of other containers are read to prepare an "
+			  "attack on it.",
+		.remedy = {.text = "Let the runtime mask /proc: take --privileged, systempaths=unconfined "
+				   "and mounts of the host's /proc away. Fargate has no privileged "
+				   "containers.",
+			   .ecs = "{\"privileged\": false}",
+			   .kubernetes = "securityContext:\n  procMount: Default"},
+		.references = REFERENCES(CIS_DOCKER("5.5"), PSS_BASELINE, "proc(5)"),
+		.judge = judge_proc_unmasked,
+	},
+	{
+		.id = "mount.shared-propagation",
+		.severity = SEVERITY_MEDIUM,
+		.scope = SCOPE_MOUNT,
+		.good = "No mount propagates to the host",
+		.bad = "What is mounted here appears on the host",
+		.why = "the mount is a shared peer of one of the host: a mount made beneath it in the "
+		       "container is "
+		       "made on the host too",
+		.attack = "With CAP_SYS_ADMIN a file system with setuid files, or over programs of the host, "
+			  "is "
+			  "mounted from inside the container.",
+		.remedy = {.text = "Mount it private or as slave.",
+			   .docker =
+				   "--mount type=bind,source=/srv/data,target=/data,bind-propagation=rslave",
+			   .kubernetes =
+				   "volumeMounts:\n- name: data\n  mountPath: /data\n  mountPropagation: "
+				   "HostToContainer"},
+		.references = REFERENCES(CIS_DOCKER("5.20"), "mount_namespaces(7)"),
+		.judge = judge_shared_propagation,
+	},
+	{
+		.id = "mount.writable-kernel-interface",
+		.severity = SEVERITY_HIGH,
+		.scope = SCOPE_MOUNT,
+		.good = "Interfaces that control the kernel are read-only",
+		.bad = "An interface that controls the host's kernel is writable",
+		.why = "root of the container changes the kernel of the whole machine there",
+		.attack =
+			"core_pattern, release_agent, modprobe, uevent_helper or a binfmt_misc entry is set "
+			"to a "
+			"program of the container's, by its path on the host, and the kernel runs it as root "
+			"outside; sysrq-trigger halts the machine.",
+		.remedy = {.text = "Let the runtime mount it read-only: take --privileged, "
+				   "systempaths=unconfined and mounts of the host's /proc and /sys away. "
+				   "Fargate has no privileged containers.",
+			   .ecs = "{\"privileged\": false}",
+			   .kubernetes = "securityContext:\n  privileged: false\n  procMount: Default"},
+		.references = REFERENCES(T1611, CIS_DOCKER("5.5"), PSS_BASELINE, "core(5)", "CVE-2022-0492"),
+		.judge = judge_kernel_interface,
+	},
+	{0},
+};

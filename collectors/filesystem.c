@@ -1,0 +1,359 @@
+/* The filesystem collector: setuid, setgid and file capabilities in one walk of each distinct root.
+ *
+ * A root is the host's, a container's, or a path that was asked for. What is mounted in it is decided from
+ * its mount table before anything is touched. Containers come first, so that what the host sees as well of
+ * their file systems is theirs; the host's own root is kept for the host. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "collectors/found.h"
+#include "collectors/mountinfo.h"
+#include "collectors/namespace_root.h"
+#include "collectors/resolve.h"
+#include "proctor/cleanup.h"
+
+struct gathering {
+	struct snapshot *snapshot;
+	const struct request *request;
+	struct coverage *coverage;
+	struct buffer buffer;
+	int proc;
+	struct walk *walk;
+	struct found found;
+	struct found_share shares[WALK_WORKERS_MAX];
+	struct walked_parts parts;
+	struct mount_index host_points; /* the host's mounts; none: not known */
+};
+
+/* ---- one root ---------------------------------------------------------------------------------- */
+
+static void note(struct gathering *gathering, const char *reason, const char *example, const char *remedy)
+{
+	gathering->coverage->missed++;
+	coverage_note(gathering->coverage, gathering->snapshot->arena, reason, example, remedy);
+}
+
+static int walk_planned(struct gathering *gathering, const struct walk_plan *plan,
+			const struct walk_plan_setting *setting, struct walk_root *root)
+{
+	root->on = walk_plan_find(plan, root->path);
+	if (!root->on)
+		note(gathering, "not on any mount of the mount table: not walked", root->path, NULL);
+	if (!root->on || root->on->treatment == WALK_LEAVE)
+		return 0;
+	atomic_store(&root->on->reached, true);
+	walk_plan_beneath(plan, root->path, root);
+	if (walk_run(gathering->walk, root))
+		return -1;
+	if (!root->only)
+		walk_plan_note_missed(plan, setting);
+	return 0;
+}
+
+static void note_root(struct gathering *gathering, int number)
+{
+	char reason[128], label[64];
+	const char *whose = container_label(gathering->found.container, label, sizeof(label));
+
+	if (number == ESRCH) {
+		note(gathering, "container ended before its files were read", whose, NULL);
+		return;
+	}
+	snprintf(reason, sizeof(reason), "%s on the root directory of %s", strerrorname_np(number),
+		 gathering->found.container ? "a container" : "the host");
+	note(gathering, reason, whose, number == EACCES ? COVERAGE_REMEDY_PTRACE : NULL);
+}
+
+/* Walks what a mount namespace shows at its root. -1: no memory. */
+static int walk_namespace(struct gathering *gathering, const struct container *container,
+			  const struct mount_namespace *mounts)
+{
+	struct walk_plan_setting setting = {gathering->request,
+					    mounts,
+					    "/",
+					    &gathering->parts,
+					    gathering->snapshot->arena,
+					    gathering->coverage,
+					    &gathering->host_points};
+	struct walk_root root = {.path = "/", .reachable = true};
+	_cleanup_walk_plan_ struct walk_plan plan = {0};
+	char label[64];
+
+	gathering->found.container = container;
+	if (!mounts || !mounts->root) {
+		note(gathering, mounts ? "root directory is not a mount point" : "mount table was not read",
+		     container_label(container, label, sizeof(label)), NULL);
+		return 0;
+	}
+	if (walk_plan_make(&plan, &setting))
+		return -1;
+	if (walk_plan_find(&plan, "/")->treatment == WALK_LEAVE)
+		return 0;
+	_cleanup_close_ int descriptor =
+		namespace_open_root(gathering->proc, gathering->snapshot, mounts, &gathering->buffer);
+	if (descriptor < 0) {
+		note_root(gathering, errno);
+		return 0;
+	}
+	root.descriptor = descriptor;
+	return walk_planned(gathering, &plan, &setting, &root);
+}
+
+/* ---- every root -------------------------------------------------------------------------------- */
+
+static const struct mount_namespace *host_mounts(const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->mount_namespace_count; i++)
+		if (snapshot->mount_namespaces[i]->host)
+			return snapshot->mount_namespaces[i];
+	return NULL;
+}
+
+static bool is_asked_for(const struct request *request, const struct container *container)
+{
+	return !request->container || container_is_called(container, request->container);
+}
+
+/* Whether what the container at `index` sees is walked anyhow: as the host's, or as that of one before it. */
+static bool is_shared(const struct gathering *gathering, size_t index, bool with_host)
+{
+	struct container *const *containers = gathering->snapshot->containers;
+	const struct mount_namespace *mounts = containers[index]->mount_namespace;
+
+	if (mounts && mounts->host && with_host)
+		return true;
+	for (size_t i = 0; mounts && i < index; i++)
+		if (containers[i]->mount_namespace == mounts &&
+		    is_asked_for(gathering->request, containers[i]))
+			return true;
+	return false;
+}
+
+static int walk_containers(struct gathering *gathering, bool with_host)
+{
+	const struct snapshot *snapshot = gathering->snapshot;
+
+	for (size_t i = 0; i < snapshot->container_count; i++) {
+		const struct container *container = snapshot->containers[i];
+		if (!is_asked_for(gathering->request, container))
+			continue;
+		if (is_shared(gathering, i, with_host))
+			coverage_note(
+				gathering->coverage, snapshot->arena,
+				"container in the mount namespace of another or of the host: walked there",
+				NULL, NULL);
+		else if (walk_namespace(gathering, container, container->mount_namespace))
+			return -1;
+	}
+	return 0;
+}
+
+static int walk_all(struct gathering *gathering)
+{
+	const struct snapshot *snapshot = gathering->snapshot;
+	const struct mount_namespace *host = host_mounts(snapshot);
+	bool with_host = snapshot->host.view == VIEW_HOST && !gathering->request->container;
+
+	if (with_host && host && host->root && walked_parts_reserve(&gathering->parts, host->root))
+		return -1;
+	if (host && mount_index_points(&gathering->host_points, host))
+		return -1;
+	if (walk_containers(gathering, with_host))
+		return -1;
+	return with_host ? walk_namespace(gathering, NULL, host) : 0;
+}
+
+/* ---- paths that were asked for ----------------------------------------------------------------- */
+
+/* Whether `path` is `top` or lies beneath it. */
+static bool is_within(const char *path, const char *top)
+{
+	size_t length = strcmp(top, "/") != 0 ? strlen(top) : 0;
+
+	return !strncmp(path, top, length) && (path[length] == '/' || !path[length]);
+}
+
+/* Whether the walk of another path meets the one at `index`; of two that are the same the first is walked. */
+static bool is_met_elsewhere(char *const *paths, size_t count, size_t index)
+{
+	for (size_t i = 0; i < count; i++)
+		if (i != index && is_within(paths[index], paths[i]) &&
+		    (i < index || strcmp(paths[index], paths[i]) != 0))
+			return true;
+	return false;
+}
+
+/* Walks beneath one path without links in our own mount namespace. -1: no memory. */
+static int walk_path(struct gathering *gathering, const struct mount_namespace *mounts, const char *path)
+{
+	struct walk_plan_setting setting = {
+		gathering->request,
+		mounts,
+		path,
+		&gathering->parts,
+		gathering->snapshot->arena,
+		gathering->coverage,
+		&gathering->host_points,
+	};
+	_cleanup_walk_plan_ struct walk_plan plan = {0};
+	_cleanup_resolved_ struct resolved resolved = {.directory = -1};
+	_cleanup_error_ struct error *error = NULL;
+	int result = walk_plan_make(&plan, &setting);
+
+	if (!result && resolve(path, &plan, &resolved, &error)) {
+		note(gathering, "path could not be opened a second time", path, NULL);
+	} else if (!result) {
+		struct walk_root root = {.descriptor = resolved.directory,
+					 .path = resolved.path,
+					 .only = resolved.only,
+					 .reachable = resolved.reachable};
+		result = walk_planned(gathering, &plan, &setting, &root);
+	}
+	walked_parts_free(&gathering->parts);
+	return result;
+}
+
+/* Sets `paths` to the operands without links: one that is not there is an error before any is walked. */
+static int resolve_all(struct gathering *gathering, const struct mount_namespace *mounts, char **paths,
+		       struct error **error)
+{
+	const struct request *request = gathering->request;
+	struct walk_plan_setting setting = {.request = request,
+					    .mounts = mounts,
+					    .parts = &gathering->parts,
+					    .arena = gathering->snapshot->arena,
+					    .coverage = gathering->coverage,
+					    .host = &gathering->host_points};
+	_cleanup_walk_plan_ struct walk_plan plan = {0};
+
+	if (walk_plan_make(&plan, &setting))
+		return error_set(error, ENOMEM, "walking files");
+	for (size_t i = 0; i < request->path_count; i++) {
+		_cleanup_resolved_ struct resolved resolved = {.directory = -1};
+		if (resolve(request->paths[i], &plan, &resolved, error))
+			return -1;
+		paths[i] = resolved_whole(&resolved, setting.arena);
+		if (!paths[i])
+			return error_set(error, ENOMEM, "walking files");
+	}
+	return 0;
+}
+
+static void note_faults(struct gathering *gathering, const struct mountinfo_faults *faults)
+{
+	if (faults->cut)
+		note(gathering, "mount table is longer than 16 MiB: cut there", "self/mountinfo", NULL);
+	if (faults->malformed > (faults->cut ? 1 : 0))
+		note(gathering, "line of a mount table is not as proc(5) has it", "self/mountinfo", NULL);
+}
+
+/* In a chroot the table lacks what our root lies on. It is added, for our own root answers: we came from it.
+ */
+static int add_own_root(struct mount_namespace *mounts, struct arena *arena)
+{
+	struct mount *grown = arena_array(arena, mounts->mount_count + 1, sizeof(*grown));
+	struct statx facts;
+	struct statvfs system;
+
+	if (!grown)
+		return -1;
+	if (statx(AT_FDCWD, "/", AT_STATX_DONT_SYNC, STATX_MNT_ID, &facts) || statvfs("/", &system))
+		return 0;
+	if (mounts->mount_count)
+		memcpy(grown, mounts->mounts, mounts->mount_count * sizeof(*grown));
+	grown[mounts->mount_count] = (struct mount){
+		.id = (uint32_t)facts.stx_mnt_id,
+		.major = facts.stx_dev_major,
+		.minor = facts.stx_dev_minor,
+		.root = "",
+		.point = "/",
+		.type = "rootfs",
+		.source = "none",
+		.options = (system.f_flag & ST_NOSUID ? MOUNT_NOSUID : 0u) |
+			   (system.f_flag & ST_NOEXEC ? MOUNT_NOEXEC : 0u),
+	};
+	mounts->mounts = grown;
+	mounts->root = &grown[mounts->mount_count++];
+	return 0;
+}
+
+static int walk_paths(struct gathering *gathering, struct error **error)
+{
+	struct arena *arena = gathering->snapshot->arena;
+	size_t count = gathering->request->path_count;
+	struct mount_namespace *mounts = arena_alloc(arena, sizeof(*mounts));
+	char **paths = arena_array(arena, count, sizeof(char *));
+	struct mountinfo_faults faults;
+
+	if (!mounts || !paths)
+		return error_set(error, ENOMEM, "walking files");
+	if (mountinfo_read(gathering->proc, "self/mountinfo", &gathering->buffer, arena, mounts, &faults))
+		return error_set(error, errno, "reading our own mounts");
+	note_faults(gathering, &faults);
+	if ((!mounts->root && add_own_root(mounts, arena)) ||
+	    mount_index_points(&gathering->host_points, mounts))
+		return error_set(error, ENOMEM, "walking files");
+	if (resolve_all(gathering, mounts, paths, error))
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (!is_met_elsewhere(paths, count, i) && walk_path(gathering, mounts, paths[i]))
+			return error_set(error, ENOMEM, "walking files");
+	return 0;
+}
+
+/* ---- all of it --------------------------------------------------------------------------------- */
+
+static int gather(struct gathering *gathering, struct error **error)
+{
+	const struct request *request = gathering->request;
+	int result = 0;
+
+	gathering->walk = walk_new(request, found_examine);
+	if (!gathering->walk)
+		return error_set(error, ENOMEM, "walking files");
+	for (unsigned i = 0; i < gathering->walk->count; i++) {
+		gathering->shares[i].found = &gathering->found;
+		gathering->walk->workers[i].context = &gathering->shares[i];
+	}
+	if (request->paths)
+		result = walk_paths(gathering, error);
+	else if (walk_all(gathering))
+		result = error_set(error, ENOMEM, "walking files");
+	walk_free(gathering->walk, gathering->snapshot->arena, gathering->coverage);
+	if (!result && found_keep(gathering->shares, WALK_WORKERS_MAX, gathering->snapshot))
+		result = error_set(error, ENOMEM, "walking files");
+	return result;
+}
+
+static int collect(struct snapshot *snapshot, const struct request *request, struct coverage *coverage,
+		   struct error **error)
+{
+	_cleanup_close_ int proc = open(request->proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct gathering gathering = {
+		.snapshot = snapshot, .request = request, .coverage = coverage, .proc = proc};
+	int result;
+
+	if (proc < 0) {
+		error_set(error, errno, "opening %s", request->proc);
+		return error_remedy(error, "mount a procfs there");
+	}
+	gathering.found.request = request;
+	pthread_mutex_init(&gathering.found.telling, NULL);
+	result = gather(&gathering, error);
+	pthread_mutex_destroy(&gathering.found.telling);
+	walked_parts_free(&gathering.parts);
+	mount_index_free(&gathering.host_points);
+	buffer_free(&gathering.buffer);
+	return result;
+}
+
+const struct collector collector_filesystem = {
+	.name = "filesystem",
+	.description =
+		"setuid and setgid files and file capabilities in the root of the host and of each container",
+	.collect = collect,
+};

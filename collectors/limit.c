@@ -1,0 +1,202 @@
+/* The limit collector: how much memory, processor time and how many tasks each container may use, and the
+ * resource limits of its first process. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/vfs.h>
+
+#include "collectors/cgroup_limit.h"
+#include "collectors/hold.h"
+#include "collectors/namespace.h"
+#include "collectors/rlimit_text.h"
+#include "proctor/cleanup.h"
+#include "proctor/collector.h"
+
+enum { TEXT_LIMIT = 256 * 1024, MOUNTINFO_LIMIT = 16 * 1024 * 1024 };
+
+struct limiting {
+	struct snapshot *snapshot;
+	const struct request *request;
+	struct coverage *coverage;
+	struct buffer text, buffer;
+	struct cgroup_trees trees;
+	int proc;
+};
+
+static void note(struct limiting *limiting, const char *reason, pid_t pid, const char *file,
+		 const char *remedy)
+{
+	char example[64];
+
+	snprintf(example, sizeof(example), "%s/%d/%s", limiting->request->proc, (int)pid, file);
+	coverage_note(limiting->coverage, limiting->snapshot->arena, reason, example, remedy);
+}
+
+/* ---- the hierarchies --------------------------------------------------------------------------- */
+
+/* Opens where a hierarchy is mounted, unless something else has been mounted over it. */
+static int open_tree(const char *point)
+{
+	int directory = open(point, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct statfs facts;
+
+	if (directory < 0 || (!fstatfs(directory, &facts) &&
+			      (facts.f_type == CGROUP_SUPER_MAGIC || facts.f_type == CGROUP2_SUPER_MAGIC)))
+		return directory;
+	close(directory);
+	return -1;
+}
+
+static int open_trees(struct limiting *limiting)
+{
+	const struct self *self = &limiting->snapshot->self;
+	struct buffer *buffer = &limiting->buffer;
+
+	if (buffer_read(buffer, limiting->proc, "self/mountinfo", MOUNTINFO_LIMIT) < 0)
+		buffer->length = 0;
+	if (cgroup_trees_find(buffer->data, buffer->length, limiting->snapshot->arena, &limiting->trees))
+		return -1;
+	for (unsigned kind = 0; kind < CGROUP_TREES; kind++) {
+		struct cgroup_tree *tree = &limiting->trees.trees[kind];
+		if (!tree->point)
+			continue;
+		tree->directory = open_tree(tree->point);
+		tree->whole = !strcmp(tree->root, "/") &&
+			      self->namespaces[NAMESPACE_CGROUP] == NAMESPACE_INITIAL_CGROUP;
+	}
+	return 0;
+}
+
+static void close_trees(struct limiting *limiting)
+{
+	for (unsigned kind = 0; kind < CGROUP_TREES; kind++)
+		if (limiting->trees.trees[kind].directory >= 0)
+			close(limiting->trees.trees[kind].directory);
+}
+
+/* ---- one container ----------------------------------------------------------------------------- */
+
+static const struct {
+	const char *reason, *remedy;
+} faults[CGROUP_FAULTS] = {
+	[CGROUP_NOT_MOUNTED] = {"the cgroup hierarchy of a controller is not mounted: limits or devices are "
+				"not known",
+				"mount the cgroup file system at /sys/fs/cgroup"},
+	[CGROUP_OUT_OF_SIGHT] = {"the cgroup of a container, or one above it, is not to be seen from here: "
+				 "limits there are not known",
+				 "run with the host's cgroup namespace and /sys/fs/cgroup"},
+	[CGROUP_UNREADABLE] = {"a file of a cgroup cannot be read: limits or devices are not known",
+			       "run as root"},
+};
+
+/* The facts of one read of the first process's files. */
+struct draft {
+	struct limits limits;
+	enum cgroup_fault fault;
+	bool all_devices, all_devices_known;
+};
+
+static bool read_cgroups(struct limiting *limiting, int directory, struct draft *draft)
+{
+	struct buffer *text = &limiting->text;
+	struct arena *arena = limiting->snapshot->arena;
+
+	if (buffer_read(text, directory, "cgroup", TEXT_LIMIT) < 0)
+		return false;
+	draft->fault = cgroup_limits_read(&limiting->trees, text->data, text->length, &limiting->buffer,
+					  arena, &draft->limits);
+	enum cgroup_fault fault =
+		cgroup_devices_read(&limiting->trees, text->data, text->length, &limiting->buffer, arena,
+				    &draft->all_devices, &draft->all_devices_known);
+	if (fault > draft->fault)
+		draft->fault = fault;
+	return true;
+}
+
+static bool read_rlimits(struct limiting *limiting, int directory, pid_t pid, struct draft *draft)
+{
+	struct buffer *buffer = &limiting->buffer;
+	const char *source =
+		arena_printf(limiting->snapshot->arena, "%s/%d/limits", limiting->request->proc, (int)pid);
+
+	if (!source)
+		draft->fault = CGROUP_NO_MEMORY;
+	if (!source || buffer_read(buffer, directory, "limits", TEXT_LIMIT) < 0)
+		return false;
+	rlimits_parse(buffer->data, buffer->length, source, &draft->limits);
+	return true;
+}
+
+static int read_container(struct limiting *limiting, struct container *container)
+{
+	const struct process *init = container->init;
+	_cleanup_close_ int directory = process_hold(limiting->proc, init);
+	struct draft draft = {.fault = CGROUP_NO_FAULT};
+
+	if (directory < 0 || !read_cgroups(limiting, directory, &draft) ||
+	    !read_rlimits(limiting, directory, init->pid, &draft) ||
+	    !process_is_held(directory, init, &limiting->buffer)) {
+		if (draft.fault == CGROUP_NO_MEMORY)
+			return -1;
+		limiting->coverage->missed++;
+		note(limiting, "the first process of a container ended before its limits were read",
+		     init->pid, "cgroup", NULL);
+		return 0;
+	}
+	container->limits = draft.limits;
+	container->all_devices = draft.all_devices;
+	container->all_devices_known = draft.all_devices_known;
+	if (draft.fault == CGROUP_NO_MEMORY)
+		return -1;
+	if (draft.fault) {
+		limiting->coverage->missed++;
+		note(limiting, faults[draft.fault].reason, init->pid, "cgroup", faults[draft.fault].remedy);
+	} else {
+		limiting->coverage->seen++;
+	}
+	if (!draft.fault && !draft.all_devices_known)
+		note(limiting,
+		     "the devices that a container may use are up to an eBPF program (cgroup v2), which is "
+		     "not read",
+		     init->pid, "cgroup", NULL);
+	return 0;
+}
+
+static int read_containers(struct limiting *limiting)
+{
+	struct snapshot *snapshot = limiting->snapshot;
+	int result = open_trees(limiting);
+
+	for (size_t i = 0; !result && i < snapshot->container_count; i++)
+		if (snapshot->containers[i]->init)
+			result = read_container(limiting, snapshot->containers[i]);
+	close_trees(limiting);
+	return result;
+}
+
+static int collect(struct snapshot *snapshot, const struct request *request, struct coverage *coverage,
+		   struct error **error)
+{
+	struct limiting limiting = {.snapshot = snapshot, .request = request, .coverage = coverage};
+	_cleanup_close_ int proc = open(request->proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int result;
+
+	if (proc < 0)
+		return error_set(error, errno, "opening %s", request->proc);
+	if (!snapshot->container_count)
+		return 0;
+	limiting.proc = proc;
+	result = read_containers(&limiting);
+	buffer_free(&limiting.text);
+	buffer_free(&limiting.buffer);
+	return result ? error_set(error, ENOMEM, "reading limits of containers") : 0;
+}
+
+const struct collector collector_limit = {
+	.name = "limit",
+	.description = "memory, cpu and task limits of each container, and the resource limits of its first "
+		       "process",
+	.collect = collect,
+};

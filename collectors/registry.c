@@ -1,0 +1,14 @@
+/* Every collector, in the order they run. */
+#include "proctor/collector.h"
+
+/* clang-format off */
+const struct collector *const collectors[] = {
+	&collector_host,
+	&collector_process,
+	&collector_container,
+	&collector_mount,
+	&collector_limit,
+	&collector_filesystem,
+	NULL,
+};
+/* clang-format on */

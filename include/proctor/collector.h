@@ -1,0 +1,80 @@
+/* Collectors read facts and judge nothing.
+ *
+ * A collector is one file in collectors/ and one line in collectors[]. They run in the order of that table;
+ * each may use what those before it put into the snapshot. */
+#ifndef PROCTOR_COLLECTOR_H
+#define PROCTOR_COLLECTOR_H
+
+#include "proctor/error.h"
+#include "proctor/snapshot.h"
+
+/* Bits of request.facts beyond what every process has (status). A file or link of /proc/PID is read only
+ * when its bit is set. */
+enum request_fact {
+	REQUEST_STAT = 1 << 0,
+	REQUEST_CGROUP = 1 << 1,
+	REQUEST_EXECUTABLE = 1 << 2,
+	REQUEST_COMMAND_LINE = 1 << 3,
+	REQUEST_LSM = 1 << 4,
+	REQUEST_THREADS = 1 << 5,
+	REQUEST_ROOT = 1 << 6,
+	REQUEST_USER_MAPS = 1 << 7,
+	REQUEST_NAMESPACE = 1 << 8, /* this bit shifted left by enum namespace_kind, for each */
+	REQUEST_MACHINE = 1 << 16,  /* host: LSMs, sysctls, memory, boot time: half a millisecond that only an
+				       audit wants */
+};
+
+#define REQUEST_NAMESPACES_ALL (((1 << NAMESPACE_COUNT) - 1) * REQUEST_NAMESPACE)
+
+struct collector;
+
+struct request {
+	const char *proc;  /* where procfs is mounted; "/proc" */
+	uint32_t facts;    /* enum request_fact */
+	const pid_t *pids; /* only these processes; NULL: all */
+	size_t pid_count;
+	unsigned workers; /* threads to read with, at most 4; 0: by the number of processors */
+
+	const char *const *paths; /* filesystem: roots to walk; NULL: every distinct root of the snapshot */
+	size_t path_count;
+	const char *const *excluded_paths; /* filesystem: globs of directories that are not walked */
+	size_t excluded_count;
+	bool cross_file_systems; /* filesystem: also into network, FUSE and other not local ones */
+	const char *container;   /* only this container (id, a prefix of it of 12 or more, or name) and its
+				    files; NULL: all */
+
+	/* Called now and then from any thread, one at a time, with what was done so far; NULL: no one asks.
+	 */
+	void (*progress)(void *context, const char *collector, uint64_t done);
+	void *progress_context;
+
+	/* Called when a collector is done, with all that is known by then; NULL: no one asks. */
+	void (*collected)(void *context, const struct snapshot *snapshot, const struct collector *collector);
+	void *collected_context;
+
+	/* filesystem: called for each file found, one at a time, before it is sorted; NULL: no one asks. */
+	void (*found)(void *context, const struct file *file);
+	void *found_context;
+};
+
+struct collector {
+	const char *name;
+	const char *description; /* what it reads, for --help and the manual */
+	/* Adds facts to the snapshot and tells in `coverage` what it saw and what not. Returns -1 only when
+	 * nothing at all can be said (no /proc, no memory): a fact that cannot be read is coverage. */
+	int (*collect)(struct snapshot *snapshot, const struct request *request, struct coverage *coverage,
+		       struct error **error);
+};
+
+/* Every collector, in the order they run: host process container mount limit filesystem. Ends with NULL. */
+extern const struct collector *const collectors[];
+
+extern const struct collector collector_host, collector_process, collector_container, collector_mount,
+	collector_limit, collector_filesystem;
+
+/* Runs the collectors of `enabled` (ended by NULL, in the order of collectors[]) into a new snapshot,
+ * owned by the caller. NULL and *error when one of them fails. */
+struct snapshot *snapshot_collect(const struct collector *const *enabled, const struct request *request,
+				  struct error **error);
+
+#endif

@@ -1,0 +1,124 @@
+/* Records: how the things of a snapshot and the findings look from outside.
+ *
+ * Each kind of record is one table of fields. The JSON of a record, its part of the JSON Schema and its
+ * documentation all come from that table, so that they cannot differ. */
+#ifndef PROCTOR_RECORD_H
+#define PROCTOR_RECORD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "proctor/finding.h"
+
+enum field_type {
+	FIELD_STRING,
+	FIELD_INTEGER, /* not negative */
+	FIELD_BOOLEAN,
+	FIELD_STRINGS,  /* array of strings */
+	FIELD_INTEGERS, /* array of integers */
+	FIELD_OBJECT,   /* `members` */
+	FIELD_OBJECTS,  /* array of objects of `members` */
+	FIELD_MAP,      /* object with any names; each value a string, integer, boolean or array of strings */
+};
+
+struct record_cache;
+
+/* A set of capabilities and what it goes by: an operand, or `effective` and the like. */
+struct named_set {
+	const char *name;
+	capability_set set;
+};
+
+/* The state of one process that decides what its capabilities give it. */
+struct own_state {
+	pid_t pid;
+	struct credentials credentials;
+	uint32_t securebits;        /* prctl(2) PR_GET_SECUREBITS */
+	const char *user_namespace; /* `initial` or `other`; NULL: unknown */
+};
+
+/* What rules, explain and decode tell: of Proctor and of the kernel, of no machine. */
+struct reference {
+	const struct rule *const *rules;
+	size_t rule_count;
+	const struct named_set *sets;
+	size_t set_count;
+	const unsigned *capabilities; /* their numbers, each less than 64 */
+	size_t capability_count;
+	const struct own_state *self; /* NULL: not asked for */
+};
+
+/* What records are made from. Starts zeroed but for what is known; record_context_free frees its cache. */
+struct record_context {
+	const struct snapshot *snapshot;
+	const struct findings *findings;   /* NULL: not judged */
+	const struct reference *reference; /* of reference_kinds[]; NULL for all others */
+	bool with_arguments; /* command lines with their arguments; else their first word only */
+	bool unfinished;     /* the snapshot is still being collected */
+	bool failed;         /* memory ran out */
+	struct record_cache *cache;
+};
+
+struct field {
+	const char *name;
+	enum field_type type;
+	bool optional; /* left out when it is not known */
+	const char *description;
+
+	/* The value, owned by the caller; NULL when it is not known, or with context->failed. Not for
+	 * objects. */
+	json_t *(*get)(const void *record, const struct field *field, struct record_context *context);
+	size_t offset, size; /* of the member of the record's struct that `get` or `item` reads */
+	uint32_t known;      /* bits that record_kind.known must all have; 0: always known */
+
+	const char *const *values; /* the only values of a string, ended by NULL; NULL: any */
+	const char *pattern; /* what a string, or each of an array, matches (ECMA 262); NULL: anything */
+
+	const struct field *members; /* of an object, ended by an entry without a name */
+	/* What the members of an object, or of the object at `index` of an array, are taken from; NULL when
+	 * there is none. NULL function: from the record itself. */
+	const void *(*item)(const void *record, const struct field *field, size_t index);
+};
+
+struct record_kind {
+	const char *type; /* `process`: the `type` of a line of ndjson */
+	/* Where it stands in the document: an array (`processes`), or an object when `single`; NULL: its
+	 * fields are members of the document itself. */
+	const char *member;
+	bool single;
+	const char *description;
+	const struct field *fields; /* ended by an entry without a name */
+	/* The record at `index`, asked for in ascending order; NULL behind the last. Lives until the next
+	 * call. */
+	const void *(*at)(struct record_context *context, size_t index);
+	uint32_t (*known)(const void *record); /* bits of what was read of it; NULL: all */
+};
+
+/* The kinds of an audit's document, in its order: header container process mount file finding coverage
+ * summary. Ends with NULL. */
+extern const struct record_kind *const record_kinds[];
+
+extern const struct record_kind record_header, record_container, record_process, record_mount, record_file,
+	record_finding, record_coverage, record_summary;
+
+/* The kinds of a document of reference, in its order: about self set capability rule. Ends with NULL. */
+extern const struct record_kind *const reference_kinds[];
+
+extern const struct record_kind record_about, record_self, record_set, record_capability, record_rule;
+
+/* Version of the schema: the first number changes when a reader of the old one would fail. */
+extern const char record_schema_version[];
+
+/* The record as JSON, owned by the caller; with `type` first when `with_type`. NULL when memory is
+ * exhausted. Strings are valid UTF-8: other bytes are escaped by text_escape. */
+json_t *record_json(const struct record_kind *kind, const void *record, struct record_context *context,
+		    bool with_type);
+
+/* The JSON Schema (2020-12) of all documents, from the tables; owned by the caller. NULL when memory is
+ * exhausted. `$defs/document` is what is told of a machine, `$defs/reference` that of reference_kinds[],
+ * `$defs/line` a line of ndjson. */
+json_t *record_schema(void);
+
+void record_context_free(struct record_context *context);
+
+#endif

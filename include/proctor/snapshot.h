@@ -1,0 +1,341 @@
+/* The snapshot: every fact that decides privilege, as plain data.
+ *
+ * Collectors fill it, in the order of their registry; after that nothing changes it. Rules and formats
+ * read it. All of it lives in one arena. Strings are NUL-terminated bytes from outside (a path, a comm):
+ * valid text only after text_escape. What is not known is not there: a NULL pointer, a cleared bit in
+ * `known`, LIMIT_UNKNOWN; never an invented value. */
+#ifndef PROCTOR_SNAPSHOT_H
+#define PROCTOR_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "proctor/arena.h"
+#include "proctor/capability.h"
+#include "proctor/coverage.h"
+#include "proctor/text.h"
+
+/* ---- processes --------------------------------------------------------------------------------- */
+
+/* In the order of namespace_names[]. */
+enum namespace_kind {
+	NAMESPACE_CGROUP,
+	NAMESPACE_IPC,
+	NAMESPACE_MNT,
+	NAMESPACE_NET,
+	NAMESPACE_PID,
+	NAMESPACE_TIME,
+	NAMESPACE_USER,
+	NAMESPACE_UTS,
+	NAMESPACE_COUNT
+};
+
+/* `cgroup`, `ipc`, …: as in /proc/PID/ns. */
+extern const char *const namespace_names[NAMESPACE_COUNT];
+
+/* In the order of the Uid and Gid lines of /proc/PID/status. */
+enum id_kind { ID_REAL, ID_EFFECTIVE, ID_SAVED, ID_FILESYSTEM, ID_COUNT };
+
+enum seccomp_mode { SECCOMP_OFF = 0, SECCOMP_STRICT = 1, SECCOMP_FILTERED = 2 };
+
+/* What one task (process or thread) is allowed; ids are as the auditor's user namespace sees them. */
+struct credentials {
+	uint32_t uid[ID_COUNT];
+	uint32_t gid[ID_COUNT];
+	capability_set effective, permitted, inheritable, bounding, ambient;
+	bool no_new_privs;
+	uint8_t seccomp;          /* enum seccomp_mode */
+	uint32_t seccomp_filters; /* 0 also on kernels before 5.9, which do not tell */
+};
+
+/* A thread whose ids or sets differ from its leader's. */
+struct thread {
+	pid_t tid;
+	struct credentials credentials;
+};
+
+/* One line of /proc/PID/uid_map or gid_map: `count` ids from `inside` on are `outside` on. `outside` is in
+ * the auditor's user namespace. */
+struct id_range {
+	uint32_t inside, outside, count;
+};
+
+/* A user namespace, read once through one of its processes. */
+struct user_namespace {
+	uint64_t inode;
+	struct id_range *uids, *gids;
+	size_t uid_count, gid_count;
+	bool initial; /* the host's: inode 0xEFFFFFFD */
+	bool mapped;  /* uids and gids were read */
+};
+
+/* Bits of process.known: which of its facts were read. */
+enum process_fact {
+	PROCESS_KNOWS_STATUS = 1 << 0, /* comm, ppid, credentials, groups, thread_count */
+	PROCESS_KNOWS_STAT = 1 << 1,   /* start_time, privilege_used */
+	PROCESS_KNOWS_CGROUP = 1 << 2,
+	PROCESS_KNOWS_EXECUTABLE = 1 << 3,
+	PROCESS_KNOWS_COMMAND_LINE = 1 << 4,
+	PROCESS_KNOWS_NAMESPACES = 1 << 5, /* those whose inode is not 0 */
+	PROCESS_KNOWS_LSM = 1 << 6,
+	PROCESS_KNOWS_THREADS = 1 << 7, /* every thread was compared with its leader */
+	PROCESS_KNOWS_ROOT = 1 << 8,    /* root_changed */
+};
+
+struct container;
+struct mount;
+
+struct process {
+	pid_t pid, ppid;
+	uint32_t known;      /* enum process_fact */
+	uint64_t start_time; /* clock ticks since boot: field 22 of /proc/PID/stat */
+	const char *comm;
+	const char
+		*executable; /* path in its own root; without " (deleted)"; NULL: unknown or kernel thread */
+	const struct mount *executable_mount; /* NULL: unknown */
+	struct bytes command_line;            /* arguments, each ended by NUL */
+	const char *cgroup;                   /* the path that tells most (v1 line with an id before `0::`) */
+	const char *lsm; /* label of the LSM, e.g. `docker-default (enforce)`; NULL: none or unknown */
+	struct credentials credentials; /* the thread group leader's */
+	uint32_t *groups;
+	size_t group_count;
+	struct thread *threads; /* only those that differ */
+	size_t differing_count;
+	uint32_t thread_count;                       /* all of them, with the leader */
+	uint64_t namespaces[NAMESPACE_COUNT];        /* inode numbers; 0: not read */
+	const struct user_namespace *user_namespace; /* NULL: not read */
+	const struct container *container;           /* NULL: of the host, or unknown */
+	bool kernel_thread, zombie;
+	bool privilege_used;     /* PF_SUPERPRIV: weak evidence, never proof of need */
+	bool executable_deleted; /* no link to the file is left */
+	bool executable_memfd;
+	bool root_changed; /* chroot: its root is not its mount namespace's */
+};
+
+/* ---- containers -------------------------------------------------------------------------------- */
+
+enum limit_state { LIMIT_UNKNOWN, LIMIT_NONE, LIMIT_SET };
+
+/* One limit. LIMIT_NONE: known to be unlimited. */
+struct limit {
+	enum limit_state state;
+	uint64_t value;
+	const char *source; /* file that set it, for the evidence */
+};
+
+struct limits {
+	struct limit memory;     /* bytes */
+	struct limit swap;       /* bytes of memory and swap together (v1) or of swap (v2); see source */
+	struct limit cpu;        /* thousandths of a core: quota over period */
+	struct limit cpu_weight; /* v2 weight or v1 shares; LIMIT_NONE at the default 100 or 1024 */
+	struct limit pids;       /* tasks */
+	struct limit open_files, processes, locked_memory, core; /* soft rlimits of the first process */
+};
+
+/* A device node in the container's /dev that a container is not given by default. */
+struct device {
+	const char *path; /* in the container */
+	bool block;
+	uint32_t major, minor;
+	uint32_t mode; /* permission bits */
+};
+
+struct mount_namespace;
+
+struct container {
+	const char *id;             /* from the cgroup path, else `mnt-<inode>` */
+	const char *name;           /* NULL: not known */
+	const char *image;          /* NULL: not known */
+	const char *runtime;        /* docker containerd cri-o podman lxc systemd-nspawn; NULL: not known */
+	const char *kind;           /* ecs fargate kubernetes standalone */
+	const char *cgroup;         /* path of its cgroup as its processes tell it */
+	const struct process *init; /* oldest process that is the root of the others */
+	const struct mount_namespace *mount_namespace; /* NULL: not read */
+	size_t process_count;
+	struct limits limits;
+	struct device *devices;
+	size_t device_count;
+	bool devices_known;
+	bool all_devices; /* the v1 devices cgroup allows `a *:* rwm` */
+	bool all_devices_known;
+	bool self; /* the one the auditor runs in */
+};
+
+/* ---- mounts ------------------------------------------------------------------------------------ */
+
+enum mount_option {
+	MOUNT_READ_ONLY = 1 << 0,
+	MOUNT_NOSUID = 1 << 1,
+	MOUNT_NODEV = 1 << 2,
+	MOUNT_NOEXEC = 1 << 3,
+};
+
+/* What a mount of the host's, bound into a container, is. Told from mountinfo, not from names inside. */
+enum mount_kind {
+	MOUNT_PLAIN,          /* the file system is the container's own or the kernel's */
+	MOUNT_HOST_PATH,      /* a part of a file system of the host, bound in */
+	MOUNT_RUNTIME_SOCKET, /* a container runtime's or the ECS agent's control socket, or its directory */
+	MOUNT_RUNTIME_FILE,   /* resolv.conf, hostname, hosts, volumes' metadata: what the runtime binds in
+				 always */
+};
+
+/* One line of /proc/PID/mountinfo (proc_pid_mountinfo(5)), octal escapes resolved. */
+struct mount {
+	uint32_t id, parent;
+	uint32_t major, minor;
+	const char *root;  /* path in the file system */
+	const char *point; /* path in the process's root */
+	const char *type, *source;
+	uint32_t options;        /* enum mount_option of this mount */
+	uint32_t super_options;  /* enum mount_option of the file system: MOUNT_READ_ONLY only */
+	uint32_t shared, master; /* peer groups of propagation; 0: none */
+	enum mount_kind kind;
+	bool unbindable;
+	bool covered;             /* another mount lies on it or above it: not reachable by path */
+	const char *upper, *work; /* overlay's directories; NULL for others or unknown */
+	const char *lower;        /* overlay's layers below, as its option lowerdir has them: parted by `:`, a
+				     colon in a name behind a backslash; NULL for others */
+	const char *host_path;    /* a mount of a container's: where in the host's mounts its root lies, as
+				     `/run/docker.sock`; NULL: nowhere there, or unknown */
+	bool foreign;     /* an overlay that neither the host nor a user namespace of our own privilege has
+			     mounted: a layer of it may be FUSE, and never answer */
+	bool bound_along; /* came with the host path it lies on, which was bound with all mounts beneath */
+};
+
+struct mount_namespace {
+	uint64_t inode;      /* 0: the link may not be read; it was read through its container's first
+				process */
+	pid_t pid;           /* through whose mountinfo it was read */
+	uint64_t start_time; /* of that process */
+	struct mount *mounts;
+	size_t mount_count;
+	const struct mount *root; /* what lies at `/`; NULL: none (chroot) */
+	bool host;
+};
+
+/* ---- files ------------------------------------------------------------------------------------- */
+
+/* security.capability, capabilities(7) "File capability extended attribute versioning". */
+enum { FILE_CAPABILITY_NOT_UNDERSTOOD = 255 };
+
+struct file_capability {
+	capability_set permitted, inheritable;
+	bool effective;
+	uint8_t version;  /* 1, 2, 3; 0: none; FILE_CAPABILITY_NOT_UNDERSTOOD: malformed, or not ours to read
+			   */
+	uint32_t root_id; /* version 3: the root uid of its user namespace, as the auditor sees it */
+};
+
+struct file {
+	const char *path;                  /* in the container's root, or the host's */
+	const struct container *container; /* NULL: the host */
+	uint64_t inode;
+	uint32_t device_major, device_minor;
+	uint32_t mode;     /* st_mode */
+	uint32_t uid, gid; /* as the auditor's user namespace sees them */
+	uint64_t links;
+	struct file_capability capability;
+	bool nosuid; /* its mount is nosuid: neither the bits nor the capabilities act */
+	bool noexec;
+	bool reachable;          /* every directory above it lets others search */
+	bool writable_directory; /* its directory lets group or others write without the sticky bit */
+};
+
+/* ---- the machine ------------------------------------------------------------------------------- */
+
+struct sysctl {
+	const char *name;  /* kernel.yama.ptrace_scope */
+	const char *value; /* without the newline */
+};
+
+enum view {
+	VIEW_HOST,      /* the initial pid namespace: every process of the machine */
+	VIEW_CONTAINER, /* another pid namespace: only what is in it */
+};
+
+/* The auditor itself. */
+struct self {
+	pid_t pid;
+	uint32_t uid; /* effective */
+	capability_set effective, permitted, bounding;
+	uint32_t securebits; /* prctl(2) PR_GET_SECUREBITS */
+	uint64_t namespaces[NAMESPACE_COUNT];
+	bool user_namespace_initial;
+};
+
+struct host {
+	const char *hostname, *kernel, *architecture, *boot_id; /* kernel: `uname -r` */
+	time_t boot_time;                                       /* 0: unknown */
+	long ticks;                                             /* clock ticks a second */
+	unsigned processors;
+	uint64_t memory_total;   /* bytes; 0: unknown */
+	unsigned cgroup_version; /* 1, 2; 3: hybrid; 0: unknown */
+	const char **lsms;
+	size_t lsm_count;
+	bool lsms_known;
+	unsigned last_capability; /* cap_last_cap */
+	struct sysctl *sysctls;
+	size_t sysctl_count;
+	enum view view;
+	const char
+		*hidepid; /* option of the procfs that we read: `1`, `invisible`, `ptraceable`; NULL: off */
+	uint64_t mount_namespace;             /* the host's, 0: unknown (view container) */
+	uint64_t namespaces[NAMESPACE_COUNT]; /* the host's, as far as known; 0: unknown */
+};
+
+/* ---- all of it --------------------------------------------------------------------------------- */
+
+struct snapshot {
+	struct arena *arena;
+	struct timespec started_at; /* CLOCK_REALTIME */
+	uint64_t duration_ns;
+	struct host host;
+	struct self self;
+	struct process *processes; /* ascending by pid */
+	size_t process_count;
+	struct user_namespace **user_namespaces;
+	size_t user_namespace_count;
+	struct container **containers; /* ascending by id */
+	size_t container_count;
+	struct mount_namespace **mount_namespaces;
+	size_t mount_namespace_count;
+	struct file *files; /* host last, then by container and path */
+	size_t file_count;
+	struct coverage *coverage; /* one for each collector that ran, in order */
+	size_t coverage_count;
+};
+
+/* A new, empty snapshot; NULL when memory is exhausted. Freed, with all in it, by snapshot_free. */
+struct snapshot *snapshot_new(void);
+void snapshot_free(struct snapshot *snapshot);
+
+/* The process with that pid, by binary search; NULL when there is none. */
+const struct process *snapshot_process(const struct snapshot *snapshot, pid_t pid);
+
+/* The value of a sysctl; NULL when it was not read. */
+const char *snapshot_sysctl(const struct snapshot *snapshot, const char *name);
+
+/* The id inside the user namespace that `outside` (as the auditor sees it) maps to; false: unmapped. */
+bool user_namespace_inside(const struct id_range *ranges, size_t count, uint32_t outside, uint32_t *inside);
+
+/* The id as the auditor sees it that `inside` maps to; false: unmapped. */
+bool user_namespace_outside(const struct id_range *ranges, size_t count, uint32_t inside, uint32_t *outside);
+
+/* True when the mount point of `mount` is `path` or lies above it. */
+bool mount_holds(const struct mount *mount, const char *path);
+
+/* The mount that a path of the namespace's root lies on: of those that hold it and are not covered the one
+ * furthest in, wherever it stands in mountinfo. NULL when none does. */
+const struct mount *mount_of_path(const struct mount_namespace *namespace, const char *path);
+
+/* What a container is called in tables: its name, else its id, of which a runtime's 64 digits are cut to 12
+ * in `buffer`. `host` for NULL. */
+const char *container_label(const struct container *container, char *buffer, size_t size);
+
+/* True when `text` is the container's name, its id, or at least the first 12 characters of that. */
+bool container_is_called(const struct container *container, const char *text);
+
+#endif

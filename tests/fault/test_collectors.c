@@ -1,0 +1,354 @@
+/* Every collector, with each of its calls failing in turn: the first, the second, and so on until it makes no
+ * more. Each time the answer is a clean error, or a snapshot that is whole, or one whose coverage says that
+ * something is missing.
+ *
+ * It runs in a pid namespace of its own with a few processes, so that each round is short and like the last.
+ */
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proctor/cleanup.h"
+#include "proctor/collector.h"
+#include "proctor/record.h"
+#include "tests/fault/inject.h"
+
+enum { COLLECTORS_MAX = 16, MESSAGES_MAX = 20 };
+
+/* What fails, and how. */
+struct fault {
+	enum call call;
+	int error;
+	bool lasting;  /* it and all after it */
+	bool may_hide; /* the kernel's way to say that there is nothing: no reason is owed */
+};
+
+static const struct fault faults[] = {
+	{CALL_ALLOCATE, ENOMEM, false, false}, {CALL_ALLOCATE, ENOMEM, true, false},
+	{CALL_OPEN, EACCES, false, false},     {CALL_OPEN, EACCES, true, false},
+	{CALL_OPEN, ENOENT, false, true},      {CALL_OPEN, EMFILE, true, false},
+	{CALL_READ, EIO, false, false},        {CALL_READ, EIO, true, false},
+	{CALL_READ, ESRCH, false, true},       {CALL_LOOK, EACCES, false, false},
+	{CALL_LOOK, EACCES, true, false},      {CALL_LOOK, ENOENT, false, true},
+	{CALL_THREAD, EAGAIN, false, false},   {CALL_THREAD, EAGAIN, true, false},
+};
+
+/* The fault of this round, read by the collector that arms it. */
+static struct {
+	const struct fault *fault; /* NULL: reads are short */
+	unsigned long nth;
+} round_plan;
+
+static int arm(struct snapshot *snapshot, const struct request *request, struct coverage *coverage,
+	       struct error **error)
+{
+	(void)snapshot, (void)request, (void)coverage, (void)error;
+	if (round_plan.fault)
+		inject_arm(round_plan.fault->call, round_plan.nth, round_plan.fault->error,
+			   round_plan.fault->lasting);
+	else
+		inject_short_reads(round_plan.nth);
+	return 0;
+}
+
+static int disarm(struct snapshot *snapshot, const struct request *request, struct coverage *coverage,
+		  struct error **error)
+{
+	(void)snapshot, (void)request, (void)error;
+	coverage->seen = inject_disarm();
+	return 0;
+}
+
+static const struct collector arming = {"arm", "", arm}, disarming = {"disarm", "", disarm};
+
+static const char *tree; /* what the filesystem collector walks */
+
+/* Runs the collectors up to `target`, that one with the round's fault; `*calls` is how many of its calls
+ * could have failed. */
+static struct snapshot *collect(size_t target, unsigned long *calls, struct error **error)
+{
+	struct request request = {
+		.proc = "/proc",
+		.facts = (uint32_t)(REQUEST_STAT | REQUEST_CGROUP | REQUEST_EXECUTABLE |
+				    REQUEST_COMMAND_LINE | REQUEST_LSM | REQUEST_THREADS | REQUEST_ROOT |
+				    REQUEST_USER_MAPS | REQUEST_NAMESPACES_ALL | REQUEST_MACHINE),
+		.workers = 2,
+		.paths = &tree,
+		.path_count = 1,
+	};
+	const struct collector *enabled[COLLECTORS_MAX + 3] = {NULL};
+	struct snapshot *snapshot;
+
+	memcpy(enabled, collectors, target * sizeof(*enabled));
+	enabled[target] = &arming;
+	enabled[target + 1] = collectors[target];
+	enabled[target + 2] = &disarming;
+	snapshot = snapshot_collect(enabled, &request, error);
+	*calls = snapshot ? snapshot->coverage[target + 2].seen : inject_disarm();
+	return snapshot;
+}
+
+/* ---- what a snapshot holds --------------------------------------------------------------------- */
+
+/* All facts as JSON text; but for what differs from run to run. */
+static char *digest(const struct snapshot *snapshot)
+{
+	static const struct record_kind *const kinds[] = {&record_container, &record_process, &record_mount,
+							  &record_file};
+	struct record_context context = {.snapshot = snapshot, .with_arguments = true};
+	_cleanup_json_ json_t *all = json_array();
+	const void *record;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		for (size_t at = 0; (record = kinds[i]->at(&context, at)); at++) {
+			json_t *json = record_json(kinds[i], record, &context, true);
+			json_object_del(
+				json,
+				"thread_count"); /* of our own, the kernel may still count a joined one */
+			json_array_append_new(all, json);
+		}
+	for (size_t i = 0; i < snapshot->host.sysctl_count; i++)
+		json_array_append_new(all, json_pack("[ss]", snapshot->host.sysctls[i].name,
+						     snapshot->host.sysctls[i].value));
+	for (size_t i = 0; i < NAMESPACE_COUNT; i++)
+		json_array_append_new(all, json_integer((json_int_t)snapshot->self.namespaces[i]));
+	json_array_append_new(all, json_pack("[ss?s?ibib]", "host", snapshot->host.hostname,
+					     snapshot->host.boot_id, (int)snapshot->host.cgroup_version,
+					     snapshot->host.lsms_known, (int)snapshot->host.last_capability,
+					     snapshot->host.boot_time > 0));
+	record_context_free(&context);
+	assert_false(context.failed);
+	return json_dumps(all, JSON_INDENT(1));
+}
+
+/* Facts that coverage counts as missing. */
+static uint64_t reasons(const struct snapshot *snapshot)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < snapshot->coverage_count; i++)
+		for (const struct coverage_reason *reason = snapshot->coverage[i].reasons; reason;
+		     reason = reason->next)
+			count += reason->count;
+	return count;
+}
+
+/* What a collector finds when nothing fails. */
+struct whole {
+	char *digest;
+	uint64_t reasons;
+};
+
+static struct whole collect_whole(size_t target)
+{
+	static const struct fault nothing = {CALL_THREAD, 0, false, false};
+	_cleanup_error_ struct error *error = NULL;
+	struct snapshot *snapshot;
+	struct whole whole;
+	unsigned long calls;
+
+	round_plan.fault = &nothing;
+	round_plan.nth = 0;
+	snapshot = collect(target, &calls, &error);
+	if (!snapshot)
+		fail_msg("without a fault: %s", error_message(error));
+	whole = (struct whole){digest(snapshot), reasons(snapshot)};
+	snapshot_free(snapshot);
+	return whole;
+}
+
+/* ---- rounds ------------------------------------------------------------------------------------ */
+
+/* What a snapshot that was made with a fault owes: all facts, or a reason. */
+static bool is_honest(const struct snapshot *snapshot, const struct fault *fault, const struct whole *whole)
+{
+	_cleanup_free_ char *found = digest(snapshot);
+
+	return fault->may_hide || reasons(snapshot) > whole->reasons || !strcmp(found, whole->digest);
+}
+
+/* Runs the collector with the nth call failing; false when there are not that many. */
+static bool play(size_t target, const struct fault *fault, unsigned long nth, const struct whole *whole,
+		 unsigned *bad)
+{
+	_cleanup_error_ struct error *error = NULL;
+	struct snapshot *snapshot;
+	unsigned long calls;
+	bool honest;
+
+	round_plan.fault = fault;
+	round_plan.nth = nth;
+	snapshot = collect(target, &calls, &error);
+	honest = snapshot ? is_honest(snapshot, fault, whole) : error && *error_message(error);
+	snapshot_free(snapshot);
+	if (!honest && ++*bad <= MESSAGES_MAX)
+		print_error("%s %lu of %lu, %s: %s%s: nothing is said of it\n", call_names[fault->call], nth,
+			    calls, inject_what(), strerror(fault->error),
+			    fault->lasting ? " from here on" : "");
+	return calls >= nth;
+}
+
+static void test_every_failure(void **state)
+{
+	size_t target = *(size_t *)*state;
+	struct whole whole = collect_whole(target);
+	unsigned long failed = 0;
+	unsigned bad = 0;
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		unsigned long nth = 1;
+		while (play(target, &faults[i], nth, &whole, &bad))
+			nth++;
+		failed += nth - 1;
+	}
+	free(whole.digest);
+	assert_int_equal(bad, 0);
+	assert_true(failed > 0);
+}
+
+/* Reads of a few bytes, with signals between them, change nothing. */
+static void test_short_reads(void **state)
+{
+	size_t target = *(size_t *)*state;
+	struct whole whole = collect_whole(target);
+
+	for (unsigned long most = 1; most <= 4096; most *= 8) {
+		_cleanup_error_ struct error *error = NULL;
+		_cleanup_free_ char *found = NULL;
+		unsigned long calls;
+		round_plan.fault = NULL;
+		round_plan.nth = most;
+		struct snapshot *snapshot = collect(target, &calls, &error);
+		if (!snapshot)
+			fail_msg("%s", error_message(error));
+		found = digest(snapshot);
+		assert_string_equal(found, whole.digest);
+		assert_int_equal(reasons(snapshot), whole.reasons);
+		snapshot_free(snapshot);
+	}
+	free(whole.digest);
+}
+
+/* ---- the place --------------------------------------------------------------------------------- */
+
+static void must(bool ok, const char *what)
+{
+	if (!ok) {
+		fprintf(stderr, "%s: %s\n", what, strerror(errno));
+		_exit(1);
+	}
+}
+
+/* A process beside: in a user namespace of its own when `user`. */
+static void start_neighbour(bool user)
+{
+	int ready[2];
+	char byte;
+	pid_t child;
+
+	must(!pipe(ready), "pipe");
+	child = fork();
+	must(child >= 0, "fork");
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (user)
+			must(!unshare(CLONE_NEWUSER), "user namespace");
+		must(write(ready[1], "", 1) == 1, "write");
+		for (;;)
+			pause();
+	}
+	must(read(ready[0], &byte, 1) == 1, "neighbour");
+	close(ready[0]);
+	close(ready[1]);
+}
+
+/* A few devices of our own in the place of the machine's, which come and go. */
+static void make_devices(void)
+{
+	must(!mount("tmpfs", "/dev", "tmpfs", 0, NULL), "tmpfs");
+	must(!mknod("/dev/null", S_IFCHR | 0666, makedev(1, 3)), "mknod");
+	must(!mknod("/dev/kmsg", S_IFCHR | 0644, makedev(1, 11)), "mknod");
+	must(!mkdir("/dev/net", 0755) && !mknod("/dev/net/tun", S_IFCHR | 0666, makedev(10, 200)), "mknod");
+}
+
+/* A small tree on a tmpfs of our own: it goes with the mount namespace. */
+static void make_tree(void)
+{
+	must(!mount("tmpfs", "/tmp", "tmpfs", 0, NULL), "tmpfs");
+	must(!mkdir("/tmp/tree", 0755) && !mkdir("/tmp/tree/below", 0755), "mkdir");
+	must(!mknod("/tmp/tree/setuid", S_IFREG | 04755, 0) && !chmod("/tmp/tree/setuid", 04755), "mknod");
+	must(!mknod("/tmp/tree/below/plain", S_IFREG | 0644, 0), "mknod");
+	must(!mknod("/tmp/tree/below/setgid", S_IFREG | 02755, 0) && !chmod("/tmp/tree/below/setgid", 02755),
+	     "mknod");
+	tree = "/tmp/tree";
+}
+
+static int run_all(void)
+{
+	static size_t index[COLLECTORS_MAX];
+	static char names[COLLECTORS_MAX * 2][64];
+	struct CMUnitTest tests[COLLECTORS_MAX * 2];
+	size_t count = 0;
+
+	for (size_t i = 0; i < COLLECTORS_MAX && collectors[i]; i++) {
+		index[i] = i;
+		snprintf(names[count], sizeof(names[count]), "%s: every call fails", collectors[i]->name);
+		tests[count] = (struct CMUnitTest){names[count], test_every_failure, NULL, NULL, &index[i]};
+		count++;
+		snprintf(names[count], sizeof(names[count]), "%s: short reads", collectors[i]->name);
+		tests[count] = (struct CMUnitTest){names[count], test_short_reads, NULL, NULL, &index[i]};
+		count++;
+	}
+	return _cmocka_run_group_tests("collectors", tests, count, NULL, NULL);
+}
+
+/* The exit status of a child. */
+static int wait_for(pid_t child)
+{
+	int status = 0;
+
+	must(child > 0 && waitpid(child, &status, 0) == child, "waitpid");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+/* The first process of the namespace: the tests run in a child of it, which can be traced for leaks. */
+static int run_inside(void)
+{
+	pid_t child;
+
+	must(!mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), "private mounts");
+	must(!mount("proc", "/proc", "proc", 0, NULL), "procfs");
+	make_devices();
+	make_tree();
+	start_neighbour(false);
+	start_neighbour(true);
+	child = fork();
+	if (child == 0)
+		exit(run_all());
+	return wait_for(child);
+}
+
+int main(void)
+{
+	pid_t child;
+
+	if (unshare(CLONE_NEWPID | CLONE_NEWNS)) {
+		printf("1..0 # SKIP needs root: %s\n", strerror(errno));
+		return 0;
+	}
+	child = fork();
+	if (child == 0)
+		_exit(run_inside());
+	_exit(wait_for(child));
+}

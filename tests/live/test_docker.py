@@ -1,0 +1,166 @@
+"""A real dockerd, started by the test on a directory and a socket of its own, and its containers."""
+
+import os
+import subprocess
+import time
+import unittest
+
+import harness
+from containers import make_root
+from harness import AUDIT, DOCKER_DEFAULT, mask, names
+
+OPTIONS = {
+    "default": (),
+    "hardened": ("--user", "10001:10001", "--cap-drop", "ALL", "--read-only",
+                 "--security-opt", "no-new-privileges", "--memory", "64m", "--memory-swap", "64m",
+                 "--cpus", "0.5", "--pids-limit", "64",
+                 "--cgroupns", "private"),
+    "cap-add": ("--cap-add", "SYS_PTRACE"),
+    "read-only": ("--read-only",),
+    "unconfined": ("--security-opt", "seccomp=unconfined"),
+    "host-pid": ("--pid", "host"),
+    "bind": ("-v", "/etc:/host/etc"),
+    "workers": (),
+}
+
+
+def executable(name):
+    """What a container runs: those without a name and an image are told apart by it."""
+    return f"/srv/{name}-{os.getpid()}/busybox"
+
+
+@harness.needs_root
+@harness.needs("dockerd", "docker", "runc", "containerd", "busybox")
+class DockerTest(harness.Case):
+    @classmethod
+    def setUpClass(cls):
+        cls.keeper = harness.ClassKeeper(cls)
+        cls.place = cls.keeper.scratch()
+        cls.start_daemon()
+        cls.import_image()
+        cls.ids = {name: cls.start(name, options) for name, options in OPTIONS.items()}
+        cls.audited = cls("test_ids").document(*AUDIT)
+
+    @classmethod
+    def docker(cls, *arguments, stdin=subprocess.DEVNULL):
+        command = [harness.find_command("docker"), "-H", f"unix://{cls.place}/docker.sock", *arguments]
+        return subprocess.run(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=harness.TIMEOUT, env={**os.environ, "HOME": cls.place}, check=False)
+
+    @classmethod
+    def start_daemon(cls):
+        log = open(f"{cls.place}/log", "wb")
+        cls.keeper.undo(log.close)
+        environment = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
+        daemon = subprocess.Popen(
+            [harness.find_command("dockerd"), "--iptables=false", "--ip6tables=false", "--bridge=none",
+             "--data-root", f"{cls.place}/data", "--exec-root", f"{cls.place}/exec", "--pidfile",
+             f"{cls.place}/pid", "-H", f"unix://{cls.place}/docker.sock"],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        cls.keeper.undo(cls.stop_daemon, daemon)
+        for _ in range(600):
+            if daemon.poll() is not None:
+                break
+            if os.path.exists(f"{cls.place}/docker.sock") and cls.docker("version").returncode == 0:
+                return
+            time.sleep(0.1)
+        with open(f"{cls.place}/log", encoding="utf-8", errors="replace") as text:
+            last = text.read()[-300:].replace("\n", " ")
+        raise unittest.SkipTest(f"dockerd does not start here: {last}")
+
+    @staticmethod
+    def stop_daemon(daemon):
+        daemon.terminate()
+        try:
+            daemon.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+            daemon.wait()
+
+    @classmethod
+    def import_image(cls):
+        root = f"{cls.place}/root"
+        make_root(root, *map(executable, OPTIONS))
+        with subprocess.Popen(["tar", "-C", root, "-c", "."], stdout=subprocess.PIPE) as archive:
+            result = cls.docker("import", "-", "proctor-test", stdin=archive.stdout)
+        if result.returncode:
+            raise unittest.SkipTest(f"docker import: {result.stderr.decode().strip()}")
+
+    @classmethod
+    def start(cls, name, options):
+        busybox = executable(name)
+        command = [busybox, "sleep", "86400"]
+        if name == "workers":
+            command = [busybox, "sh", "-c", f"for i in 1 2 3; do {busybox} sleep 86400 & done; wait"]
+        result = cls.docker("run", "--detach", "--network", "none", "--name", f"proctor-{name}", *options,
+                            "proctor-test", *command)
+        if result.returncode:
+            raise unittest.SkipTest(f"docker run {name}: {result.stderr.decode().strip()}")
+        identity = result.stdout.decode().strip()
+        cls.keeper.undo(cls.docker, "rm", "--force", identity)
+        return identity
+
+    def rules(self, name, severities=("info", "low", "medium", "high", "critical")):
+        return {finding["rule"] for finding in self.audited["findings"]
+                if self.ids[name] in (finding.get("container_id"), *finding.get("container_ids", ()))
+                and finding["severity"] in severities}
+
+    def processes(self, name):
+        return [process for process in self.audited["processes"]
+                if process.get("container_id") == self.ids[name]]
+
+    def test_ids(self):
+        """The id of the cgroup path is the one that docker gave; every process is in its container."""
+        told = {container["id"]: container for container in self.audited["containers"]}
+        for name, identity in self.ids.items():
+            with self.subTest(name):
+                init = int(self.docker("inspect", "--format", "{{.State.Pid}}", identity).stdout)
+                self.assertEqual((told[identity]["runtime"], told[identity]["init_pid"]), ("docker", init))
+                top = self.docker("top", identity, "-o", "pid").stdout.split()[1:]
+                self.assertEqual(sorted(process["pid"] for process in self.processes(name)),
+                                 sorted(map(int, top)))
+
+    def test_daemons_are_of_the_host(self):
+        daemons = [process for process in self.audited["processes"]
+                   if process["comm"] in ("dockerd", "containerd", "containerd-shim")]
+        self.assertTrue(daemons)
+        for process in daemons:
+            self.assertNotIn("container_id", process, process["comm"])
+
+    def test_capabilities(self):
+        for name, expected in (("default", DOCKER_DEFAULT), ("hardened", 0),
+                               ("cap-add", DOCKER_DEFAULT | mask("CAP_SYS_PTRACE"))):
+            process = self.processes(name)[0]
+            self.assertSets(process)
+            self.assertEqual(process["capabilities"]["effective"], names(expected))
+        table = self.proctor("ps", "-p", self.processes("cap-add")[0]["pid"]).stdout.decode()
+        self.assertIn("docker-default +sys_ptrace", table)
+        self.assertIn(self.ids["cap-add"][:12], table)
+
+    def test_findings(self):
+        default = self.rules("default")
+        self.assertLessEqual({"process.root-user", "capability.default-set", "mount.writable-root",
+                              "limit.memory"}, default)
+        self.assertFalse(default & {"capability.beyond-default", "process.no-seccomp", "container.privileged",
+                                    "mount.host-path", "mount.runtime-socket", "mount.proc-unmasked"})
+        self.assertEqual(self.rules("hardened", ("low", "medium", "high", "critical")), set())
+        self.assertIn("capability.beyond-default", self.rules("cap-add"))
+        self.assertEqual(default - self.rules("read-only"), {"mount.writable-root"})
+        self.assertIn("process.no-seccomp", self.rules("unconfined"))
+        self.assertIn("container.host-pid", self.rules("host-pid"))
+        self.assertIn("mount.host-path", self.rules("bind"))
+
+    def test_workers_are_one_finding(self):
+        workers = {process["pid"] for process in self.processes("workers")}
+        found = [finding for finding in self.audited["findings"] if finding["rule"] == "process.root-user"
+                 and workers & set(finding["subject"]["pids"])]
+        self.assertEqual(len(found), 1, found)
+
+    def test_read_only_root(self):
+        told = {container["id"]: container.get("root_read_only") for container in self.audited["containers"]}
+        for name in ("default", "read-only", "hardened"):
+            self.assertEqual(told[self.ids[name]], name != "default")
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,197 @@
+"""Files of containers: found at their own paths, once, whatever they mount."""
+
+import json
+import os
+import stat
+import subprocess
+import unittest
+
+import harness
+from containers import Container, bind, needs_containers, user_namespace
+from files import CLONE_NEWNS, LIBC, FilesCase, attribute, check, make
+
+
+def with_bind(source, destination, *options):
+    return lambda config: config["mounts"].append(bind(source, destination, *options))
+
+
+def with_mount(destination, kind, *options):
+    return lambda config: config["mounts"].append(
+        {"destination": destination, "type": kind, "source": kind, "options": list(options)})
+
+
+def setuid_file(root):
+    make(f"{root}/bin/setuid", 0o4755)
+
+
+@needs_containers
+class ContainerTest(FilesCase):
+    def inside(self, container, *arguments):
+        """What is found in one container, by path, and the coverage."""
+        found, coverage = self.files("--container", container.id, *arguments)
+        self.assertEqual({file["container_id"] for file in found.values()} - {container.id}, set())
+        return found, coverage
+
+    def mount_inside(self, container, source, point, kind, options):
+        """mount(2) by a child that enters the container's mount namespace."""
+        child = os.fork()
+        if child == 0:
+            try:
+                check(LIBC.setns(os.open(f"/proc/{container.pid}/ns/mnt", os.O_RDONLY), CLONE_NEWNS), "setns")
+                check(LIBC.mount(source, point, kind, 0, options), "mount")
+            except OSError as error:
+                print("#", error, flush=True)
+                os._exit(1)
+            os._exit(0)
+        self.assertEqual(os.waitpid(child, 0)[1], 0)
+
+    def test_its_own_paths(self):
+        def prepare(root):
+            setuid_file(root)
+            make(f"{root}/bin/capable", 0o755, attribute(harness.mask("CAP_NET_RAW"), 0, True))
+            os.symlink("/usr/bin", f"{root}/mnt/host")
+            os.mkdir(f"{root}/closed")
+            os.chmod(f"{root}/closed", 0o700)
+            make(f"{root}/closed/setgid", 0o2755)
+
+        container = Container(self, "files", prepare=prepare)
+        found, coverage = self.inside(container)
+        self.assertEqual(sorted(found), ["/bin/capable", "/bin/setuid", "/closed/setgid"])
+        self.assertEqual(found["/bin/capable"]["capabilities"]["permitted"], ["CAP_NET_RAW"])
+        self.assertEqual((found["/bin/setuid"]["reachable"], found["/closed/setgid"]["reachable"]), (True, False))
+        self.assertEqual(coverage["missed"], 0, coverage)
+        table = self.proctor("files", "--container", container.id).stdout.decode()
+        self.assertRegex(table, rf"(?m)-rwsr-xr-x +root +root +1 +{container.id[:12]} +/bin/setuid$")
+
+    def test_beside_the_host(self):
+        container = Container(self, "beside", prepare=setuid_file)
+        document = self.document("files")
+        inode = os.stat(f"{container.root}/bin/setuid").st_ino
+        told = [(file["path"], file.get("container_id")) for file in document["files"]
+                if file["inode"] == inode and file["path"].endswith("/bin/setuid")]
+        self.assertEqual(told, [("/bin/setuid", container.id), (f"{container.root}/bin/setuid", None)])
+        hosts = [file.get("container_id") is None for file in document["files"]]
+        self.assertEqual(hosts, sorted(hosts), "the host comes last")
+        lines = self.proctor("files", "--format", "ndjson").stdout
+        self.assertTrue(lines.startswith(b'{"type":"header"'))
+        streamed = [json.loads(line) for line in lines.splitlines()]
+        self.assertEqual(sorted((line["path"], line.get("container_id") or "") for line in streamed
+                                if line.get("inode") == inode and line["path"].endswith("/bin/setuid")),
+                         sorted((path, identity or "") for path, identity in told))
+
+    def test_owner_in_a_user_namespace(self):
+        def prepare(root):
+            setuid_file(root)
+            for path, directories, names in os.walk(root):
+                for name in [".", *directories, *names]:
+                    os.lchown(f"{path}/{name}", 100000, 100000)
+            os.chmod(f"{root}/bin/setuid", 0o4755)
+
+        container = Container(self, "users", user_namespace, prepare=prepare)
+        file = self.inside(container)[0]["/bin/setuid"]
+        self.assertEqual((file["uid"], file["container_uid"], file["gid"], file["container_gid"]),
+                         (100000, 0, 100000, 0))
+        table = self.proctor("files", "--container", container.id).stdout.decode()
+        self.assertRegex(table, r"100000 \(0 inside\) +100000 \(0 inside\)")
+
+    def test_volume_of_two(self):
+        volume = self.scratch()
+        make(f"{volume}/setuid", 0o4755)
+        containers = [Container(self, name, with_bind(volume, "/mnt")) for name in ("one", "two")]
+        document = self.document("files", "--exclude", "/usr", "--exclude", "/root", "--exclude", "/home")
+        told = [file for file in document["files"] if file["path"] == "/mnt/setuid"]
+        self.assertEqual(len(told), 1)
+        self.assertIn(told[0]["container_id"], [container.id for container in containers])
+        self.assertIn(f"{volume}/setuid", [file["path"] for file in document["files"]])
+        for container in containers:
+            self.assertEqual(list(self.inside(container)[0]), ["/mnt/setuid"])
+
+    def test_root_of_the_host(self):
+        """Bound into a container, it is still the host's."""
+        container = Container(self, "host", with_bind("/", "/mnt", "rslave", "rw"), prepare=setuid_file)
+        place = self.scratch()
+        make(f"{place}/setuid", 0o4755)
+        only = ["--exclude", "*/usr", "--exclude", "*/root", "--exclude", "*/home", "--exclude", "*/opt"]
+        document = self.document("files", *only)
+        told = {(file["path"], file.get("container_id")) for file in document["files"]}
+        self.assertIn((f"{place}/setuid", None), told)
+        self.assertNotIn((f"/mnt{place}/setuid", container.id), told)
+        self.assertIn(("/bin/setuid", container.id), told)
+        self.assertIn(f"/mnt{place}/setuid", self.inside(container, *only)[0])
+
+    def test_options_of_its_mounts(self):
+        container = Container(self, "options", with_mount("/var/a", "tmpfs", "nosuid"),
+                              with_mount("/var/b", "tmpfs", "noexec"))
+        for name in ("a", "b"):
+            make(f"/proc/{container.pid}/root/var/{name}/setuid", 0o4755)
+        found, _ = self.inside(container)
+        self.assertEqual({path: (file["nosuid"], file["noexec"]) for path, file in found.items()},
+                         {"/var/a/setuid": (True, False), "/var/b/setuid": (False, True)})
+
+    def test_on_its_proc(self):
+        """What is mounted on /proc is found as anything else."""
+        container = Container(self, "proc")
+        self.mount_inside(container, b"tmpfs", b"/proc/driver", b"tmpfs", b"")
+        make(f"/proc/{container.pid}/root/proc/driver/setuid", 0o4755)
+        found, coverage = self.inside(container)
+        self.assertEqual(list(found), ["/proc/driver/setuid"])
+        self.assertEqual(coverage["missed"], 0)
+
+    @unittest.skipUnless(os.path.exists("/dev/fuse"), "no /dev/fuse")
+    def test_file_system_that_never_answers(self):
+        container = Container(self, "silent", prepare=setuid_file)
+        for point, mode in (("/mnt", stat.S_IFDIR), ("/bin/busybox", stat.S_IFREG)):
+            server = os.open("/dev/fuse", os.O_RDWR)
+            self.undo(os.close, server)
+            options = f"fd={server},rootmode={mode:o},user_id=0,group_id=0"
+            self.mount_inside(container, b"silent", point.encode(), b"fuse.silent", options.encode())
+        found, coverage = self.inside(container)
+        self.assertEqual(list(found), ["/bin/setuid"])
+        self.assertReason(coverage, "fuse", count=2)
+        self.assertEqual(coverage["missed"], 2)
+
+    def test_in_the_mounts_of_the_host(self):
+        """A process that a runtime's cgroup makes a container, with the host's files: they stay the host's."""
+        identity = os.urandom(32).hex()
+        top = next(path for path in ("/sys/fs/cgroup/pids", "/sys/fs/cgroup/unified", "/sys/fs/cgroup")
+                   if os.path.exists(f"{path}/cgroup.procs"))
+        group = f"{top}/docker/{identity}"
+        os.makedirs(group)
+        self.undo(os.rmdir, group)
+        process = self.helper("fork", 0)
+        with open(f"{group}/cgroup.procs", "w", encoding="ascii") as file:
+            file.write(str(process.pid))
+        self.undo(harness.stop, process)
+        place = self.scratch()
+        make(f"{place}/setuid", 0o4755)
+        only = ["--exclude", "/usr", "--exclude", "/root", "--exclude", "/home"]
+        found, coverage = self.files(*only)
+        self.assertNotIn("container_id", found[f"{place}/setuid"])
+        self.assertReason(coverage, "mount namespace of another")
+        found, _ = self.files(*only, "--container", identity)
+        self.assertEqual(found[f"{place}/setuid"]["container_id"], identity)
+
+    def test_none_of_that_name(self):
+        result = self.proctor("files", "--container", "no-such-container", status=3)
+        self.assertOneLine(result.stderr, "no-such-container")
+        self.assertEqual(result.stdout, b"")
+        result = self.proctor("files", "--container", "x", "/usr", status=2)
+        self.assertOneLine(result.stderr, "--container")
+
+    def test_ends_meanwhile(self):
+        """A container that is deleted while files are walked: what was found stays, nothing fails."""
+        for name in ("first", "second", "third"):
+            container = Container(self, name, prepare=setuid_file)
+            process = subprocess.Popen([harness.PROCTOR, "files", "--container", container.id, "--format", "json"],
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            container.delete()
+            output, errors = process.communicate(timeout=harness.TIMEOUT)
+            self.assertIn(process.returncode, (0, 3), errors)
+            if process.returncode == 3:
+                self.assertOneLine(errors, container.id)
+            else:
+                self.validate(harness.json.loads(output))
+
+
+if __name__ == "__main__":
+    harness.main()

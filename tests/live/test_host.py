@@ -1,0 +1,110 @@
+"""The host is no badly made container: its root daemons are told once, and what is odd about a process is
+worth more than that."""
+
+import os
+import re
+import shutil
+
+import harness
+from harness import AUDIT, HELPER, NOBODY, mask
+
+WORTH_MORE = ("low", "medium", "high", "critical")
+AS_NOBODY = ("gid", NOBODY, NOBODY, NOBODY, "uid", NOBODY, NOBODY, NOBODY)
+
+
+@harness.needs_root
+class HostTest(harness.Case):
+    def start(self, *steps, **options):
+        """The helper under a path of its own, by which its findings are told from others'."""
+        self.path = f"{self.scratch()}/daemon"
+        shutil.copy(HELPER, self.path)
+        return self.spawn(self.path, *steps, **options)
+
+    def findings(self, process):
+        """By rule, the findings about the process."""
+        document = self.document(*AUDIT, "--pid", process.pid)
+        found = {finding["rule"]: finding for finding in document["findings"]
+                 if process.pid in finding["subject"].get("pids", [])}
+        for finding in found.values():
+            self.assertNotIn("container_id", finding)
+        return found
+
+    def assertWorth(self, process, *rules):
+        """These rules, and no others, tell of the process more than for information."""
+        found = self.findings(process)
+        self.assertEqual({rule for rule, finding in found.items() if finding["severity"] in WORTH_MORE},
+                         set(rules))
+        for rule in rules:
+            self.assertTrue(found[rule]["why"])
+            self.assertTrue(found[rule]["evidence"])
+        return found
+
+    def test_root_daemon(self):
+        found = self.assertWorth(self.start())
+        self.assertEqual(found["process.root-user"]["severity"], "info")
+        self.assertEqual(found["process.root-user"]["subject"]["executable"], self.path)
+
+    def test_user_without_privilege(self):
+        self.assertWorth(self.start(*AS_NOBODY))
+
+    def test_root_of_a_user_namespace_of_its_own(self):
+        self.assertWorth(self.start(*AS_NOBODY, "userns"))
+
+    def test_thread_with_more_than_its_leader(self):
+        self.assertWorth(self.start("thread", "caps", 0, 0, 0), "process.thread-privileges")
+
+    def test_permitted_behind_an_empty_effective_set(self):
+        process = self.start("keep-caps", *AS_NOBODY, "caps", 0, mask("CAP_SYS_ADMIN"), 0)
+        found = self.findings(process)
+        self.assertIn(found["process.permitted-not-effective"]["severity"], WORTH_MORE)
+
+    def test_ambient_set(self):
+        net_raw = mask("CAP_NET_RAW")
+        process = self.start("keep-caps", *AS_NOBODY, "caps", net_raw, net_raw, net_raw, "ambient", net_raw)
+        found = self.findings(process)
+        self.assertIn(found["capability.ambient"]["severity"], WORTH_MORE)
+        self.assertIn("CAP_NET_RAW", str(found["capability.ambient"]["evidence"]))
+
+    def test_uid_that_can_be_root_again(self):
+        found = self.findings(self.start("uid", NOBODY, NOBODY, 0))
+        self.assertIn(found["process.root-regain"]["severity"], WORTH_MORE)
+
+    def test_deleted_executable_with_privilege(self):
+        process = self.start()
+        os.unlink(self.path)
+        found = self.assertWorth(process, "process.deleted-executable")
+        self.assertEqual(found["process.deleted-executable"]["subject"]["executable"], self.path)
+
+    def test_executable_in_memory(self):
+        self.assertWorth(self.helper("memfd"), "process.deleted-executable")
+
+    def test_many_workers_are_one_finding(self):
+        process = self.start("fork", 150)
+        document = self.document(*AUDIT)
+        found = [finding for finding in document["findings"] if finding["rule"] == "process.root-user"
+                 and finding["subject"].get("executable") == self.path]
+        self.assertEqual(len(found), 1)
+        self.assertEqual(found[0]["subject"]["count"], 151)
+        self.assertEqual(len(found[0]["subject"]["pids"]), 100)
+        self.assertIn(process.pid, found[0]["subject"]["pids"])
+
+    def test_kernel_threads_are_no_findings(self):
+        document = self.document(*AUDIT)
+        kernel = {process["pid"] for process in document["processes"] if process["kernel_thread"]}
+        if not kernel:
+            self.skipTest("no kernel thread is to be seen here")
+        for finding in document["findings"]:
+            self.assertEqual(kernel & set(finding["subject"].get("pids", [])), set(), finding["rule"])
+
+    def test_less_than_a_screen(self):
+        """An audit of the machine, without what the tests have started, says little above info."""
+        document = self.document(*AUDIT)
+        told = [(finding["rule"], finding["severity"], finding["subject"]) for finding in document["findings"]
+                if "container_id" not in finding and finding["severity"] != "info"
+                and not re.search("^/tmp/proctor-|/helper$", finding["subject"].get("executable", ""))
+                and finding["rule"] != "process.deleted-executable"]  # programs upgraded while they run
+        self.assertLessEqual(len(told), 8, told)  # three lines each
+
+
+if __name__ == "__main__":
+    harness.main()

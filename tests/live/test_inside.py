@@ -1,0 +1,95 @@
+"""Proctor inside a container: it sees what is there to see, and says that this is not the machine."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import harness
+from containers import Container, bind, needs_containers, without_namespace
+from harness import AUDIT
+
+
+def with_libraries(root):
+    """Proctor, the helper and the libraries they need, in the container's root."""
+    for program in (harness.PROCTOR, harness.HELPER):
+        told = subprocess.run(["ldd", program], stdout=subprocess.PIPE, check=False).stdout.decode()
+        for word in told.split():
+            if word.startswith("/"):
+                os.makedirs(root + os.path.dirname(word), exist_ok=True)
+                shutil.copy(word, root + word)
+        shutil.copy(program, f"{root}/bin/{os.path.basename(program)}")
+
+
+@needs_containers
+@harness.needs("ldd")
+class InsideTest(harness.Case):
+    def inside(self, container, *arguments, status=0):
+        """Runs Proctor in the container; its document."""
+        result = self.run_command(*container.command, "exec", "--env", "ASAN_OPTIONS=detect_leaks=0",
+                                  container.id, "/bin/proctor", *arguments, "--format", "json")
+        self.assertEqual(result.returncode, status, result.stderr[-2000:])
+        document = json.loads(result.stdout)
+        self.validate(document)
+        return document
+
+    def test_own_pid_namespace(self):
+        container = Container(self, "own", prepare=with_libraries)
+        document = self.inside(container, "audit")
+        comms = sorted(process["comm"] for process in document["processes"])
+        self.assertEqual(comms, ["busybox", "proctor"])
+        self.assertEqual([process["pid"] for process in document["processes"]
+                          if process["comm"] == "busybox"], [1])
+        self.assertEqual(document["host"]["view"], "container")
+        self.assertTrue(document["containers"], "it knows that it is in one")
+        self.assertFalse({finding["rule"] for finding in document["findings"]} & {
+            f"container.host-{kind}" for kind in ("pid", "network", "ipc", "uts", "cgroup")})
+
+    def test_shared_pid_namespace(self):
+        """A sidecar: the pid namespace is the other container's, the rest its own."""
+        application = Container(self, "application")
+        def join(config):
+            without_namespace(config, "pid")
+            config["linux"]["namespaces"].append({"type": "pid", "path": f"/proc/{application.pid}/ns/pid"})
+            for kind in ("bounding", "effective", "permitted"):
+                config["process"]["capabilities"][kind] = \
+                    config["process"]["capabilities"][kind] + ["CAP_SYS_PTRACE"]
+        sidecar = Container(self, "sidecar", join, prepare=with_libraries)
+        document = self.inside(sidecar, "audit")
+        processes = {process["executable"]: process for process in document["processes"]
+                     if "executable" in process}
+        self.assertIn(application.executable, processes)
+        self.assertIn(sidecar.executable, processes)
+        self.assertNotEqual(processes[application.executable].get("container_id"),
+                            processes[sidecar.executable].get("container_id"))
+        self.assertIn("capability.beyond-default", {finding["rule"] for finding in document["findings"]})
+
+    def test_host_pid_namespace(self):
+        """A host daemon in a container: it sees the machine, and the host's processes are not in its own."""
+        container = Container(self, "daemon", lambda config: without_namespace(config, "pid"),
+                              prepare=with_libraries)
+        other = Container(self, "other")
+        document = self.inside(container, *AUDIT)
+        processes = {process["pid"]: process for process in document["processes"]}
+        self.assertEqual(processes[other.pid]["container_id"], other.id)
+        self.assertNotIn("container_id", processes[os.getpid()])
+        self.assertTrue([entry for entry in document["coverage"] if entry["missed"]],
+                        "without CAP_SYS_PTRACE not everything is seen, and it says so")
+
+    def test_hardened_sidecar(self):
+        """Without any capability and with a read-only root it still reads what is world readable."""
+        from containers import hardened
+        container = Container(self, "least", hardened, prepare=with_libraries)
+        document = self.inside(container, "ps", "-a")
+        self.assertEqual(sorted(process["comm"] for process in document["processes"]), ["busybox", "proctor"])
+
+    def test_host_root_bound_in(self):
+        """The machine's procfs, bound to another place, is not mistaken for the container's."""
+        container = Container(self, "bound", lambda config: config["mounts"].append(bind("/proc", "/mnt")),
+                              prepare=with_libraries)
+        document = self.inside(container, "ps", "-a")
+        self.assertEqual(len(document["processes"]), 2)
+
+
+if __name__ == "__main__":
+    harness.main()

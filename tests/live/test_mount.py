@@ -1,0 +1,102 @@
+"""Mount tables of thousands of lines, with hostile names, and daemons with private mounts, which are no
+containers."""
+
+import os
+
+import harness
+from harness import AUDIT, HELPER
+
+MOUNTS = int(os.environ.get("PROCTOR_TEST_MOUNTS", "2000"))  # 20000 in the long form
+
+
+@harness.needs_root
+@harness.needs("unshare")
+class MountTest(harness.Case):
+    @staticmethod
+    def points(process, document):
+        """Where the document's mounts of the process's namespace lie."""
+        inode = os.stat(f"/proc/{process.pid}/ns/mnt").st_ino
+        return [mount["point"] for mount in document["mounts"] if mount["namespace"] == inode]
+
+    def in_namespace(self, script, *arguments):
+        """A helper in a mount and pid namespace of its own, where the script ran before."""
+        process = self.spawn("unshare", "--mount", "--propagation", "private", "sh", "-ec",
+                             script + "\nexec \"$@\"", "sh", HELPER, *arguments)
+        return process
+
+    @staticmethod
+    def mountinfo(pid):
+        with open(f"/proc/{pid}/mountinfo", "rb") as file:
+            return file.read().splitlines()
+
+    def test_thousands_of_mounts(self):
+        place = self.scratch()
+        script = f"mount -t tmpfs tmpfs {place}; cd {place}; i=0; " \
+                 f"while [ $i -lt {MOUNTS} ]; do mkdir $i; i=$((i+1)); done"
+        process = self.in_namespace(script)
+        libc = harness.ctypes.CDLL(None, use_errno=True)
+        # one mount(2) a directory, from within: mount(8) a thousand times takes long
+        pid = os.fork()
+        if pid == 0:
+            descriptor = os.open(f"/proc/{process.pid}/ns/mnt", os.O_RDONLY)
+            failed = libc.setns(descriptor, 0)
+            for i in range(MOUNTS):
+                failed |= libc.mount(b"tmpfs", f"{place}/{i}".encode(), b"tmpfs", 0, b"size=4k")
+            os._exit(1 if failed else 0)
+        self.assertEqual(os.waitpid(pid, 0)[1], 0)
+        self.assertGreaterEqual(len(self.mountinfo(process.pid)), MOUNTS)
+        document = self.document(*AUDIT)
+        points = self.points(process, document)
+        self.assertLessEqual({f"{place}/{i}" for i in range(MOUNTS)}, set(points))
+        self.assertEqual(len(points), len(self.mountinfo(process.pid)))
+
+    def test_hostile_mount_points(self):
+        place = self.scratch()
+        names = {"a b": "a b", "tab\there": "tab\\there", "line\nbreak": "line\\nbreak",
+                 "back\\slash": "back\\\\slash", "\x1b[31m": "\\x1b[31m", "\udcff": "\\xff", "#hash": "#hash"}
+        process = self.in_namespace(f"mount -t tmpfs tmpfs {place}")
+        for name in names:
+            path = os.path.join(f"/proc/{process.pid}/root{place}", name)
+            os.mkdir(path)
+            self.run_command("nsenter", "--target", process.pid, "--mount", "mount", "-t", "tmpfs", "tmpfs",
+                             os.path.join(place, name))
+        self.assertEqual(len([line for line in self.mountinfo(process.pid) if place.encode() + b"/" in line]),
+                         len(names))
+        document = self.document(*AUDIT)
+        table = self.proctor(*AUDIT).stdout
+        self.assertNotIn(b"\x1b[31m", table)
+        self.assertLessEqual({f"{place}/{escaped}" for escaped in names.values()},
+                             set(self.points(process, document)))
+
+
+@harness.needs_root
+@harness.needs("unshare")
+class DaemonTest(harness.Case):
+    """What systemd's sandboxing gives a daemon is not a container."""
+
+    def assertHost(self, process):
+        document = self.document(*AUDIT)
+        record = next(one for one in document["processes"] if one["pid"] == process.pid)
+        self.assertNotEqual(record["namespaces"]["mnt"], os.stat("/proc/self/ns/mnt").st_ino)
+        self.assertNotIn("container_id", record)
+        self.assertEqual([container for container in document["containers"]
+                          if container.get("init_pid") == process.pid], [])
+        for finding in document["findings"]:
+            if process.pid in finding["subject"].get("pids", []):
+                self.assertNotRegex(finding["rule"], r"^(container|limit)\.|^mount\.writable-root$")
+
+    def test_private_tmp(self):
+        place = self.scratch()
+        self.assertHost(self.spawn("unshare", "--mount", "--propagation", "slave", "sh", "-ec",
+                                   f"mount --bind {place} /var/tmp; exec {HELPER}"))
+
+    def test_protect_system(self):
+        self.assertHost(self.spawn("unshare", "--mount", "--propagation", "slave", "sh", "-ec",
+                                   f"mount --bind /usr /usr; mount -o remount,bind,ro /usr; exec {HELPER}"))
+
+    def test_private_network_and_ipc(self):
+        self.assertHost(self.spawn("unshare", "--mount", "--net", "--ipc", "--uts", HELPER))
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,266 @@
+"""Where the output goes, what is said when it cannot, and the exit status of everything."""
+
+import json
+import os
+import resource
+import stat
+import subprocess
+
+import harness
+from harness import AUDIT, NOBODY, PROCTOR
+
+
+class OutputTest(harness.Case):
+    """Exit 3 and one line when the output does not arrive."""
+
+    COMMANDS = (("ps", "-a"), ("ps", "-a", "--format", "json"), ("ps", "-a", "--format", "ndjson"), AUDIT,
+                (*AUDIT, "--format", "json"), (*AUDIT, "--format", "ndjson"), ("rules",), ("--help",),
+                ("decode", "--self"), ("explain", "process.root-user"), ("--version",))
+
+    def test_full_disk(self):
+        for command in self.COMMANDS:
+            with self.subTest(command), open("/dev/full", "wb") as full:
+                result = self.proctor(*command, stdout=full, status=3)
+                self.assertOneLine(result.stderr, "No space left")
+
+    def test_closed_pipe(self):
+        for command in self.COMMANDS:
+            with self.subTest(command):
+                reader, writer = os.pipe()
+                os.close(reader)
+                result = self.proctor(*command, stdout=writer, status=3)
+                os.close(writer)
+                self.assertOneLine(result.stderr, "Broken pipe")
+
+    def test_closed_stdout(self):
+        for command in self.COMMANDS:
+            with self.subTest(command):
+                result = self.proctor(*command, wrap=("sh", "-c", "exec \"$@\" >&-", "sh"), status=3)
+                self.assertOneLine(result.stderr)
+
+    def test_output_file(self):
+        place = self.scratch()
+        path = f"{place}/out.json"
+        result = self.proctor("ps", "-a", "--format", "json", "--output-file", path)
+        self.assertEqual(result.stdout, b"")
+        with open(path, encoding="utf-8") as file:
+            self.validate(json.load(file))
+        self.assertEqual(os.listdir(place), ["out.json"], "nothing else is left beside it")
+
+    def test_output_file_replaces(self):
+        path = f"{self.scratch()}/out"
+        with open(path, "w", encoding="ascii") as file:
+            file.write("old")
+        before = os.stat(path).st_ino
+        self.proctor("ps", "-a", "--output-file", path)
+        self.assertNotEqual(os.stat(path).st_ino, before, "written beside and renamed")
+        with open(path, "rb") as file:
+            self.assertIn(b"PID", file.read())
+
+    def test_output_file_is_kept_when_it_fails(self):
+        """It may not grow: the old file is as it was, and nothing lies beside it."""
+        place = self.scratch()
+        with open(f"{place}/out", "w", encoding="ascii") as file:
+            file.write("old")
+        self.proctor("ps", "-a", "--format", "json", "--output-file", f"{place}/out", status=3,
+                     preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)))
+        with open(f"{place}/out", encoding="ascii") as file:
+            self.assertEqual(file.read(), "old")
+        self.assertEqual(os.listdir(place), ["out"])
+
+    def test_output_file_where_none_can_be(self):
+        place = self.scratch()
+        os.mkdir(f"{place}/directory")
+        for path in (f"{place}/missing/out", "/proc/out", f"{place}/directory", "/dev/full/out", ""):
+            with self.subTest(path):
+                result = self.proctor("ps", "-a", "--output-file", path, status=None)
+                self.assertIn(result.returncode, (2, 3) if not path else (3,))
+                self.assertOneLine(result.stderr, path)
+                self.assertEqual(result.stdout, b"")
+
+    @harness.needs_root
+    def test_output_file_without_the_right(self):
+        place = self.scratch()
+        result = self.proctor("ps", "-a", "--output-file", f"{place}/out", user=NOBODY, status=3)
+        self.assertOneLine(result.stderr, "Permission denied")
+        self.assertEqual(os.listdir(place), [])
+
+    @harness.needs_root
+    @harness.needs("unshare")
+    def test_output_file_on_a_full_file_system(self):
+        place = self.scratch()
+        script = f"mount -t tmpfs -o size=16k tmpfs {place} && head -c 12k /dev/zero >{place}/fill && " \
+                 f"\"$@\"; code=$?; ls {place}; exit $code"
+        helpers = [self.helper("fork", 200)]
+        self.assertTrue(helpers)
+        result = self.proctor("ps", "-a", "--format", "json", "--output-file", f"{place}/out", status=3,
+                              wrap=("unshare", "--mount", "sh", "-c", script, "sh"))
+        self.assertOneLine(result.stderr, "No space left")
+        self.assertEqual(result.stdout.split(), [b"fill"])
+
+    def test_no_control_characters_off_a_terminal(self):
+        for command in self.COMMANDS:
+            with self.subTest(command):
+                self.assertNotIn(b"\x1b", self.proctor(*command).stdout)
+
+    def test_ndjson(self):
+        lines = self.proctor(*AUDIT, "--format", "ndjson").stdout.decode().splitlines()
+        types = {json.loads(line)["type"] for line in lines}
+        self.assertLessEqual({"process", "coverage", "summary"}, types)
+
+    def test_ndjson_holds_the_documents_records(self):
+        pid = self.helper().pid
+        lines = self.proctor("ps", "-p", pid, "--format", "ndjson").stdout.decode().splitlines()
+        records = [record for record in map(json.loads, lines) if record.pop("type") == "process"]
+        self.assertEqual(records, self.document("ps", "-p", pid)["processes"])
+
+
+@harness.needs("script")
+class TerminalTest(harness.Case):
+    """On a terminal: colour unless NO_COLOR, lines of its width, no raw bytes."""
+
+    def test_colour(self):
+        self.assertIn("\x1b[", self.on_terminal(*AUDIT))
+        self.assertNotIn("\x1b", self.on_terminal(*AUDIT, NO_COLOR="1"))
+
+    def test_width(self):
+        if harness.is_root():
+            some = harness.own_sets()["permitted"] & 0x5555555555
+            self.helper("caps", some, some, 0)
+        for columns in (60, 80, 132):
+            for line in self.on_terminal("ps", "-a", columns=columns, NO_COLOR="1").splitlines():
+                self.assertLessEqual(len(line), columns, line)
+
+
+class StatusTest(harness.Case):
+    """0 audited, 1 --fail-on met, 2 wrong usage or configuration, 3 could not."""
+
+    def assertUsage(self, *arguments, words=()):
+        result = self.proctor(*arguments, status=2)
+        self.assertEqual(result.stdout, b"")
+        self.assertOneLine(result.stderr, *words)
+
+    def test_audited(self):
+        self.proctor(*AUDIT)
+        self.proctor("--no-collector", "filesystem")  # audit is the default
+        self.proctor("ps")
+        self.proctor("ps", "-p", os.getpid())
+
+    @harness.needs_root
+    def test_fail_on(self):
+        """A deleted privileged executable is worth more than low on a host."""
+        path = f"{self.scratch()}/gone"
+        harness.shutil.copy(harness.HELPER, path)
+        process = self.spawn(path)
+        os.unlink(path)
+        chosen = (*AUDIT, "--pid", process.pid)
+        document = self.document(*chosen)
+        severities = {finding["severity"] for finding in document["findings"]}
+        for severity in ("info", "low", "medium", "high", "critical"):
+            scale = ["info", "low", "medium", "high", "critical"]
+            met = any(scale.index(one) >= scale.index(severity) for one in severities)
+            self.proctor(*chosen, "--fail-on", severity, status=1 if met else 0)
+        self.assertIn("process.deleted-executable", {finding["rule"] for finding in document["findings"]})
+
+    def test_min_severity(self):
+        document = self.document(*AUDIT, "--min-severity", "high")
+        self.assertLessEqual({finding["severity"] for finding in document["findings"]}, {"high", "critical"})
+
+    def test_rules_chosen(self):
+        document = self.document(*AUDIT, "--rule", "host.*")
+        self.assertLessEqual({finding["rule"].split(".")[0] for finding in document["findings"]}, {"host"})
+        document = self.document(*AUDIT, "--no-rule", "process.*", "--no-rule", "host.*")
+        self.assertFalse({finding["rule"].split(".")[0] for finding in document["findings"]} &
+                         {"process", "host"})
+
+    def test_wrong_usage(self):
+        for arguments in (("nonsense",), ("ps", "--nonsense"), ("ps", "-p", "x"), ("ps", "-p"),
+                          ("ps", "--format", "xml"), ("audit", "--fail-on", "dreadful"),
+                          ("audit", "--min-severity", ""), ("ps", "--output", "NONSENSE"), ("ps", "operand"),
+                          ("audit", "--rule", "no.such-rule"), ("audit", "--no-collector", "nonsense"),
+                          ("explain",), ("explain", "no.such"), ("decode", "xyz"), ("ps", "-p", "-1"),
+                          ("ps", "-p", "99999999999999999999"), ("ps", "-p", "")):
+            with self.subTest(arguments):
+                self.assertUsage(*arguments)
+
+    def test_help_and_version(self):
+        for arguments in (("--help",), ("--version",), *((name, "--help") for name in (
+                "audit", "ps", "files", "decode", "rules", "explain"))):
+            with self.subTest(arguments):
+                result = self.proctor(*arguments)
+                self.assertTrue(result.stdout)
+                self.assertEqual(result.stderr, b"")
+
+    def test_no_such_container(self):
+        result = self.proctor(*AUDIT, "--container", "no-such-container", status=3)
+        self.assertOneLine(result.stderr, "no-such-container")
+
+
+class ConfigurationTest(harness.Case):
+    def configure(self, text, status=0, arguments=AUDIT, **options):
+        path = f"{self.scratch()}/proctor.conf"
+        with open(path, "wb") as file:
+            file.write(text if isinstance(text, bytes) else text.encode())
+        return path, self.proctor(*arguments, "--config", path, status=status, **options)
+
+    def assertWrong(self, text, *words):
+        """One line with the file, the line and what is wrong."""
+        path, result = self.configure(text, status=2)
+        self.assertEqual(result.stdout, b"")
+        self.assertOneLine(result.stderr, path, *words)
+
+    def test_severity_and_rules_off(self):
+        _, result = self.configure("[severity]\nhost.sysctl = critical\n\n[rules]\noff = process.*\n",
+                                   arguments=(*AUDIT, "--format", "json"))
+        findings = json.loads(result.stdout)["findings"]
+        self.assertFalse([finding for finding in findings if finding["rule"].startswith("process.")])
+        self.assertEqual({finding["severity"] for finding in findings if finding["rule"] == "host.sysctl"} or
+                         {"critical"}, {"critical"})
+
+    def test_wrong_key(self):
+        self.assertWrong("[severity]\n\nno.such-rule = high\n", ":3:")
+
+    def test_wrong_severity(self):
+        self.assertWrong("[severity]\nhost.sysctl = dreadful\n", ":2:", "dreadful")
+
+    def test_wrong_section(self):
+        self.assertWrong("[nonsense]\na = b\n", "nonsense")
+
+    def test_wrong_date(self):
+        self.assertWrong("[exception a]\nrule = host.sysctl\nreason = why\nexpires = 2031-02-30\n", ":4:",
+                         "2031-02-30")
+
+    def test_exception_without_a_reason(self):
+        self.assertWrong("[exception a]\nrule = host.sysctl\n", "reason")
+
+    def test_not_ini(self):
+        self.assertWrong("this is no configuration\n", ":1:")
+
+    def test_ten_mebibytes_of_noise(self):
+        noise = os.urandom(1 << 20) * 10
+        self.assertWrong(noise)
+
+    def test_no_such_file(self):
+        result = self.proctor(*AUDIT, "--config", "/no/such/file", status=2)
+        self.assertOneLine(result.stderr, "/no/such/file")
+
+    @harness.needs_root
+    def test_exceptions(self):
+        process = self.helper()
+        chosen = (*AUDIT, "--pid", process.pid, "--format", "json")
+        text = "[exception known]\nrule = process.*\nexecutable = {}\nreason = a test\nexpires = {}\n"
+        _, result = self.configure(text.format(harness.HELPER, "2999-12-31"), arguments=chosen)
+        findings = json.loads(result.stdout)["findings"]
+        excepted = [finding for finding in findings if "exception" in finding]
+        self.assertTrue(excepted, findings)
+        for finding in excepted:
+            self.assertEqual(finding["exception"]["reason"], "a test")
+        _, result = self.configure(text.format(harness.HELPER, "2001-01-01"),
+                                   arguments=(*AUDIT, "--format", "json"))
+        findings = json.loads(result.stdout)["findings"]
+        self.assertTrue([finding for finding in findings if "known" in str(finding) and
+                         "2001-01-01" in str(finding)], "an expired exception is a finding")
+
+
+if __name__ == "__main__":
+    harness.main()
