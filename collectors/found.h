@@ -4,9 +4,12 @@
 
 #include "collectors/walk.h"
 
-/* A file as it was found; the list becomes snapshot->files. */
+/* What a walk keeps of a file: that it gives privilege, that it is a tool, or both. */
 struct found_file {
-	struct file file;
+	struct file file; /* one that gives privilege becomes a member of snapshot->files */
+	uint32_t tools;   /* enum tool_kind by its name, of a container's; 0: none */
+	const char
+		*link; /* where a symbolic link of a tool's name leads, as it stands there; NULL: no link */
 	struct found_file *next;
 };
 

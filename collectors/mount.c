@@ -68,15 +68,15 @@ static void note_faults(struct gathering *gathering, pid_t pid, const struct mou
 
 /* Marks overlays that someone with less privilege than ours may have mounted, over a file system of his that
  * never answers. Those that the host has as well are found out later. */
-static void mark_foreign(const struct gathering *gathering, int directory, struct mount_namespace *namespace)
+static void mark_foreign(const struct gathering *gathering, int directory, struct mount_namespace *table)
 {
 	uint64_t owner = namespace_mount_owner(directory);
 
 	if (owner == NAMESPACE_INITIAL_USER ||
 	    (owner && owner == gathering->snapshot->self.namespaces[NAMESPACE_USER]))
 		return;
-	for (size_t i = 0; i < namespace->mount_count; i++)
-	namespace->mounts[i].foreign = !strcmp(namespace->mounts[i].type, "overlay");
+	for (size_t i = 0; i < table->mount_count; i++)
+		table->mounts[i].foreign = !strcmp(table->mounts[i].type, "overlay");
 }
 
 /* Reads the mount table of a process into a new namespace. 0 with *namespace NULL: it could not be read. */

@@ -116,14 +116,15 @@ static json_t *sysctls(const void *record, const struct field *field, struct rec
 	return map;
 }
 
-static const char *const views[] = {"host", "container", NULL};
+static const char *const views[] = {
+	[VIEW_HOST] = "host", [VIEW_TASK] = "task", [VIEW_CONTAINER] = "container", NULL};
 
 static json_t *view(const void *record, const struct field *field, struct record_context *context)
 {
 	const struct host *host = record;
 
 	(void)field;
-	return json_of_text(views[host->view == VIEW_CONTAINER], context);
+	return json_of_text(views[host->view], context);
 }
 
 static const struct field host_fields[] = {

@@ -143,12 +143,94 @@ struct device {
 	uint32_t mode; /* permission bits */
 };
 
+/* What an owner or a runtime wrote on a container. */
+struct label {
+	const char *name, *value;
+};
+
+/* The ECS task that a container belongs to; NULL: not known. */
+struct task {
+	const char *arn, *family, *revision, *cluster;
+	const char *launch_type; /* `EC2`, `FARGATE`, `EXTERNAL` */
+	const char *availability_zone;
+};
+
+/* The Kubernetes pod that a container belongs to, as its runtime tells it; NULL: not known. */
+struct pod {
+	const char *name, *name_space, *uid;
+	const char *container; /* what the pod calls the container */
+};
+
+/* Bits of declared.known. */
+enum declared_fact {
+	DECLARED_PRIVILEGED = 1 << 0,
+	DECLARED_READ_ONLY = 1 << 1,
+	DECLARED_CAPABILITIES = 1 << 2,
+};
+
+/* What a container was declared to be, by those who started it. What it is stands elsewhere. */
+struct declared {
+	uint32_t known; /* enum declared_fact */
+	bool privileged, read_only;
+	capability_set capabilities;    /* the whole set that it is to have */
+	const char *user;               /* `1000`, `app:app`, `` for the image's own; NULL: not told */
+	struct limit memory, cpu, pids; /* units as in struct limits */
+};
+
+/* Programs by which an attacker goes on from one that was taken over. */
+enum tool_kind {
+	TOOL_SHELL = 1 << 0,
+	TOOL_PACKAGE_MANAGER = 1 << 1,
+	TOOL_NETWORK = 1 << 2,
+	TOOL_COMPILER = 1 << 3,
+	TOOL_DEBUGGER = 1 << 4,
+};
+
+/* One executable file, under however many names. */
+struct tool {
+	const char *path;   /* its own, in the container's root */
+	uint32_t kinds;     /* enum tool_kind, of all its names */
+	const char **names; /* paths that lead to it and gave it a kind: itself, links; by path */
+	size_t name_count;
+	const char *layer; /* as struct file has it */
+};
+
+/* Where a file comes from. */
+enum file_origin {
+	ORIGIN_UNKNOWN,
+	ORIGIN_IMAGE,    /* a layer below the one that the container writes to */
+	ORIGIN_RUN_TIME, /* written, or copied up, since the container was started */
+	ORIGIN_MOUNT,    /* of something mounted in the container: a volume, a tmpfs */
+};
+
+/* A file that processes of a container execute: their executable, or a library mapped to be executed. */
+struct program {
+	const char *path; /* in the container's root; without " (deleted)" */
+	enum file_origin origin;
+	const struct mount *mount;        /* that it is on; NULL: none (memfd), or unknown */
+	const struct process **processes; /* that execute it, by pid */
+	size_t process_count;
+	bool executable; /* a process was started from it; else it is mapped only */
+	bool deleted, memfd;
+	bool known; /* the file was looked at: what follows is told */
+	uint32_t mode, uid, gid;
+	uint32_t directory_mode, directory_uid, directory_gid; /* of the directory it is in */
+};
+
 struct mount_namespace;
 
 struct container {
-	const char *id;             /* from the cgroup path, else `mnt-<inode>` */
-	const char *name;           /* NULL: not known */
-	const char *image;          /* NULL: not known */
+	const char *id;           /* from the cgroup path, else `mnt-<inode>` */
+	const char *name;         /* NULL: not known */
+	const char *image;        /* reference as its owner wrote it: `shop/checkout:42`; NULL: not known */
+	const char *image_id;     /* `sha256:…` of its configuration; NULL: not known */
+	const char *image_digest; /* `sha256:…` of its manifest; NULL: not known */
+	const struct task *task;
+	const struct pod *pod;
+	const struct label *labels; /* by name */
+	size_t label_count;
+	const struct declared *declared; /* NULL: no source told any of it */
+	const char *const *sources; /* that told of it: `docker`, `ecs-agent`…, ended by NULL; NULL: none */
 	const char *runtime;        /* docker containerd cri-o podman lxc systemd-nspawn; NULL: not known */
 	const char *kind;           /* ecs fargate kubernetes standalone */
 	const char *cgroup;         /* path of its cgroup as its processes tell it */
@@ -161,7 +243,15 @@ struct container {
 	bool devices_known;
 	bool all_devices; /* the v1 devices cgroup allows `a *:* rwm` */
 	bool all_devices_known;
-	bool self; /* the one the auditor runs in */
+	bool self;                /* the one the auditor runs in */
+	bool files_walked;        /* its whole root was: what is not in the snapshot is not there */
+	const struct tool *tools; /* by path */
+	size_t tool_count;
+	const struct program *programs; /* by path */
+	size_t program_count;
+	bool programs_known;        /* every process of it was looked at */
+	const char *const *written; /* paths in its root that it has written since it was started, or has open
+				       for writing, ended by NULL; NULL: not known */
 };
 
 /* ---- mounts ------------------------------------------------------------------------------------ */
@@ -242,6 +332,8 @@ struct file {
 	bool noexec;
 	bool reachable;          /* every directory above it lets others search */
 	bool writable_directory; /* its directory lets group or others write without the sticky bit */
+	enum file_origin origin; /* ORIGIN_UNKNOWN also for the host's */
+	const char *layer; /* the directory of the overlay layer that it lies in; NULL: unknown, or none */
 };
 
 /* ---- the machine ------------------------------------------------------------------------------- */
@@ -253,7 +345,21 @@ struct sysctl {
 
 enum view {
 	VIEW_HOST,      /* the initial pid namespace: every process of the machine */
-	VIEW_CONTAINER, /* another pid namespace: only what is in it */
+	VIEW_TASK,      /* a pid namespace that containers share: those, and nothing of the host */
+	VIEW_CONTAINER, /* a pid namespace of its own: only what is in it */
+};
+
+/* How the ECS agent of a container instance is set: /etc/ecs/ecs.config, else its documented defaults. */
+struct ecs_agent {
+	bool present;                                 /* the agent or its configuration is on this machine */
+	const char *version, *cluster, *instance_arn; /* NULL: not known */
+	bool configuration_known;                     /* the file was read: what follows is told */
+	bool privileged_disabled;                     /* ECS_DISABLE_PRIVILEGED */
+	bool task_limits_enabled;                     /* ECS_ENABLE_TASK_CPU_MEM_LIMIT */
+	bool awsvpc_imds_blocked;                     /* ECS_AWSVPC_BLOCK_IMDS */
+	bool offhost_introspection;                   /* ECS_ALLOW_OFFHOST_INTROSPECTION_ACCESS */
+	bool selinux_capable, apparmor_capable;
+	uint64_t task_pids_limit; /* ECS_TASK_PIDS_LIMIT; 0: none */
 };
 
 /* The auditor itself. */
@@ -284,6 +390,7 @@ struct host {
 		*hidepid; /* option of the procfs that we read: `1`, `invisible`, `ptraceable`; NULL: off */
 	uint64_t mount_namespace;             /* the host's, 0: unknown (view container) */
 	uint64_t namespaces[NAMESPACE_COUNT]; /* the host's, as far as known; 0: unknown */
+	struct ecs_agent ecs;
 };
 
 /* ---- all of it --------------------------------------------------------------------------------- */
