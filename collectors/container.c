@@ -9,10 +9,10 @@
 #include <search.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "collectors/cgroup.h"
 #include "collectors/namespace.h"
+#include "collectors/root.h"
 #include "proctor/cleanup.h"
 #include "proctor/collector.h"
 
@@ -27,12 +27,6 @@ struct judged_namespace {
 	bool is_container;
 };
 
-/* A directory's identity. */
-struct place {
-	uint32_t major, minor;
-	uint64_t inode;
-};
-
 struct grouping {
 	struct snapshot *snapshot;
 	struct coverage *coverage;
@@ -45,8 +39,9 @@ struct grouping {
 	struct judged_namespace *judged;
 	size_t judged_count, judged_capacity;
 	uint64_t host_mounts, host_pids; /* inodes; 0: not known */
+	pid_t unread;                    /* the first process whose mount namespace may not be read */
 	bool host_root_known;
-	struct place host_root;
+	struct root host_root;
 };
 
 static int index_open(struct index *index, size_t most)
@@ -74,24 +69,6 @@ static int index_add(struct index *index, const char *key, void *data)
 
 /* ---- the host ---------------------------------------------------------------------------------- */
 
-/* The root directory of a process, without waiting for a file system that does not answer. */
-static int read_place(int proc, pid_t pid, struct place *place)
-{
-	char path[32];
-	struct statx facts;
-
-	snprintf(path, sizeof(path), "%d/root", (int)pid);
-	if (statx(proc, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_INO, &facts))
-		return -1;
-	*place = (struct place){facts.stx_dev_major, facts.stx_dev_minor, facts.stx_ino};
-	return 0;
-}
-
-static bool place_equal(const struct place *a, const struct place *b)
-{
-	return a->major == b->major && a->minor == b->minor && a->inode == b->inode;
-}
-
 /* The host's root is that of pid 1, else of kthreadd, which shares its mount namespace, else ours when we are
  * there. */
 static void find_host(struct grouping *grouping)
@@ -105,10 +82,10 @@ static void find_host(struct grouping *grouping)
 	grouping->host_mounts = snapshot->host.mount_namespace;
 	if (!grouping->host_mounts)
 		grouping->host_mounts = self->namespaces[NAMESPACE_MNT];
-	grouping->host_root_known = !read_place(grouping->proc, 1, &grouping->host_root) ||
-				    !read_place(grouping->proc, 2, &grouping->host_root) ||
+	grouping->host_root_known = !root_read(grouping->proc, 1, &grouping->host_root) ||
+				    !root_read(grouping->proc, 2, &grouping->host_root) ||
 				    (self->namespaces[NAMESPACE_MNT] == grouping->host_mounts &&
-				     !read_place(grouping->proc, self->pid, &grouping->host_root));
+				     !root_read(grouping->proc, self->pid, &grouping->host_root));
 }
 
 static int index_host_cgroups(struct grouping *grouping)
@@ -132,7 +109,7 @@ static bool has_own_mounts(const struct grouping *grouping, const struct process
 	uint64_t mounts = process->namespaces[NAMESPACE_MNT];
 
 	return mounts && mounts != grouping->host_mounts &&
-	       (grouping->host_mounts || grouping->snapshot->host.view == VIEW_CONTAINER);
+	       (grouping->host_mounts || grouping->snapshot->host.view != VIEW_HOST);
 }
 
 /* A pid that was used again since its namespaces were read would be in another mount namespace. */
@@ -151,12 +128,12 @@ static bool is_still_there(const struct grouping *grouping, const struct process
 static bool judge_namespace(const struct grouping *grouping, const struct process *process)
 {
 	uint64_t pids = process->namespaces[NAMESPACE_PID];
-	struct place root;
+	struct root root;
 
-	if (grouping->snapshot->host.view == VIEW_CONTAINER)
+	if (grouping->snapshot->host.view != VIEW_HOST)
 		return true;
-	if (!grouping->host_root_known || read_place(grouping->proc, process->pid, &root) ||
-	    place_equal(&root, &grouping->host_root) || !is_still_there(grouping, process))
+	if (!grouping->host_root_known || root_read(grouping->proc, process->pid, &root) ||
+	    root_equal(&root, &grouping->host_root) || !is_still_there(grouping, process))
 		return false;
 	return (pids && grouping->host_pids && pids != grouping->host_pids) ||
 	       (process->cgroup && !cgroup_is_unit(process->cgroup));
@@ -250,7 +227,22 @@ static struct container *container_of_namespace(struct grouping *grouping, const
 	return container;
 }
 
-/* Sets *container to the one the process is in; NULL: the host. */
+/* Within a container: the auditor's own, for a process whose namespaces may not be read. In a pid namespace
+ * of its own all that no cgroup tells apart is of it; in a task's only what is in the same cgroup. */
+static int classify_unread(struct grouping *grouping, const struct process *process,
+			   struct container **container)
+{
+	const struct snapshot *snapshot = grouping->snapshot;
+	const struct process *self = snapshot_process(snapshot, snapshot->self.pid);
+	bool same = self && self->cgroup && process->cgroup && !strcmp(self->cgroup, process->cgroup);
+
+	if (!self || !self->namespaces[NAMESPACE_MNT] || (snapshot->host.view == VIEW_TASK && !same))
+		return 0;
+	*container = container_of_namespace(grouping, self);
+	return *container ? 0 : -1;
+}
+
+/* Sets *container to the one the process is in; NULL: the host, or, seen from a container, not known. */
 static int classify(struct grouping *grouping, const struct process *process, struct container **container)
 {
 	struct cgroup_identity identity = {0};
@@ -266,6 +258,8 @@ static int classify(struct grouping *grouping, const struct process *process, st
 		*container = container_of_cgroup(grouping, &identity);
 		return *container ? 0 : -1;
 	}
+	if (!process->namespaces[NAMESPACE_MNT] && grouping->snapshot->host.view != VIEW_HOST)
+		return classify_unread(grouping, process, container);
 	if (!has_own_mounts(grouping, process))
 		return 0;
 	if (is_container_namespace(grouping, process, &answer))
@@ -306,7 +300,19 @@ static bool is_own(const struct snapshot *snapshot, const struct process *proces
 	uint64_t own = snapshot->self.namespaces[NAMESPACE_MNT];
 
 	return process->pid == snapshot->self.pid ||
-	       (snapshot->host.view == VIEW_CONTAINER && own && process->namespaces[NAMESPACE_MNT] == own);
+	       (snapshot->host.view != VIEW_HOST && own && process->namespaces[NAMESPACE_MNT] == own);
+}
+
+/* Counts a process of which only its cgroup tells where it is, and no id in that. */
+static void note_unread(struct grouping *grouping, const struct process *process)
+{
+	bool by_cgroup = process->cgroup &&
+			 cgroup_identify(process->cgroup, strlen(process->cgroup)).proof == CGROUP_ID;
+
+	if (process->kernel_thread || process->zombie || process->namespaces[NAMESPACE_MNT] || by_cgroup)
+		return;
+	if (!grouping->coverage->missed++)
+		grouping->unread = process->pid;
 }
 
 static int add_processes(struct grouping *grouping)
@@ -319,12 +325,9 @@ static int add_processes(struct grouping *grouping)
 		if (classify(grouping, process, &container))
 			return -1;
 		process->container = container;
-		if (!container) {
-			if (!process->kernel_thread && !process->namespaces[NAMESPACE_MNT] &&
-			    !process->zombie)
-				grouping->coverage->missed++;
+		note_unread(grouping, process);
+		if (!container)
 			continue;
-		}
 		container->process_count++;
 		if (!container->cgroup)
 			container->cgroup = process->cgroup;
@@ -336,15 +339,21 @@ static int add_processes(struct grouping *grouping)
 
 static void note_unknown(struct grouping *grouping)
 {
+	static const char *const taken_as[] = {
+		[VIEW_HOST] = "mount namespace is not readable: taken as the host's unless its cgroup names "
+			      "a container",
+		[VIEW_TASK] = "mount namespace is not readable: which container of the task it is in is told "
+			      "by its cgroup only",
+		[VIEW_CONTAINER] = "mount namespace is not readable: taken as this container's",
+	};
 	char example[64];
 
 	if (!grouping->coverage->missed)
 		return;
-	snprintf(example, sizeof(example), "%s/1/ns/mnt", grouping->proc_path);
-	coverage_note_count(
-		grouping->coverage, grouping->snapshot->arena,
-		"mount namespace is not readable: taken as the host's unless its cgroup names a container",
-		grouping->coverage->missed, example, COVERAGE_REMEDY_PTRACE);
+	snprintf(example, sizeof(example), "%s/%d/ns/mnt", grouping->proc_path, (int)grouping->unread);
+	coverage_note_count(grouping->coverage, grouping->snapshot->arena,
+			    taken_as[grouping->snapshot->host.view], grouping->coverage->missed, example,
+			    COVERAGE_REMEDY_PTRACE);
 }
 
 static int compare_containers(const void *a, const void *b)

@@ -20,6 +20,7 @@
 #include "collectors/host_text.h"
 #include "collectors/namespace.h"
 #include "collectors/read.h"
+#include "collectors/view.h"
 #include "proctor/cleanup.h"
 #include "proctor/collector.h"
 
@@ -159,14 +160,24 @@ static uint64_t read_host_namespace(int proc, enum namespace_kind kind)
 	return inode;
 }
 
-/* The host is seen when its first pid namespace is ours, or that of the processes in this procfs. */
 static void find_view(struct reading *reading)
 {
-	const struct self *self = &reading->snapshot->self;
-	bool initial = self->namespaces[NAMESPACE_PID] == NAMESPACE_INITIAL_PID ||
-		       read_host_namespace(reading->proc, NAMESPACE_PID) == NAMESPACE_INITIAL_PID;
+	static const struct {
+		const char *hides, *remedy;
+	} views[] = {
+		[VIEW_TASK] = {"only the containers that share this pid namespace show: nothing of the host, "
+			       "nor of other tasks",
+			       "run Proctor on the host for the whole machine"},
+		[VIEW_CONTAINER] =
+			{"only this container shows: nothing of the host, nor of the containers beside it",
+			 "run Proctor on the host, or share the task's pid namespace (pidMode: task) for the "
+			 "containers beside it"},
+	};
+	enum view view = view_find(reading->proc, &reading->snapshot->self, &reading->buffer);
 
-	reading->snapshot->host.view = initial ? VIEW_HOST : VIEW_CONTAINER;
+	reading->snapshot->host.view = view;
+	if (view != VIEW_HOST)
+		note(reading, views[view].hides, NULL, views[view].remedy);
 }
 
 static void find_namespaces(struct reading *reading)

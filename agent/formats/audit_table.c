@@ -122,6 +122,8 @@ static int put_container(const struct printer *printer, const struct container *
 			container->image ? container->image : "", container->image ? ", " : "",
 			container->runtime ? container->runtime : "", container->runtime ? ", " : "",
 			container->process_count, container->process_count == 1 ? "" : "es");
+	else if (printer->snapshot->host.view != VIEW_HOST)
+		length = asprintf(&text, "in a container that could not be told");
 	else
 		length = asprintf(&text, "host%s%s%s", printer->snapshot->host.hostname ? " (" : "",
 				  printer->snapshot->host.hostname ? printer->snapshot->host.hostname : "",

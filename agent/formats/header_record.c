@@ -188,7 +188,8 @@ static const struct field host_fields[] = {
 	 MEMBER(struct host, last_capability)},
 	{.name = "view",
 	 .type = FIELD_STRING,
-	 .description = "What was seen: all processes of the machine, or those of the auditor's container.",
+	 .description = "What was seen: all processes of the machine, those of the containers that share the "
+			"auditor's pid namespace (a task), or those of its own container.",
 	 .values = views,
 	 .get = view},
 	{.name = "hidepid",

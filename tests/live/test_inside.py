@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import harness
-from containers import Container, bind, needs_containers, without_namespace
+from containers import Container, bind, needs_containers, privileged, without_namespace
 from harness import AUDIT
 
 
@@ -41,21 +41,29 @@ class InsideTest(harness.Case):
         self.assertEqual([process["pid"] for process in document["processes"]
                           if process["comm"] == "busybox"], [1])
         self.assertEqual(document["host"]["view"], "container")
+        self.assertIn("only this container shows", str(document["coverage"]))
         self.assertTrue(document["containers"], "it knows that it is in one")
         self.assertFalse({finding["rule"] for finding in document["findings"]} & {
             f"container.host-{kind}" for kind in ("pid", "network", "ipc", "uts", "cgroup")})
 
-    def test_shared_pid_namespace(self):
-        """A sidecar: the pid namespace is the other container's, the rest its own."""
-        application = Container(self, "application")
+    def sidecar(self, application, *changes):
+        """A container in the pid namespace of another."""
         def join(config):
             without_namespace(config, "pid")
             config["linux"]["namespaces"].append({"type": "pid", "path": f"/proc/{application.pid}/ns/pid"})
+        return Container(self, "sidecar", join, *changes, prepare=with_libraries)
+
+    def test_shared_pid_namespace(self):
+        """A sidecar: the pid namespace is the other container's, the rest its own."""
+        application = Container(self, "application")
+        def trace(config):
             for kind in ("bounding", "effective", "permitted"):
                 config["process"]["capabilities"][kind] = \
                     config["process"]["capabilities"][kind] + ["CAP_SYS_PTRACE"]
-        sidecar = Container(self, "sidecar", join, prepare=with_libraries)
+        sidecar = self.sidecar(application, trace)
         document = self.inside(sidecar, "audit")
+        self.assertEqual(document["host"]["view"], "task")
+        self.assertIn("only the containers that share this pid namespace", str(document["coverage"]))
         processes = {process["executable"]: process for process in document["processes"]
                      if "executable" in process}
         self.assertIn(application.executable, processes)
@@ -63,6 +71,23 @@ class InsideTest(harness.Case):
         self.assertNotEqual(processes[application.executable].get("container_id"),
                             processes[sidecar.executable].get("container_id"))
         self.assertIn("capability.beyond-default", {finding["rule"] for finding in document["findings"]})
+
+    def test_sidecar_that_may_not_trace(self):
+        """A neighbour with more privileges than the sidecar is not taken for the host or the sidecar."""
+        application = Container(self, "application", privileged)
+        sidecar = self.sidecar(application)
+        document = self.inside(sidecar, "audit")
+        self.assertEqual(document["host"]["view"], "task")
+        own = [container["id"] for container in document["containers"] if container["auditor"]]
+        neighbour = [process for process in document["processes"] if process["pid"] == 1][0]
+        self.assertNotIn("executable", neighbour, "it may not be read")
+        self.assertEqual(len(own), 1)
+        self.assertNotEqual(neighbour.get("container_id"), own[0])
+        self.assertEqual([process["container_id"] for process in document["processes"]
+                          if process["comm"] == "proctor"], own)
+        table = self.run_command(*sidecar.command, "exec", "--env", "ASAN_OPTIONS=detect_leaks=0",
+                                 sidecar.id, "/bin/proctor", "audit").stdout.decode()
+        self.assertNotRegex(table, "(?m)^host")
 
     def test_host_pid_namespace(self):
         """A host daemon in a container: it sees the machine, and the host's processes are not in its own."""

@@ -249,6 +249,48 @@ static void test_kernel_threads_are_the_hosts(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, scene_make, scene_remove)
 
+/* Seen from a container, of whose neighbours nothing but the cgroup may be read. */
+static void look_from_inside(struct scene *scene, enum view view)
+{
+	scene->snapshot->host.view = view;
+	scene->snapshot->host.mount_namespace = 0;
+	scene->snapshot->self.namespaces[NAMESPACE_MNT] = OWN_MOUNTS;
+	scene->snapshot->self.pid = 20;
+}
+
+static void test_unread_in_a_container(void **state)
+{
+	struct scene *scene = *state;
+	struct process *unread = add(scene, 1, "/", 0, 0, "/proc");
+	struct process *self = add(scene, 20, "/", OWN_MOUNTS, OWN_PIDS, "/proc");
+
+	look_from_inside(scene, VIEW_CONTAINER);
+	collect(scene);
+	assert_non_null(self->container);
+	assert_true(self->container->self);
+	assert_ptr_equal(unread->container, self->container);
+	assert_int_equal(scene->coverage.missed, 1);
+	assert_non_null(strstr(scene->coverage.reasons->example, "/1/ns/mnt"));
+}
+
+static void test_unread_in_a_task(void **state)
+{
+	struct scene *scene = *state;
+	struct process *pause = add(scene, 1, "/..", 0, 0, "/proc");
+	struct process *sibling = add(scene, 10, "/../docker-" HEX64 ".scope", 0, 0, "/proc");
+	struct process *other = add(scene, 12, "/", 0, 0, "/proc");
+	struct process *self = add(scene, 20, "/", OWN_MOUNTS, OWN_PIDS, "/proc");
+
+	look_from_inside(scene, VIEW_TASK);
+	collect(scene);
+	assert_null(pause->container);
+	assert_non_null(sibling->container);
+	assert_string_equal(sibling->container->id, HEX64);
+	assert_false(sibling->container->self);
+	assert_ptr_equal(other->container, self->container);
+	assert_int_equal(scene->coverage.missed, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -263,6 +305,8 @@ int main(void)
 		TEST(test_container_that_starts_is_not_the_auditors),
 		TEST(test_unknown_is_told),
 		TEST(test_kernel_threads_are_the_hosts),
+		TEST(test_unread_in_a_container),
+		TEST(test_unread_in_a_task),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
