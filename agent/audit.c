@@ -259,11 +259,14 @@ static int judge_and_print(struct audit *audit, struct snapshot *snapshot, struc
 	struct findings *findings;
 	int status = EXIT_FAILED;
 
-	if (note_switched_off(audit, snapshot, error) || pid_list_check(&audit->pids, snapshot, error) ||
+	if (note_switched_off(audit, snapshot, error) ||
 	    check_container(audit->print.selection.container, snapshot, error))
 		return EXIT_FAILED;
+	if (!pid_list_has_any(&audit->pids, snapshot) && pid_list_check(&audit->pids, snapshot, error))
+		return EXIT_FAILED;
 	findings = judge(audit, snapshot, error);
-	if (findings && !audit_print_finish(&audit->print, snapshot, findings, error))
+	if (findings && !audit_print_finish(&audit->print, snapshot, findings, error) &&
+	    !pid_list_check(&audit->pids, snapshot, error)) /* when all else is printed */
 		status = is_met(audit->fail_on, findings) ? EXIT_FOUND : EXIT_AUDITED;
 	findings_free(findings);
 	return status;
@@ -320,7 +323,9 @@ static const struct option_entry options[] = {
 	 COMPLETE_SEVERITY},
 	{AUDIT_CONTAINER, "container", "ID|NAME",
 	 "audit this container only: its name, or 12 or more characters of its id", COMPLETE_NONE},
-	{AUDIT_PID, "pid", "PID,…", "audit these processes and their containers only", COMPLETE_PID},
+	{AUDIT_PID, "pid", "PID,…",
+	 "audit these processes and their containers only; status 3 when one of them is not there",
+	 COMPLETE_PID},
 	{AUDIT_RULE, "rule", "RULE,…", "judge by these rules only; globs as 'mount.*' are allowed",
 	 COMPLETE_RULE},
 	{AUDIT_NO_RULE, "no-rule", "RULE,…", "do not judge by these rules; globs are allowed", COMPLETE_RULE},

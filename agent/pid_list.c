@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "proctor/cleanup.h"
 #include "proctor/text.h"
 
 static int append(struct pid_list *list, pid_t pid, struct error **error)
@@ -38,18 +40,34 @@ int pid_list_add(struct pid_list *list, const char *text, struct error **error)
 	return 0;
 }
 
+bool pid_list_has_any(const struct pid_list *list, const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (snapshot_process(snapshot, list->pids[i]))
+			return true;
+	return !list->count;
+}
+
 int pid_list_check(const struct pid_list *list, const struct snapshot *snapshot, struct error **error)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		if (snapshot_process(snapshot, list->pids[i]))
-			continue;
-		error_set(error, 0, "there is no process %d", (int)list->pids[i]);
-		if (snapshot->host.hidepid)
-			error_remedy(error, "it may be hidden: /proc is mounted with hidepid=%s",
-				     snapshot->host.hidepid);
-		return -1;
-	}
-	return 0;
+	_cleanup_free_ char *names = NULL;
+	size_t size, missing = 0;
+	FILE *stream = open_memstream(&names, &size);
+
+	if (!stream)
+		return error_set(error, ENOMEM, "looking for processes");
+	for (size_t i = 0; i < list->count; i++)
+		if (!snapshot_process(snapshot, list->pids[i]))
+			fprintf(stream, "%s%d", missing++ ? ", " : "", (int)list->pids[i]);
+	if (fclose(stream))
+		return error_set(error, ENOMEM, "looking for processes");
+	if (!missing)
+		return 0;
+	error_set(error, 0, "there is no process %s", names);
+	if (snapshot->host.hidepid)
+		error_remedy(error, "it may be hidden: /proc is mounted with hidepid=%s",
+			     snapshot->host.hidepid);
+	return -1;
 }
 
 void pid_list_free(struct pid_list *list)

@@ -2,6 +2,7 @@
 #ifndef AGENT_PID_LIST_H
 #define AGENT_PID_LIST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -17,7 +18,10 @@ struct pid_list {
 /* Adds the ids of `text`, parted by commas or blanks. -1 and *error for what is none. */
 int pid_list_add(struct pid_list *list, const char *text, struct error **error);
 
-/* -1 and *error when one of the processes is not in the snapshot. */
+/* False when processes are asked for and none of them is in the snapshot: there is nothing to show. */
+bool pid_list_has_any(const struct pid_list *list, const struct snapshot *snapshot);
+
+/* -1 and *error, which names them, when some of the processes are not in the snapshot. */
 int pid_list_check(const struct pid_list *list, const struct snapshot *snapshot, struct error **error);
 
 void pid_list_free(struct pid_list *list);

@@ -246,11 +246,12 @@ static int print(const struct ps *ps, const struct snapshot *snapshot, struct er
 static int show(const struct ps *ps, struct error **error)
 {
 	struct snapshot *snapshot = collect(ps, error);
-	int result;
+	int result = 0;
 
 	if (!snapshot)
 		return EXIT_FAILED;
-	result = print(ps, snapshot, error);
+	if (pid_list_has_any(&ps->pids, snapshot))
+		result = print(ps, snapshot, error);
 	if (!result && ps->format == FORMAT_TABLE)
 		coverage_report(snapshot);
 	if (!result)
@@ -283,7 +284,8 @@ static bool list_column(size_t index, const char **name, const char **text)
 
 static const struct option_entry options[] = {
 	{'a', "all", NULL, "show all processes, not only those with a privilege", COMPLETE_NONE},
-	{'p', "pid", "PID,…", "show only these processes", COMPLETE_PID},
+	{'p', "pid", "PID,…", "show only these processes; status 3 when one of them is not there",
+	 COMPLETE_PID},
 	{'T', "threads", NULL, "show each thread whose ids or capabilities differ from its process's",
 	 COMPLETE_NONE},
 	{'t', "tree", NULL, "order processes by ancestry", COMPLETE_NONE},

@@ -394,9 +394,12 @@ int mountinfo_parse(const char *text, size_t length, struct arena *arena, struct
 	}
 	if (judge_covered(namespace))
 		return -1;
-	for (size_t i = 0; i < namespace->mount_count; i++)
-		if (!namespace->mounts[i].covered && !strcmp(namespace->mounts[i].point, "/"))
-	namespace->root = &namespace->mounts[i];
+	for (size_t i = 0; i < namespace->mount_count; i++) {
+		const struct mount *mount = &namespace->mounts[i];
+		if (mount->covered || strcmp(mount->point, "/") != 0)
+			continue;
+		namespace->root = mount;
+	}
 	return 0;
 }
 

@@ -98,7 +98,7 @@ static bool is_vanished(int number)
 }
 
 /* How one part of a process was read. */
-enum outcome { READ_DONE, READ_MISSED, READ_VANISHED };
+enum outcome { READ_DONE, READ_MISSED, READ_VANISHED, READ_ABSENT };
 
 static enum outcome outcome_of(struct worker *worker, pid_t pid, const struct denial *denial)
 {
@@ -280,20 +280,20 @@ static bool map_is_identity(const struct id_range *ranges, size_t count)
 static struct user_namespace *new_user_namespace(struct worker *worker, int directory, pid_t pid,
 						 uint64_t inode)
 {
-	struct user_namespace *namespace = arena_alloc(worker->arena, sizeof(*namespace));
+	struct user_namespace *space = arena_alloc(worker->arena, sizeof(*space));
 
-	if (!namespace) {
+	if (!space) {
 		worker->out_of_memory = true;
 		return NULL;
 	}
-	namespace->inode = inode;
-	namespace->mapped =
-		!read_map(worker, directory, pid, "uid_map", &namespace->uids, &namespace->uid_count) &&
-		!read_map(worker, directory, pid, "gid_map", &namespace->gids, &namespace->gid_count);
+	space->inode = inode;
+	space->mapped = !read_map(worker, directory, pid, "uid_map", &space->uids, &space->uid_count) &&
+			!read_map(worker, directory, pid, "gid_map", &space->gids, &space->gid_count);
 	if (inode)
-	namespace->initial = inode == NAMESPACE_INITIAL_USER;
-	else namespace->initial = namespace->mapped && map_is_identity(namespace->uids, namespace->uid_count);
-	return namespace;
+		space->initial = inode == NAMESPACE_INITIAL_USER;
+	else
+		space->initial = space->mapped && map_is_identity(space->uids, space->uid_count);
+	return space;
 }
 
 static struct user_namespace *table_find(const struct namespace_table *table, uint64_t inode, bool initial)
@@ -304,7 +304,7 @@ static struct user_namespace *table_find(const struct namespace_table *table, ui
 	return NULL;
 }
 
-static void table_add(struct worker *worker, struct user_namespace *namespace)
+static void table_add(struct worker *worker, struct user_namespace *space)
 {
 	struct namespace_table *table = &worker->walk->namespaces;
 	size_t capacity = table->capacity ? table->capacity * 2 : 16;
@@ -319,7 +319,7 @@ static void table_add(struct worker *worker, struct user_namespace *namespace)
 		table->list = grown;
 		table->capacity = capacity;
 	}
-	table->list[table->count++] = namespace;
+	table->list[table->count++] = space;
 }
 
 /* The user namespace of a process, its maps read when it is met first. Where the link may not be read, the
@@ -328,22 +328,23 @@ static void read_user_namespace(struct worker *worker, int directory, struct pro
 {
 	struct namespace_table *table = &worker->walk->namespaces;
 	uint64_t inode = process->namespaces[NAMESPACE_USER];
-	struct user_namespace *namespace;
+	struct user_namespace *space;
 
 	pthread_mutex_lock(&table->lock);
-	namespace = inode ? table_find(table, inode, false) : NULL;
-	if (!namespace) {
-		namespace = new_user_namespace(worker, directory, process->pid, inode);
-		if (namespace && !inode && !namespace->mapped)
-		namespace = NULL;
+	space = inode ? table_find(table, inode, false) : NULL;
+	if (!space) {
+		space = new_user_namespace(worker, directory, process->pid, inode);
+		if (space && !inode && !space->mapped)
+			space = NULL;
 		struct user_namespace *same =
-			namespace && !inode && namespace->initial ? table_find(table, 0, true) : NULL;
+			space && !inode && space->initial ? table_find(table, 0, true) : NULL;
 		if (same)
-		namespace = same;
-		else if (namespace) table_add(worker, namespace);
+			space = same;
+		else if (space)
+			table_add(worker, space);
 	}
 	pthread_mutex_unlock(&table->lock);
-	process->user_namespace = namespace;
+	process->user_namespace = space;
 }
 
 /* ---- the other files --------------------------------------------------------------------------- */
@@ -524,6 +525,8 @@ static enum outcome read_process(struct worker *worker, struct process *process)
 
 	snprintf(name, sizeof(name), "%d", (int)process->pid);
 	_cleanup_close_ int directory = openat(worker->walk->proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0 && errno == ENOENT && worker->walk->request->pids)
+		return READ_ABSENT; /* it was asked for, not listed: it may never have been */
 	if (directory < 0)
 		return outcome_of(worker, process->pid, &(struct denial){"directory", "", NULL});
 	outcome = read_status(worker, directory, process, &status);
@@ -552,6 +555,9 @@ static void walk_one(struct worker *worker, size_t index)
 	switch (read_process(worker, process)) {
 	case READ_VANISHED:
 		worker->vanished++;
+		process->pid = 0;
+		break;
+	case READ_ABSENT:
 		process->pid = 0;
 		break;
 	case READ_MISSED:
@@ -588,6 +594,20 @@ static int compare_pids(const void *a, const void *b)
 	pid_t left = *(const pid_t *)a, right = *(const pid_t *)b;
 
 	return (left > right) - (left < right);
+}
+
+/* Ascending, each once: it may be asked for twice. */
+static void sort_pids(struct walk *walk)
+{
+	size_t kept = 0;
+
+	if (!walk->pid_count)
+		return;
+	qsort(walk->pids, walk->pid_count, sizeof(*walk->pids), compare_pids);
+	for (size_t i = 1; i < walk->pid_count; i++)
+		if (walk->pids[i] != walk->pids[kept])
+			walk->pids[++kept] = walk->pids[i];
+	walk->pid_count = kept + 1;
 }
 
 static int add_pid(struct walk *walk, size_t *capacity, pid_t pid)
@@ -633,8 +653,7 @@ static int list_pids(struct walk *walk, struct error **error)
 		if (errno)
 			return error_set(error, errno, "listing processes in %s", request->proc);
 	}
-	if (walk->pid_count)
-		qsort(walk->pids, walk->pid_count, sizeof(*walk->pids), compare_pids);
+	sort_pids(walk);
 	return 0;
 }
 

@@ -30,17 +30,17 @@ int error_set(struct error **error, int number, const char *format, ...)
 	*error = &out_of_memory;
 	if (length < 0)
 		return -1;
-	struct error *new = calloc(1, sizeof(*new));
-	if (new &&number == 0) {
-		new->message = text;
+	struct error *made = calloc(1, sizeof(*made));
+	if (made && number == 0) {
+		made->message = text;
 		text = NULL;
-	} else if (new &&asprintf(&new->message, "%s: %s", text, strerror(number)) < 0) {
-		new->message = NULL;
+	} else if (made && asprintf(&made->message, "%s: %s", text, strerror(number)) < 0) {
+		made->message = NULL;
 	}
 	free(text);
-	if (new) {
-		new->number = number;
-		*error = new;
+	if (made) {
+		made->number = number;
+		*error = made;
 	}
 	return -1;
 }

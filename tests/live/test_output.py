@@ -68,6 +68,37 @@ class OutputTest(harness.Case):
             self.assertEqual(file.read(), "old")
         self.assertEqual(os.listdir(place), ["out"])
 
+    @staticmethod
+    def no_pids(count):
+        """Ids above the highest that the kernel gives out."""
+        with open("/proc/sys/kernel/pid_max", encoding="ascii") as file:
+            highest = int(file.read())
+        return [str(highest + i) for i in range(count)]
+
+    def test_output_file_is_kept_without_the_processes_asked_for(self):
+        path = f"{self.scratch()}/out"
+        absent = self.no_pids(2)
+        for command in (("ps", "-p"), (*AUDIT, "--pid")):
+            for form in ("table", "json", "ndjson"):
+                with self.subTest(command, form=form):
+                    with open(path, "w", encoding="ascii") as file:
+                        file.write("old")
+                    result = self.proctor(*command, ",".join(absent), "--format", form, "--output-file", path,
+                                          status=3)
+                    with open(path, encoding="ascii") as file:
+                        self.assertEqual(file.read(), "old")
+                    self.assertOneLine(result.stderr, f"there is no process {', '.join(absent)}")
+
+    def test_those_processes_that_are_there(self):
+        own, (absent,) = os.getpid(), self.no_pids(1)
+        for command in (("ps", "-p"), (*AUDIT, "--pid")):
+            with self.subTest(command):
+                result = self.proctor(*command, f"{absent},{own},{own}", "--format", "json", status=3)
+                document = json.loads(result.stdout)
+                self.assertEqual([record["pid"] for record in document["processes"]], [own])
+                self.assertOneLine(result.stderr, f"there is no process {absent}")
+                self.assertNotIn("ended", str(document["coverage"]))
+
     def test_output_file_where_none_can_be(self):
         place = self.scratch()
         os.mkdir(f"{place}/directory")

@@ -84,14 +84,21 @@ static void put_status(struct place *place, const char *file, const char *comm, 
 	put(place, file, text, (size_t)length);
 }
 
-static const struct coverage *collect(struct place *place, uint32_t facts)
+static const struct coverage *collect_these(struct place *place, uint32_t facts, const pid_t *pids,
+					    size_t count)
 {
 	static const struct collector *const only[] = {&collector_process, NULL};
-	struct request request = {.proc = place->path, .facts = facts, .workers = 1};
+	struct request request = {
+		.proc = place->path, .facts = facts, .pids = pids, .pid_count = count, .workers = 1};
 
 	place->snapshot = snapshot_collect(only, &request, NULL);
 	assert_non_null(place->snapshot);
 	return &place->snapshot->coverage[0];
+}
+
+static const struct coverage *collect(struct place *place, uint32_t facts)
+{
+	return collect_these(place, facts, NULL, 0);
 }
 
 static bool has_reason(const struct coverage *coverage, const char *part)
@@ -213,6 +220,24 @@ static void test_vanished_is_counted(void **state)
 	assert_int_equal(coverage->reasons->count, 2);
 }
 
+/* One that never was has not ended, and one that is asked for twice is there once. */
+static void test_processes_asked_for(void **state)
+{
+	static const pid_t pids[] = {8, 7, 9, 7};
+	struct place *place = *state;
+
+	put_status(place, "7/status", "x", 'S', 0, 1, 0);
+	put_status(place, "9/status", "x", 'S', 0, 1, 0);
+	put_status(place, "10/status", "x", 'S', 0, 1, 0);
+	const struct coverage *coverage = collect_these(place, 0, pids, 4);
+	assert_int_equal(place->snapshot->process_count, 2);
+	assert_int_equal(place->snapshot->processes[0].pid, 7);
+	assert_int_equal(place->snapshot->processes[1].pid, 9);
+	assert_int_equal(coverage->seen, 2);
+	assert_int_equal(coverage->missed, 0);
+	assert_null(coverage->reasons);
+}
+
 static void test_malformed_is_told(void **state)
 {
 	struct place *place = *state;
@@ -282,6 +307,7 @@ int main(void)
 		TEST(test_threads_that_differ),
 		TEST(test_leader_that_exited),
 		TEST(test_vanished_is_counted),
+		TEST(test_processes_asked_for),
 		TEST(test_malformed_is_told),
 		TEST(test_long_command_line_is_cut_and_told),
 		TEST(test_order_and_other_entries),
