@@ -5,24 +5,22 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/sinks/unnamed.h"
 #include "proctor/cleanup.h"
 
-enum { BUFFER_SIZE = 64 * 1024, TEMPORARY_SIZE = 32, NEW_FILE_MODE = 0644 };
+enum { BUFFER_SIZE = 64 * 1024, NEW_FILE_MODE = 0644 };
 
 struct output {
 	int fd;
-	int directory;                  /* of the file that is replaced; -1: written in place */
-	char *path;                     /* as the user named it; NULL: stdout */
-	char *target;                   /* the file that is replaced, links resolved */
-	char temporary[TEMPORARY_SIZE]; /* in `directory`; "": renamed or removed already */
+	int directory; /* of the file that is replaced; -1: written in place */
+	char *path;    /* as the user named it; NULL: stdout */
+	char *target;  /* the file that is replaced, links resolved */
 	bool terminal;
 	int failure; /* errno of the first write that failed */
 	size_t used;
@@ -67,23 +65,14 @@ static int open_directory(struct output *output, struct error **error)
 	return 0;
 }
 
-/* Makes the temporary file, which has the mode and, where we may give it, the owner of `old` (NULL: a new
- * file). */
-static int open_temporary(struct output *output, const struct stat *old, struct error **error)
+/* Opens what is written to meanwhile, with the mode and, where we may give it, the owner of `old` (NULL: a
+ * new file). */
+static int open_unnamed(struct output *output, const struct stat *old, struct error **error)
 {
 	const mode_t mode = old ? old->st_mode & 0777 : NEW_FILE_MODE;
-	uint64_t number;
 
-	do {
-		if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
-			return error_set(error, errno, "choosing a name beside %s", output->path);
-		snprintf(output->temporary, sizeof(output->temporary), ".proctor-%016llx",
-			 (unsigned long long)number);
-		output->fd = openat(output->directory, output->temporary,
-				    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-	} while (output->fd < 0 && errno == EEXIST);
+	output->fd = unnamed_open(output->directory, mode);
 	if (output->fd < 0) {
-		output->temporary[0] = '\0';
 		error_set(error, errno, "making a file beside %s", output->path);
 		return error_remedy(error, "name a file in a directory that can be written to");
 	}
@@ -119,7 +108,7 @@ static int open_path(struct output *output, struct error **error)
 				 output->path);
 	if (open_directory(output, error))
 		return -1;
-	return open_temporary(output, exists ? &old : NULL, error);
+	return open_unnamed(output, exists ? &old : NULL, error);
 }
 
 struct output *output_open(const char *path, struct error **error)
@@ -210,14 +199,10 @@ void output_format(struct output *output, const char *format, ...)
 	output_write(output, text, (size_t)length);
 }
 
-/* Makes the temporary file durable and puts it in the place of the old one. */
 static int output_replace(struct output *output, struct error **error)
 {
-	if (fsync(output->fd))
-		return error_set(error, errno, "writing %s to disk", output->path);
-	if (renameat(output->directory, output->temporary, output->directory, base_name(output->target)))
+	if (unnamed_name(output->fd, output->directory, base_name(output->target)))
 		return error_set(error, errno, "replacing %s", output->path);
-	output->temporary[0] = '\0';
 	if (fsync(output->directory))
 		return error_set(error, errno, "writing the directory of %s to disk", output->path);
 	return 0;
@@ -245,8 +230,6 @@ void output_free(struct output *output)
 {
 	if (!output)
 		return;
-	if (output->temporary[0])
-		unlinkat(output->directory, output->temporary, 0);
 	if (output->fd >= 0 && output->path)
 		close(output->fd);
 	if (output->directory >= 0)

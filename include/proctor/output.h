@@ -1,7 +1,8 @@
 /* Where bytes go: stdout, or a file that is replaced as a whole.
  *
- * With a path, all is written to a temporary file beside it, which output_commit makes durable and renames
- * over it: whoever reads the path sees the old or the new content, never half. */
+ * With a path, all is written to a file without a name, which output_commit makes durable and puts in the
+ * place of the old one: whoever reads the path sees the old or the new content, never half, and a signal that
+ * ends the program leaves nothing beside it. */
 #ifndef PROCTOR_OUTPUT_H
 #define PROCTOR_OUTPUT_H
 
@@ -12,7 +13,7 @@
 
 struct output;
 
-/* Opens stdout (`path` NULL) or the temporary file. NULL and *error when that cannot be done. */
+/* Opens stdout (`path` NULL) or the file without a name. NULL and *error when that cannot be done. */
 struct output *output_open(const char *path, struct error **error);
 
 /* Buffers `length` bytes and writes as the buffer fills. A failure is kept and told by output_commit; what
@@ -27,7 +28,7 @@ void output_flush(struct output *output);
 /* Writes the rest, fsyncs and renames. -1 and *error (also for a closed pipe or a full disk). */
 int output_commit(struct output *output, struct error **error);
 
-/* Frees it; without a commit before, the temporary file is removed. NULL is allowed. */
+/* Frees it; without a commit before, the old file stays. NULL is allowed. */
 void output_free(struct output *output);
 
 /* True for stdout on a terminal. */

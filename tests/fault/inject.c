@@ -20,7 +20,7 @@ const char *const call_names[CALL_COUNT] = {"allocation", "open", "read", "look-
 
 /* The plan; written while no collector runs. */
 static struct {
-	bool armed, lasting;
+	bool armed, lasting, no_unnamed_files;
 	enum call call;
 	unsigned long nth, most; /* most: bytes a read gives, 0: all */
 	int error;
@@ -48,6 +48,11 @@ void inject_short_writes(unsigned long bytes)
 {
 	inject_arm(CALL_WRITE, 0, 0, false);
 	plan.most = bytes;
+}
+
+void inject_no_unnamed_files(bool lacking)
+{
+	plan.no_unnamed_files = lacking;
 }
 
 unsigned long inject_disarm(void)
@@ -186,6 +191,10 @@ int __wrap_openat(int directory, const char *path, int flags, ...)
 	va_start(arguments, flags);
 	mode = mode_of(flags, arguments);
 	va_end(arguments);
+	if (plan.no_unnamed_files && (flags & O_TMPFILE) == O_TMPFILE) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
 	return fails_on(CALL_OPEN, path) ? -1 : __real_openat(directory, path, flags, mode);
 }
 
@@ -280,6 +289,11 @@ REAL(int, fchmod, int fd, mode_t mode)
 REAL(int, fchown, int fd, uid_t uid, gid_t gid)
 {
 	return fails_on(CALL_WRITE, "fchown") ? -1 : __real_fchown(fd, uid, gid);
+}
+
+REAL(int, linkat, int from, const char *old, int to, const char *new, int flags)
+{
+	return fails_on(CALL_WRITE, "linkat") ? -1 : __real_linkat(from, old, to, new, flags);
 }
 
 REAL(int, renameat, int from, const char *old, int to, const char *new)

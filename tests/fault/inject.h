@@ -14,7 +14,7 @@ enum call {
 	CALL_READ,     /* read, getdents64, readdir */
 	CALL_LOOK,     /* readlinkat, statx, fstatat, statfs and the like, getxattr and the like */
 	CALL_THREAD,   /* pthread_create */
-	CALL_WRITE,    /* write, fsync, fchmod, fchown, renameat */
+	CALL_WRITE,    /* write, fsync, fchmod, fchown, linkat, renameat */
 	CALL_COUNT
 };
 
@@ -29,6 +29,9 @@ void inject_short_reads(unsigned long bytes);
 
 /* From now on each write takes at most `bytes`, and every other one is interrupted by a signal first. */
 void inject_short_writes(unsigned long bytes);
+
+/* Whether the file systems lack O_TMPFILE, as NFS and FAT do, until said otherwise. */
+void inject_no_unnamed_files(bool lacking);
 
 /* What the last failing call was about: a path, or its kind. */
 const char *inject_what(void);

@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "collectors/read.h"
 #include "proctor/cleanup.h"
@@ -98,7 +100,7 @@ static void judge(const struct place *place, int result, const struct error *err
 	assert_int_equal(count_names(place), 1);
 }
 
-static void with_each_failure(const struct place *place, enum call call, int number, bool lasting)
+static void with_each_failure_there(const struct place *place, enum call call, int number, bool lasting)
 {
 	unsigned long failures = 0;
 
@@ -119,6 +121,15 @@ static void with_each_failure(const struct place *place, enum call call, int num
 	assert_true(failures > 0);
 }
 
+/* On a file system with O_TMPFILE and on one without. */
+static void with_each_failure(const struct place *place, enum call call, int number, bool lasting)
+{
+	with_each_failure_there(place, call, number, lasting);
+	inject_no_unnamed_files(true);
+	with_each_failure_there(place, call, number, lasting);
+	inject_no_unnamed_files(false);
+}
+
 static void test_full_disk(void **state)
 {
 	with_each_failure(*state, CALL_WRITE, ENOSPC, false);
@@ -128,6 +139,14 @@ static void test_full_disk(void **state)
 static void test_broken_disk(void **state)
 {
 	with_each_failure(*state, CALL_WRITE, EIO, false);
+}
+
+/* Also of the copy, where the file system has no O_TMPFILE. */
+static void test_disk_that_cannot_be_read(void **state)
+{
+	inject_no_unnamed_files(true);
+	with_each_failure_there(*state, CALL_READ, EIO, false);
+	inject_no_unnamed_files(false);
 }
 
 static void test_no_descriptors(void **state)
@@ -145,11 +164,8 @@ static void test_no_memory(void **state)
 	with_each_failure(*state, CALL_ALLOCATE, ENOMEM, false);
 }
 
-/* Writes of a few bytes, with signals between them, change nothing. */
-static void test_short_writes(void **state)
+static void with_short_writes(const struct place *place)
 {
-	const struct place *place = *state;
-
 	for (unsigned long most = 7; most < SIZE; most *= 100) {
 		_cleanup_error_ struct error *error = NULL;
 		put_old(place);
@@ -161,13 +177,63 @@ static void test_short_writes(void **state)
 	}
 }
 
+/* Writes of a few bytes, with signals between them, change nothing. */
+static void test_short_writes(void **state)
+{
+	with_short_writes(*state);
+	inject_no_unnamed_files(true);
+	with_short_writes(*state);
+	inject_no_unnamed_files(false);
+}
+
+/* Neither where a file can be without a name nor where it cannot is one left by who is ended. */
+static void assert_ended_leaves_nothing(const struct place *place, int number)
+{
+	pid_t child = fork();
+	int status;
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct output *output = output_open(place->path, NULL);
+		if (!output)
+			_exit(1);
+		output_write(output, place->text, SIZE);
+		output_flush(output);
+		raise(number);
+		_exit(2);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == number);
+	assert_true(holds(place, old_text, strlen(old_text)));
+	assert_int_equal(count_names(place), 1);
+}
+
+static void test_signals(void **state)
+{
+	static const int numbers[] = {SIGHUP, SIGINT, SIGTERM, SIGKILL};
+
+	put_old(*state);
+	for (int lacking = 0; lacking < 2; lacking++) {
+		inject_no_unnamed_files(lacking);
+		for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+			assert_ended_leaves_nothing(*state, numbers[i]);
+	}
+	inject_no_unnamed_files(false);
+}
+
 #define AT_PLACE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		AT_PLACE(test_full_disk),          AT_PLACE(test_broken_disk), AT_PLACE(test_no_descriptors),
-		AT_PLACE(test_nothing_to_look_at), AT_PLACE(test_no_memory),   AT_PLACE(test_short_writes),
+		AT_PLACE(test_full_disk),
+		AT_PLACE(test_broken_disk),
+		AT_PLACE(test_no_descriptors),
+		AT_PLACE(test_nothing_to_look_at),
+		AT_PLACE(test_no_memory),
+		AT_PLACE(test_short_writes),
+		AT_PLACE(test_disk_that_cannot_be_read),
+		AT_PLACE(test_signals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import signal
 import stat
 import subprocess
 
@@ -67,6 +68,25 @@ class OutputTest(harness.Case):
         with open(f"{place}/out", encoding="ascii") as file:
             self.assertEqual(file.read(), "old")
         self.assertEqual(os.listdir(place), ["out"])
+
+    @harness.needs("strace")
+    def test_output_file_when_a_signal_ends_it(self):
+        """Ended at the calls that put the file in its place: it is the old or the new one, alone."""
+        place = self.scratch()
+        path = f"{place}/out"
+        for number in ("HUP", "INT", "TERM"):
+            for call, content in (("fsync", b"old"), ("linkat", b"PID"), ("renameat", b"PID")):
+                with self.subTest(number, call=call):
+                    with open(path, "wb") as file:
+                        file.write(b"old")
+                    result = self.run_command("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+                                              f"inject={call}:signal={number}:when=1", harness.PROCTOR, "ps", "-p",
+                                              os.getpid(), "--output-file", path,
+                                              env={**os.environ, **harness.WITHOUT_LEAKS})
+                    self.assertEqual(result.returncode, -getattr(signal, f"SIG{number}"), result.stderr)
+                    with open(path, "rb") as file:
+                        self.assertIn(content, file.read())
+                    self.assertEqual(os.listdir(place), ["out"])
 
     @staticmethod
     def no_pids(count):

@@ -137,7 +137,7 @@ static void test_the_old_file_stays_until_the_commit(void **state)
 	output_text(output, "new");
 	output_flush(output);
 	assert_holds("file", "old");
-	assert_int_equal(entries(), 2);
+	assert_int_equal(entries(), 1);
 	assert_int_equal(output_commit(output, &error), 0);
 	assert_holds("file", "new");
 	assert_int_equal(mode_of("file"), 0606);
