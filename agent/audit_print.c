@@ -1,13 +1,17 @@
 #include "agent/audit_print.h"
 
-#include <string.h>
-
 #include "agent/formats/audit_table.h"
 #include "agent/formats/json.h"
 #include "proctor/cleanup.h"
 
-static const struct record_kind *const kinds_before_files[] = {&record_header, &record_container,
-							       &record_process, &record_mount, NULL};
+static const struct stage stages[] = {
+	{&collector_host, {&record_header}},
+	{&collector_container, {&record_process}},
+	{&collector_mount, {&record_mount}},
+	{&collector_limit, {&record_container}},
+	{0},
+};
+
 static const struct record_kind *const kinds_files[] = {&record_file, NULL};
 static const struct record_kind *const kinds_judged[] = {&record_finding, &record_coverage, &record_summary,
 							 NULL};
@@ -37,16 +41,15 @@ static int print_lines(struct audit_print *print, const struct snapshot *snapsho
 	return result;
 }
 
+/* Prints what has become complete. */
 static void collected(void *context, const struct snapshot *snapshot, const struct collector *collector)
 {
 	struct audit_print *print = context;
 
-	if (collector != print->before_files)
-		return;
 	print->context.unfinished = true;
-	print_lines(print, snapshot, NULL, kinds_before_files, &print->error);
 	print->snapshot = snapshot;
-	print->streamed = true;
+	for (; !print->error && stage_is_complete(print->stage, print->enabled, collector); print->stage++)
+		print_lines(print, snapshot, NULL, print->stage->kinds, &print->error);
 }
 
 static void found(void *context, const struct file *file)
@@ -66,8 +69,8 @@ void audit_print_watch(struct audit_print *print, const struct collector *const 
 	print->context.with_arguments = print->with_arguments;
 	if (print->format != FORMAT_NDJSON)
 		return;
-	for (; *enabled && strcmp((*enabled)->name, "filesystem") != 0; enabled++)
-		print->before_files = *enabled;
+	print->enabled = enabled;
+	print->stage = stages;
 	request->collected = collected;
 	request->collected_context = print;
 	request->found = found;

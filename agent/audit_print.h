@@ -4,6 +4,7 @@
 
 #include "agent/formats/format.h"
 #include "agent/selection.h"
+#include "agent/stage.h"
 #include "proctor/collector.h"
 #include "proctor/output.h"
 #include "proctor/record.h"
@@ -15,11 +16,10 @@ struct audit_print {
 	struct selection selection; /* what of the snapshot is printed */
 
 	struct output *output;
-	const struct collector
-		*before_files;           /* after it all is known but the files; NULL: nothing is streamed */
-	const struct snapshot *snapshot; /* being collected */
-	struct record_context context;   /* of what is streamed */
-	bool streamed;                   /* what is known before the files */
+	const struct collector *const *enabled; /* ended by NULL */
+	const struct stage *stage;              /* what is streamed next */
+	const struct snapshot *snapshot;        /* being collected */
+	struct record_context context;          /* of what is streamed */
 	bool files_streamed;
 	struct error *error; /* the first one while streaming */
 };

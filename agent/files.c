@@ -8,6 +8,7 @@
 #include "agent/formats/json.h"
 #include "agent/progress.h"
 #include "agent/selection.h"
+#include "agent/stage.h"
 #include "proctor/cleanup.h"
 #include "proctor/collector.h"
 
@@ -24,9 +25,16 @@ struct files {
 	const char **excluded; /* request.excluded_paths */
 
 	struct output *output;
-	const struct collector *before; /* the last one before the files */
+	const struct collector *const *enabled; /* ended by NULL */
+	const struct stage *stage;              /* of ndjson: what is printed next */
 	struct record_context context;
 	struct error *error; /* the first one while lines were printed as files were found */
+};
+
+static const struct stage stages[] = {
+	{&collector_host, {&record_header}},
+	{&collector_container, {&record_container}},
+	{0},
 };
 
 static int handle_option(void *state, int id, const char *value, struct error **error)
@@ -83,18 +91,17 @@ static void found(void *context, const struct file *file)
 	output_flush(files->output);
 }
 
-/* Prints what is known before the first file. */
+/* Prints what has become complete. */
 static void collected(void *context, const struct snapshot *snapshot, const struct collector *collector)
 {
-	static const struct record_kind *const before[] = {&record_header, &record_container, NULL};
 	struct files *files = context;
 
-	if (collector != files->before)
-		return;
 	files->context.unfinished = true;
-	print_records(files, snapshot, before, &files->error);
+	for (; !files->error && stage_is_complete(files->stage, files->enabled, collector); files->stage++) {
+		print_records(files, snapshot, files->stage->kinds, &files->error);
+		output_flush(files->output);
+	}
 	files->context.unfinished = false;
-	output_flush(files->output);
 }
 
 static int print_rest(struct files *files, const struct snapshot *snapshot, struct error **error)
@@ -124,20 +131,21 @@ static struct snapshot *collect(struct files *files, struct error **error)
 	struct progress progress = {0};
 	struct snapshot *snapshot;
 
+	files->enabled = files->request.paths ? paths : everything;
 	files->request.proc = "/proc";
 	files->request.facts =
 		REQUEST_STAT | REQUEST_CGROUP | REQUEST_ROOT | REQUEST_USER_MAPS | REQUEST_NAMESPACES_ALL;
 	if (files->format != FORMAT_TABLE)
 		files->request.facts |= REQUEST_MACHINE;
 	if (files->format == FORMAT_NDJSON) {
-		files->before = files->request.paths ? &collector_host : &collector_mount;
+		files->stage = stages;
 		files->request.collected = collected;
 		files->request.collected_context = files;
 		files->request.found = found;
 		files->request.found_context = files;
 	}
 	progress_start(&progress, &files->request);
-	snapshot = snapshot_collect(files->request.paths ? paths : everything, &files->request, error);
+	snapshot = snapshot_collect(files->enabled, &files->request, error);
 	progress_end(&progress);
 	return snapshot;
 }

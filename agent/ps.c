@@ -11,6 +11,7 @@
 #include "agent/pid_list.h"
 #include "agent/ps_columns.h"
 #include "agent/ps_rows.h"
+#include "agent/stage.h"
 #include "proctor/cleanup.h"
 #include "proctor/collector.h"
 #include "proctor/output.h"
@@ -24,7 +25,18 @@ struct ps {
 	size_t column_count;
 	enum format format;
 	const char *output_file;
-	bool with_arguments;
+
+	struct output *output;
+	const struct collector *enabled[4]; /* ended by NULL */
+	const struct stage *stage;          /* of ndjson: what is printed next */
+	struct record_context context;
+	struct error *error; /* the first one while lines were printed as facts were read */
+};
+
+static const struct stage stages[] = {
+	{&collector_host, {&record_header}},
+	{&collector_container, {&record_container, &record_process}},
+	{0},
 };
 
 static const char default_columns[] = "PID,PPID,USER,COMMAND,CONTAINER,EFFECTIVE";
@@ -80,39 +92,11 @@ static int handle_option(void *state, int id, const char *value, struct error **
 		ps->output_file = value;
 		return 0;
 	case OPTION_WITH_ARGUMENTS:
-		ps->with_arguments = true;
+		ps->context.with_arguments = true;
 		return 0;
 	default:
 		return error_set(error, 0, "option %d is not known", id);
 	}
-}
-
-/* ---- collecting -------------------------------------------------------------------------------- */
-
-/* A table is read for the facts of its columns alone; a record has them all. */
-static uint32_t facts_of(const struct ps *ps)
-{
-	uint32_t facts = ps->selection.threads ? REQUEST_THREADS : 0;
-
-	if (ps->format != FORMAT_TABLE)
-		return UINT32_MAX;
-	for (size_t i = 0; i < ps->column_count; i++)
-		facts |= ps->columns[i]->facts;
-	return facts;
-}
-
-static struct snapshot *collect(const struct ps *ps, struct error **error)
-{
-	const struct collector *enabled[] = {&collector_host, &collector_process, NULL, NULL};
-	struct request request = {.proc = "/proc", .facts = facts_of(ps)};
-
-	if (request.facts & REQUEST_CGROUP)
-		enabled[2] = &collector_container;
-	if (ps->pids.count) {
-		request.pids = ps->pids.pids;
-		request.pid_count = ps->pids.count;
-	}
-	return snapshot_collect(enabled, &request, error);
 }
 
 /* ---- the table --------------------------------------------------------------------------------- */
@@ -208,55 +192,115 @@ static int select_processes(const struct ps *ps, const struct snapshot *snapshot
 	return 0;
 }
 
-static int print_records(const struct ps *ps, const struct snapshot *snapshot, struct output *output,
-			 struct error **error)
+static int print_records(struct ps *ps, const struct snapshot *snapshot,
+			 const struct record_kind *const *kinds, struct error **error)
 {
-	static const struct record_kind *const kinds[] = {&record_header, &record_container, &record_process,
-							  &record_coverage, NULL};
 	struct snapshot shown;
-	struct record_context context = {.snapshot = &shown, .with_arguments = ps->with_arguments};
 	int result;
 
 	if (select_processes(ps, snapshot, &shown))
 		return error_set(error, ENOMEM, "choosing processes");
-	result = ps->format == FORMAT_JSON ? json_document(output, kinds, &context, error)
-					   : ndjson_records(output, kinds, &context, error);
-	record_context_free(&context);
+	ps->context.snapshot = &shown;
+	result = ps->format == FORMAT_JSON ? json_document(ps->output, kinds, &ps->context, error)
+					   : ndjson_records(ps->output, kinds, &ps->context, error);
 	free(shown.processes);
 	return result;
 }
 
-static int print(const struct ps *ps, const struct snapshot *snapshot, struct error **error)
+/* Prints what has become complete. */
+static void collected(void *context, const struct snapshot *snapshot, const struct collector *collector)
 {
-	struct output *output = output_open(ps->output_file, error);
-	int result;
+	struct ps *ps = context;
 
-	if (!output)
-		return -1;
-	result = ps->format == FORMAT_TABLE ? print_table(ps, snapshot, output, error)
-					    : print_records(ps, snapshot, output, error);
-	if (!result)
-		result = output_commit(output, error);
-	output_free(output);
-	return result;
+	ps->context.unfinished = true;
+	for (; !ps->error && stage_is_complete(ps->stage, ps->enabled, collector); ps->stage++) {
+		print_records(ps, snapshot, ps->stage->kinds, &ps->error);
+		output_flush(ps->output);
+	}
+	ps->context.unfinished = false;
+}
+
+/* Prints what was not printed while it was read. */
+static int print(struct ps *ps, const struct snapshot *snapshot, struct error **error)
+{
+	static const struct record_kind *const document[] = {&record_header, &record_container,
+							     &record_process, &record_coverage, NULL};
+	static const struct record_kind *const behind[] = {&record_coverage, NULL};
+
+	if (ps->format == FORMAT_TABLE)
+		return print_table(ps, snapshot, ps->output, error);
+	if (!ps->error)
+		return print_records(ps, snapshot, ps->format == FORMAT_JSON ? document : behind, error);
+	*error = ps->error;
+	ps->error = NULL;
+	return -1;
+}
+
+/* ---- collecting -------------------------------------------------------------------------------- */
+
+/* A table is read for the facts of its columns alone; a record has them all. */
+static uint32_t facts_of(const struct ps *ps)
+{
+	uint32_t facts = ps->selection.threads ? REQUEST_THREADS : 0;
+
+	if (ps->format != FORMAT_TABLE)
+		return UINT32_MAX;
+	for (size_t i = 0; i < ps->column_count; i++)
+		facts |= ps->columns[i]->facts;
+	return facts;
+}
+
+static struct snapshot *collect(struct ps *ps, struct error **error)
+{
+	struct request request = {.proc = "/proc", .facts = facts_of(ps)};
+
+	ps->enabled[0] = &collector_host;
+	ps->enabled[1] = &collector_process;
+	if (request.facts & REQUEST_CGROUP)
+		ps->enabled[2] = &collector_container;
+	if (ps->format == FORMAT_NDJSON) {
+		ps->stage = stages;
+		request.collected = collected;
+		request.collected_context = ps;
+	}
+	if (ps->pids.count) {
+		request.pids = ps->pids.pids;
+		request.pid_count = ps->pids.count;
+	}
+	return snapshot_collect(ps->enabled, &request, error);
 }
 
 /* ---- the command ------------------------------------------------------------------------------- */
 
-static int show(const struct ps *ps, struct error **error)
+/* Prints those of the processes asked for that are there, and names the others in *error. */
+static int print_found(struct ps *ps, const struct snapshot *snapshot, struct error **error)
 {
-	struct snapshot *snapshot = collect(ps, error);
 	int result = 0;
 
-	if (!snapshot)
-		return EXIT_FAILED;
 	if (pid_list_has_any(&ps->pids, snapshot))
-		result = print(ps, snapshot, error);
+		result = print(ps, snapshot, error) || output_commit(ps->output, error) ? -1 : 0;
 	if (!result && ps->format == FORMAT_TABLE)
 		coverage_report(snapshot);
 	if (!result)
 		result = pid_list_check(&ps->pids, snapshot, error); /* when all else is printed */
+	return result;
+}
+
+static int show(struct ps *ps, struct error **error)
+{
+	struct snapshot *snapshot;
+	int result = -1;
+
+	ps->output = output_open(ps->output_file, error);
+	if (!ps->output)
+		return EXIT_FAILED;
+	snapshot = collect(ps, error);
+	if (snapshot)
+		result = print_found(ps, snapshot, error);
+	record_context_free(&ps->context);
+	error_free(ps->error);
 	snapshot_free(snapshot);
+	output_free(ps->output);
 	return result ? EXIT_FAILED : EXIT_AUDITED;
 }
 

@@ -159,6 +159,27 @@ class OutputTest(harness.Case):
         types = {json.loads(line)["type"] for line in lines}
         self.assertLessEqual({"process", "coverage", "summary"}, types)
 
+    def calls(self, *arguments):
+        """Which files it opens and what it writes, in order, as strace tells."""
+        trace = f"{self.scratch()}/trace"
+        result = self.run_command("strace", "-f", "-qq", "-s", "40", "-o", trace, "-e", "trace=openat,write",
+                                  harness.PROCTOR, *arguments, env={**os.environ, **harness.WITHOUT_LEAKS})
+        self.assertEqual(result.returncode, 0, result.stderr)
+        with open(trace, encoding="utf-8", errors="replace") as file:
+            return file.read().splitlines()
+
+    def assertOrder(self, calls, *words):
+        """Each of the words comes in a call behind that of the one before."""
+        places = [next((at for at, call in enumerate(calls) if word in call), None) for word in words]
+        self.assertNotIn(None, places, dict(zip(words, places)))
+        self.assertEqual(places, sorted(places), dict(zip(words, places)))
+
+    @harness.needs("strace")
+    def test_ndjson_is_written_as_it_is_read(self):
+        header, process, mount = (f'"{{\\"type\\":\\"{kind}\\"' for kind in ("header", "process", "mount"))
+        self.assertOrder(self.calls("ps", "-a", "--format", "ndjson"), header, '"status"', process)
+        self.assertOrder(self.calls(*AUDIT, "--format", "ndjson"), header, '"status"', process, '"mountinfo"', mount)
+
     def test_ndjson_holds_the_documents_records(self):
         pid = self.helper().pid
         lines = self.proctor("ps", "-p", pid, "--format", "ndjson").stdout.decode().splitlines()
