@@ -159,6 +159,15 @@ static int check_container(const struct files *files, const struct snapshot *sna
 	return error_remedy(error, "name it by its name or by 12 or more characters of its id");
 }
 
+/* Paths of which nothing could be looked at: an empty list would look like none with privilege. */
+static int check_paths(const struct files *files, const struct snapshot *snapshot, struct error **error)
+{
+	if (!files->request.paths || snapshot->files_walked)
+		return 0;
+	coverage_report(snapshot);
+	return error_set(error, 0, "nothing of what was asked for could be walked");
+}
+
 static int show(struct files *files, struct error **error)
 {
 	struct snapshot *snapshot;
@@ -168,7 +177,8 @@ static int show(struct files *files, struct error **error)
 	if (!files->output)
 		return EXIT_FAILED;
 	snapshot = collect(files, error);
-	if (snapshot && !(files->request.container && check_container(files, snapshot, error)))
+	if (snapshot && !(files->request.container && check_container(files, snapshot, error)) &&
+	    !check_paths(files, snapshot, error))
 		result = print_rest(files, snapshot, error);
 	if (!result)
 		result = output_commit(files->output, error);
@@ -235,7 +245,8 @@ const struct command command_files = {
 		       "give privilege "
 		       "to whoever runs them: by the setuid or setgid bit, or by capabilities. With PATH it "
 		       "walks only "
-		       "beneath these.\n\n"
+		       "beneath these; what of them cannot be walked is told, with status 3 when it is all "
+		       "of it.\n\n"
 		       "It stays on file systems of local disks and of memory: those of the network and "
 		       "FUSE, which may "
 		       "never answer, are not even looked at, and told at the end. What is mounted at "

@@ -217,6 +217,20 @@ static int walk_path(struct gathering *gathering, const struct mount_namespace *
 	return result;
 }
 
+/* Tells of a path that a file system of the kernel's own has to itself: at most what is mounted beneath it is
+ * walked. */
+static void note_kernel(struct gathering *gathering, const struct walk_plan *plan, const char *path)
+{
+	const struct walk_mount *on = walk_plan_find(plan, path);
+	char reason[128];
+
+	if (!on || on->treatment != WALK_PASS)
+		return;
+	snprintf(reason, sizeof(reason),
+		 "%s is a file system of the kernel's own, holds no programs: not listed", on->mount->type);
+	coverage_note(gathering->coverage, gathering->snapshot->arena, reason, path, NULL);
+}
+
 /* Sets `paths` to the operands without links: one that is not there is an error before any is walked. */
 static int resolve_all(struct gathering *gathering, const struct mount_namespace *mounts, char **paths,
 		       struct error **error)
@@ -239,6 +253,7 @@ static int resolve_all(struct gathering *gathering, const struct mount_namespace
 		paths[i] = resolved_whole(&resolved, setting.arena);
 		if (!paths[i])
 			return error_set(error, ENOMEM, "walking files");
+		note_kernel(gathering, &plan, paths[i]);
 	}
 	return 0;
 }
@@ -323,6 +338,7 @@ static int gather(struct gathering *gathering, struct error **error)
 		result = walk_paths(gathering, error);
 	else if (walk_all(gathering))
 		result = error_set(error, ENOMEM, "walking files");
+	gathering->snapshot->files_walked = atomic_load(&gathering->walk->listed);
 	walk_free(gathering->walk, gathering->snapshot->arena, gathering->coverage);
 	if (!result && found_keep(gathering->shares, WALK_WORKERS_MAX, gathering->snapshot))
 		result = error_set(error, ENOMEM, "walking files");

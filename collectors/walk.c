@@ -30,40 +30,41 @@ static const char *remedy_of(int number)
 	}
 }
 
-static void note(struct walk_worker *worker, const char *path, const char *what, int number)
+void walk_note_reason(struct walk_worker *worker, const struct directory *directory, const char *name,
+		      const char *reason, const char *remedy)
 {
-	char reason[128];
+	char *path = malloc(directory_path_length(directory, name) + 1);
 
-	if (number == EXDEV)
-		snprintf(reason, sizeof(reason), "mounted after the mounts were read: not entered");
-	else
-		snprintf(reason, sizeof(reason), "%s on %s", strerrorname_np(number), what);
-	worker->coverage.missed++;
-	coverage_note(&worker->coverage, worker->arena, reason, path, remedy_of(number));
+	worker->out_of_memory |= !path;
+	if (path)
+		directory_write_path(path, directory, name);
+	coverage_note(&worker->coverage, worker->arena, reason, path, remedy);
+	free(path);
 }
 
 void walk_note(struct walk_worker *worker, const struct directory *directory, const char *name,
 	       const char *what, int number)
 {
+	char reason[128];
+
 	switch (number) {
 	case ENOENT:
 	case ENOTDIR: /* replaced by something else */
 	case ELOOP:
 	case ESTALE:
 		worker->vanished++;
-		break;
+		return;
 	case ENOMEM:
 		worker->out_of_memory = true;
+		return;
+	case EXDEV:
+		snprintf(reason, sizeof(reason), "mounted after the mounts were read: not entered");
 		break;
-	default: {
-		char *path = malloc(directory_path_length(directory, name) + 1);
-		worker->out_of_memory |= !path;
-		if (path)
-			directory_write_path(path, directory, name);
-		note(worker, path, what, number);
-		free(path);
+	default:
+		snprintf(reason, sizeof(reason), "%s on %s", strerrorname_np(number), what);
 	}
-	}
+	worker->coverage.missed++;
+	walk_note_reason(worker, directory, name, reason, remedy_of(number));
 }
 
 /* ---- the workers ------------------------------------------------------------------------------- */

@@ -76,6 +76,7 @@ struct walk {
 	struct descriptors descriptors;
 	struct walk_worker workers[WALK_WORKERS_MAX];
 	unsigned count;
+	atomic_bool listed;   /* a directory was listed, or the file that was asked for looked at */
 	atomic_bool failed;   /* memory ran out: no more is listed */
 	pthread_mutex_t lock; /* of the three that follow */
 	pthread_cond_t more;
@@ -101,6 +102,10 @@ void walk_free(struct walk *walk, struct arena *arena, struct coverage *coverage
  * (`a directory`) and errno. What went away is counted apart. */
 void walk_note(struct walk_worker *worker, const struct directory *directory, const char *name,
 	       const char *what, int number);
+
+/* Tells of the same for another reason than a call that failed; it does not count as missed. */
+void walk_note_reason(struct walk_worker *worker, const struct directory *directory, const char *name,
+		      const char *reason, const char *remedy);
 
 /* Lists one directory, or the first part of a very large one: visits its files, leaves its directories, with
  * the rest of itself behind them, in worker->found. Takes over the reference to it. */

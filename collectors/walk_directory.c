@@ -110,6 +110,9 @@ static void meet_file(struct listing *listing, const char *name, struct mounts b
 		visit(listing, &file);
 	else if (S_ISDIR(file.facts.stx_mode))
 		add_child(listing, name, beneath);
+	else if (listing->worker->walk->root->only)
+		walk_note_reason(listing->worker, file.directory, name,
+				 "neither a directory nor a regular file: not looked at", NULL);
 }
 
 /* What lies on a mount point of the table. */
@@ -199,7 +202,10 @@ static bool list(struct listing *listing)
 		return true;
 	}
 	if (!listing->directory->depth && worker->walk->root->only) {
+		uint64_t seen = worker->coverage.seen;
 		meet(listing, worker->walk->root->only, DT_UNKNOWN);
+		if (worker->coverage.seen > seen)
+			atomic_store(&worker->walk->listed, true);
 		return true;
 	}
 	do {
@@ -210,6 +216,8 @@ static bool list(struct listing *listing)
 	} while (got > 0 && !worker->out_of_memory);
 	if (got < 0)
 		walk_note(worker, listing->directory, NULL, "a directory", errno);
+	else if (!atomic_load_explicit(&worker->walk->listed, memory_order_relaxed))
+		atomic_store(&worker->walk->listed, true);
 	return true;
 }
 

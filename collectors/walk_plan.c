@@ -181,7 +181,7 @@ static int treat(struct walk_mount *member, const struct walk_plan_setting *sett
 		return treat_local(member, setting);
 	case FILESYSTEM_KERNEL:
 		member->treatment = WALK_PASS;
-		if (is_wanted(setting, member->mount))
+		if (setting->path && is_beneath(member->mount->point, setting->path))
 			note(setting, "file system of the kernel's own: holds no programs, not listed", NULL,
 			     NULL);
 		return 0;

@@ -104,6 +104,30 @@ class MountTest(MountCase):
         self.assertEqual(coverage["seen"], 1)
         self.assertReason(coverage, "kernel's own")
 
+    def test_operands_that_are_not_walked(self):
+        """Each is told with the reason; when nothing else was asked for, an empty list would be a lie."""
+        place = self.tmpfs()
+        os.mkfifo(f"{place}/fifo")
+        old = f"{self.scratch()}/old"
+        for arguments, reason in ((("/proc",), "proc is a file system of the kernel's own"),
+                                  (("/proc/sys",), "proc is a file system of the kernel's own"),
+                                  ((f"{place}/fifo",), "neither a directory nor a regular file"),
+                                  (("--exclude", place, place), "left out as asked")):
+            with self.subTest(arguments):
+                with open(old, "w", encoding="ascii") as file:
+                    file.write("old")
+                result = self.proctor("files", *arguments, "--output-file", old, status=3)
+                told, last = result.stderr.decode().splitlines()
+                self.assertIn(reason, told)
+                self.assertIn(f", as {arguments[-1]}", told)
+                self.assertIn("nothing of what was asked for could be walked", last)
+                with open(old, encoding="ascii") as file:
+                    self.assertEqual(file.read(), "old")
+                result = self.proctor("files", *arguments, self.scratch())
+                self.assertOneLine(result.stderr, reason)
+        result = self.proctor("files", "/proc", "/")
+        self.assertIn(b"kernel's own, holds no programs: not listed, as /proc\n", result.stderr)
+
     def test_chroot(self):
         """Its root is no mount of the table, and is walked all the same."""
         place = self.scratch()
