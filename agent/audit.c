@@ -112,7 +112,8 @@ static int handle_option(void *state, int id, const char *value, struct error **
 		audit->print.selection.container = value;
 		return 0;
 	case AUDIT_EXCLUDE:
-		return add_word(audit, &audit->excluded, value, error);
+		return config_check_path(value, error) || add_word(audit, &audit->excluded, value, error) ? -1
+													  : 0;
 	case AUDIT_FAIL_ON:
 		return parse_severity(value, &audit->fail_on, error);
 	case AUDIT_MIN_SEVERITY:

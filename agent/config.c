@@ -58,6 +58,27 @@ int config_check_rule(const char *glob, struct error **error)
 	return error_remedy(error, "see 'proctor rules'");
 }
 
+/* Whether a component of the path, each with its `/` before, is one that the path of no directory has. */
+static bool has_odd_component(const char *path)
+{
+	for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+		size_t length = strcspn(slash + 1, "/");
+		if (!length || !strncmp(slash + 1, ".", length) || !strncmp(slash + 1, "..", length))
+			return true;
+	}
+	return false;
+}
+
+int config_check_path(const char *glob, struct error **error)
+{
+	if (*glob != '/' && *glob != '*')
+		return error_set(error, 0, "'%s' is not the glob of an absolute path", glob);
+	if (strcmp(glob, "/") != 0 && has_odd_component(glob))
+		return error_set(error, 0,
+				 "'%s' is the glob of no directory: it has an empty name, '.' or '..'", glob);
+	return 0;
+}
+
 /* Appends a copy of the value to a list. */
 static int list_add(struct arena *arena, const char ***list, size_t *count, size_t *capacity,
 		    const char *value, struct error **error)
@@ -119,8 +140,8 @@ static int put_path(struct reader *reader, struct ini_entry *entry, struct error
 	if (strcmp(entry->key, "exclude") != 0)
 		return unknown_key(entry, "exclude", error);
 	entry->column = entry->value_column;
-	if (*entry->value != '/' && *entry->value != '*')
-		return error_set(error, 0, "'%s' is not the glob of an absolute path", entry->value);
+	if (config_check_path(entry->value, error))
+		return -1;
 	return list_add(config->arena, &config->excluded_paths, &config->excluded_count,
 			&config->excluded_capacity, entry->value, error);
 }

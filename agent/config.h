@@ -21,8 +21,13 @@ struct config {
 /* Reads the file; owned by the caller. Exceptions expire by the day of `now` in UTC. NULL and *error, with
  * file, line and column, when something in it is not understood. */
 struct config *config_read(const char *path, time_t now, struct error **error);
+
 /* -1 and *error when the glob is that of no rule's id. */
 int config_check_rule(const char *glob, struct error **error);
+
+/* -1 and *error when the glob can be that of no directory as a walk names it: absolute, without `//`, `.` and
+ * `..`, and without a `/` at the end. */
+int config_check_path(const char *glob, struct error **error);
 
 void config_free(struct config *config);
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "agent/command.h"
+#include "agent/config.h"
 #include "agent/coverage_report.h"
 #include "agent/files_table.h"
 #include "agent/formats/format.h"
@@ -51,7 +52,7 @@ static int handle_option(void *state, int id, const char *value, struct error **
 		return 0;
 	case FILES_EXCLUDE:
 		files->excluded[request->excluded_count++] = value;
-		return 0;
+		return config_check_path(value, error);
 	case OPTION_FORMAT:
 		return format_parse(value, &files->format, error);
 	case OPTION_OUTPUT_FILE:

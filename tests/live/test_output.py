@@ -255,6 +255,16 @@ class StatusTest(harness.Case):
             with self.subTest(arguments):
                 self.assertUsage(*arguments)
 
+    def test_paths_that_no_directory_has(self):
+        for path in ("", "usr", "./usr", "~", "/usr/", "//usr", "/usr//bin", "/./usr", "/usr/../bin", "/usr/."):
+            for command in (AUDIT, ("files",)):
+                with self.subTest(path, command=command):
+                    self.assertUsage(*command, "--exclude", path, words=(f"--exclude {path}: '{path}'",))
+            with self.subTest(path), open(f"{self.scratch()}/conf", "w", encoding="ascii") as file:
+                file.write(f"[paths]\nexclude = {path}\n")
+                file.flush()
+                self.assertUsage(*AUDIT, "--config", file.name, words=(f"{file.name}:2:11: '{path}'",))
+
     def test_help_and_version(self):
         for arguments in (("--help",), ("--version",), *((name, "--help") for name in (
                 "audit", "ps", "files", "decode", "rules", "explain"))):
