@@ -105,6 +105,9 @@ static int put_severity(struct reader *reader, struct ini_entry *entry, struct e
 		return not_indented(error);
 	if (config_check_rule(entry->key, error))
 		return -1;
+	for (size_t i = 0; i < config->override_count; i++)
+		if (!strcmp(config->overrides[i].rule, entry->key))
+			return error_set(error, 0, "'%s' is given twice", entry->key);
 	entry->column = entry->value_column;
 	if (override.severity == SEVERITY_COUNT || override.severity == SEVERITY_NONE) {
 		error_set(error, 0, "no severity is called '%s'", entry->value);

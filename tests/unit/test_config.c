@@ -205,6 +205,8 @@ static void test_exceptions_that_are_not_whole(void **state)
 	assert_refused("[exception a]\nrule = *\npath = /x\n", "1:1", "exception 'a' gives no reason");
 	assert_refused("[exception a]\nrule = *\nreason = r\n", "1:1", "names no container");
 	assert_refused("[exception a]\nrule = *\nrule = *\n", "3:1", "'rule' is given twice");
+	assert_refused("[severity]\nhost.* = low\n[rules]\n[severity]\n  host.* = high\n", "5:3",
+		       "'host.*' is given twice");
 	assert_refused("[exception a]\nreason =\n", "2:9", "'reason' is empty");
 	assert_refused("[exception a]\n[exception b]\n[exception a]\n", "3:2", "stands in line 1 already");
 }
