@@ -82,7 +82,8 @@ struct command {
 	const char *list_title;
 	bool (*list)(size_t index, const char **name, const char **text);
 	/* Runs it. `argv[0]` is the command's or the program's name. Returns an enum exit_status; prints
-	 * nothing of *error: main does, on one line, with the usage's hint for EXIT_USAGE. */
+	 * nothing of *error: main does, on one line, with the usage's hint for EXIT_USAGE when it
+	 * tells no remedy. */
 	int (*run)(const struct command *command, int argc, char **argv, struct error **error);
 };
 

@@ -73,7 +73,7 @@ static int run(int argc, char **argv, struct error **error)
 		return EXIT_USAGE;
 	}
 	status = command->run(command, argc, argv, error);
-	if (status == EXIT_USAGE)
+	if (status == EXIT_USAGE && !error_has_remedy(*error))
 		error_remedy(error, "see 'proctor %s --help'", command->name);
 	return status;
 }

@@ -10,6 +10,7 @@
 struct error {
 	char *message; /* NULL: memory ran out while it was made */
 	int number;
+	bool remedied; /* it says what can be done */
 };
 
 /* What stands for an error when there is no memory for one: never freed. */
@@ -87,10 +88,16 @@ int error_remedy(struct error **error, const char *format, ...)
 	va_start(arguments, format);
 	if (vasprintf(&text, format, arguments) >= 0) {
 		error_join(*error, (*error)->message, "; ", text);
+		(*error)->remedied = true;
 		free(text);
 	}
 	va_end(arguments);
 	return -1;
+}
+
+bool error_has_remedy(const struct error *error)
+{
+	return error && error->remedied;
 }
 
 const char *error_message(const struct error *error)

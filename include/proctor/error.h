@@ -6,6 +6,8 @@
 #ifndef PROCTOR_ERROR_H
 #define PROCTOR_ERROR_H
 
+#include <stdbool.h>
+
 struct error;
 
 /* Sets *error to the formatted message, followed by ": " and strerror(number) when `number` is not 0.
@@ -19,6 +21,9 @@ int error_context(struct error **error, const char *format, ...) __attribute__((
 
 /* Appends "; " and what the user can do. Returns -1. */
 int error_remedy(struct error **error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* True when error_remedy said what the user can do. */
+bool error_has_remedy(const struct error *error);
 
 /* The message, owned by the error; "unknown error" for NULL. May hold hostile bytes: escape it where it
  * is printed. */

@@ -23,13 +23,18 @@ static void test_context_stands_before_and_remedy_behind(void **state)
 	_cleanup_error_ struct error *error = NULL;
 
 	(void)state;
+	assert_false(error_has_remedy(error));
 	error_set(&error, ENOENT, "opening /proc");
 	assert_int_equal(error_context(&error, "collector %s", "process"), -1);
+	assert_false(error_has_remedy(error));
 	assert_int_equal(error_remedy(&error, "mount it with %s", "mount -t proc"), -1);
+	assert_true(error_has_remedy(error));
 	assert_string_equal(error_message(error),
 			    "collector process: opening /proc: No such file or directory"
 			    "; mount it with mount -t proc");
 	assert_int_equal(error_number(error), ENOENT);
+	error_set(&error, 0, "another");
+	assert_false(error_has_remedy(error));
 }
 
 static void test_percent_in_what_came_before_is_not_a_format(void **state)
