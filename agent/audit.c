@@ -79,16 +79,13 @@ static int add_list(struct audit *audit, struct words *words, const char *list,
 
 static int check_collector(const char *name, struct error **error)
 {
-	static const struct collector *const needed[] = {&collector_host, &collector_process,
-							 &collector_container, NULL};
-
-	for (size_t i = 0; needed[i]; i++)
-		if (!strcmp(needed[i]->name, name))
-			return error_set(error, 0, "%s cannot be left out: the others need what it reads",
-					 name);
-	for (size_t i = 0; collectors[i]; i++)
-		if (!strcmp(collectors[i]->name, name))
+	for (size_t i = 0; collectors[i]; i++) {
+		if (strcmp(collectors[i]->name, name) != 0)
+			continue;
+		if (!collectors[i]->required)
 			return 0;
+		return error_set(error, 0, "%s cannot be left out: the others need what it reads", name);
+	}
 	return error_set(error, 0, "there is no collector '%s'", name);
 }
 
@@ -315,6 +312,19 @@ static int run(const struct command *command, int argc, char **argv, struct erro
 	return status;
 }
 
+/* Those that can be left out, in their order. */
+static bool list_collector(size_t index, const char **name, const char **text)
+{
+	for (size_t i = 0; collectors[i]; i++) {
+		if (collectors[i]->required || index--)
+			continue;
+		*name = collectors[i]->name;
+		*text = collectors[i]->description;
+		return true;
+	}
+	return false;
+}
+
 static const struct option_entry options[] = {
 	{AUDIT_MIN_SEVERITY, "min-severity", "SEVERITY",
 	 "list findings of this severity and worse (default: low in the table, info in JSON)",
@@ -330,8 +340,7 @@ static const struct option_entry options[] = {
 	{AUDIT_RULE, "rule", "RULE,…", "judge by these rules only; globs as 'mount.*' are allowed",
 	 COMPLETE_RULE},
 	{AUDIT_NO_RULE, "no-rule", "RULE,…", "do not judge by these rules; globs are allowed", COMPLETE_RULE},
-	{AUDIT_NO_COLLECTOR, "no-collector", "COLLECTOR,…",
-	 "do not read these facts: mount, limit, filesystem", COMPLETE_COLLECTOR},
+	{AUDIT_NO_COLLECTOR, "no-collector", "COLLECTOR,…", "do not read these facts", COMPLETE_COLLECTOR},
 	{AUDIT_EXCLUDE, "exclude", "GLOB", "do not walk directories of this path; can be given again",
 	 COMPLETE_DIRECTORY},
 	{AUDIT_CONFIG, "config", "FILE",
@@ -372,5 +381,7 @@ const struct command command_audit = {
 	.options = options,
 	.examples = examples,
 	.operands = COMPLETE_NONE,
+	.list_title = "Collectors that can be left out",
+	.list = list_collector,
 	.run = run,
 };

@@ -48,7 +48,7 @@ static int add_column(struct ps *ps, const char *name, size_t length, struct err
 
 	if (!column) {
 		error_set(error, 0, "there is no column '%.*s'", (int)length, name);
-		return error_remedy(error, "'proctor ps --help' lists them");
+		return error_remedy(error, "see 'proctor ps --help', which lists them");
 	}
 	if (ps->column_count == COLUMNS_MAX)
 		return error_set(error, 0, "more than %d columns", COLUMNS_MAX);

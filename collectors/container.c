@@ -402,6 +402,7 @@ static int collect(struct snapshot *snapshot, const struct request *request, str
 
 const struct collector collector_container = {
 	.name = "container",
+	.required = true,
 	.description =
 		"which processes share a container, told by cgroup path, mount namespace and root directory",
 	.collect = collect,

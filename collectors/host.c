@@ -438,6 +438,7 @@ static int collect(struct snapshot *snapshot, const struct request *request, str
 
 const struct collector collector_host = {
 	.name = "host",
+	.required = true,
 	.description = "kernel, security modules, hardening sysctls, cgroup version, and the auditor's own "
 		       "privileges",
 	.collect = collect,

@@ -780,6 +780,7 @@ static int collect(struct snapshot *snapshot, const struct request *request, str
 
 const struct collector collector_process = {
 	.name = "process",
+	.required = true,
 	.description = "every process and each thread whose ids or capability sets differ from its leader's",
 	.collect = collect,
 };

@@ -51,7 +51,8 @@ static void put_capabilities(FILE *out)
 static void put_collectors(FILE *out)
 {
 	for (size_t i = 0; collectors[i]; i++)
-		fprintf(out, "%s ", collectors[i]->name);
+		if (!collectors[i]->required)
+			fprintf(out, "%s ", collectors[i]->name);
 }
 
 static void put_columns(FILE *out)

@@ -60,6 +60,7 @@ struct request {
 struct collector {
 	const char *name;
 	const char *description; /* what it reads, for --help and the manual */
+	bool required;           /* the others need what it reads: it cannot be switched off */
 	/* Adds facts to the snapshot and tells in `coverage` what it saw and what not. Returns -1 only when
 	 * nothing at all can be said (no /proc, no memory): a fact that cannot be read is coverage. */
 	int (*collect)(struct snapshot *snapshot, const struct request *request, struct coverage *coverage,

@@ -27,6 +27,15 @@ class Completion(harness.Case):
         self.assertEqual(set(offers("proctor ps --format ")), {"table", "json", "ndjson"})
         self.assertEqual(set(offers("proctor audit --fail-on ")),
                          {"critical", "high", "medium", "low", "info"})
+        # each of them is one that can be left out, and each that can be is one of them
+        told = self.proctor("audit", "--help").stdout.decode().split("can be left out:\n")[1].split("\n\n")[0]
+        left_out = set(offers("proctor audit --no-collector "))
+        self.assertEqual(left_out, set(re.findall(r"^  (\S+)", told, re.MULTILINE)))
+        for collector in left_out:
+            self.proctor(*harness.AUDIT, "--no-collector", collector)
+        for collector in {"host", "process", "container"} - left_out:
+            result = self.proctor("audit", "--no-collector", collector, status=2)
+            self.assertOneLine(result.stderr, "cannot be left out")
 
     @harness.needs("bash")
     def test_bash(self):

@@ -211,7 +211,7 @@ class StatusTest(harness.Case):
         result = self.proctor(*arguments, status=2)
         self.assertEqual(result.stdout, b"")
         self.assertOneLine(result.stderr, *words)
-        self.assertLessEqual(result.stderr.count(b"'proctor "), 1, "one hint is enough")
+        self.assertLessEqual(result.stderr.count(b"see 'proctor"), 1, "one hint is enough")
 
     def test_audited(self):
         self.proctor(*AUDIT)
