@@ -197,6 +197,7 @@ static int note_switched_off(const struct audit *audit, struct snapshot *snapsho
 		if (!has_word(&audit->collectors_off, collectors[i]->name))
 			continue;
 		coverage[count].collector = collectors[i]->name;
+		coverage[count].switched_off = true;
 		coverage_note(&coverage[count++], snapshot->arena, "switched off", NULL,
 			      "leave out --no-collector");
 	}

@@ -128,7 +128,7 @@ static unsigned read_privilege(const char *line, size_t length, const char *valu
 		read_small(value, end, &number);
 		credentials->seccomp = (uint8_t)number;
 	} else if (KEY_IS("Seccomp_filters")) {
-		read_small(value, end, &credentials->seccomp_filters);
+		credentials->seccomp_filters_known = read_small(value, end, &credentials->seccomp_filters);
 	}
 	return 0;
 }

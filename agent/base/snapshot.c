@@ -28,6 +28,14 @@ void snapshot_free(struct snapshot *snapshot)
 		arena_free(snapshot->arena);
 }
 
+bool snapshot_lacks(const struct snapshot *snapshot, const char *collector)
+{
+	for (size_t i = 0; i < snapshot->coverage_count; i++)
+		if (!strcmp(snapshot->coverage[i].collector, collector))
+			return snapshot->coverage[i].switched_off;
+	return false;
+}
+
 const struct process *snapshot_process(const struct snapshot *snapshot, pid_t pid)
 {
 	size_t low = 0, high = snapshot->process_count;

@@ -156,6 +156,14 @@ json_t *field_seccomp(const void *record, const struct field *field, struct reco
 	return mode <= SECCOMP_FILTERED ? json_of_text(field_seccomp_modes[mode], context) : NULL;
 }
 
+json_t *field_seccomp_filters(const void *record, const struct field *field, struct record_context *context)
+{
+	const struct credentials *credentials = item_member(record, field, 0);
+
+	return credentials->seccomp_filters_known ? json_of_number(credentials->seccomp_filters, context)
+						  : NULL;
+}
+
 json_t *field_capabilities(const void *record, const struct field *field, struct record_context *context)
 {
 	return json_of_capabilities(*(const capability_set *)member(record, field), context);

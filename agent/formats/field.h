@@ -21,6 +21,8 @@ json_t *field_number_known(const void *record, const struct field *field, struct
 json_t *field_mode(const void *record, const struct field *field, struct record_context *context);
 /* An enum seccomp_mode of 8 bits by its name: of field_seccomp_modes. */
 json_t *field_seccomp(const void *record, const struct field *field, struct record_context *context);
+/* How many seccomp filters a struct credentials tells of. */
+json_t *field_seccomp_filters(const void *record, const struct field *field, struct record_context *context);
 /* A capability_set as an array of CAP_NAMES. */
 json_t *field_capabilities(const void *record, const struct field *field, struct record_context *context);
 

@@ -263,6 +263,7 @@ static const void *at(struct record_context *context, size_t index)
 const struct record_kind record_file = {
 	.type = "file",
 	.member = "files",
+	.collector = "filesystem",
 	.description = "A file that gives privilege to whoever runs it.",
 	.fields = fields,
 	.at = at,

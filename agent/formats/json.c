@@ -44,10 +44,18 @@ static int put_kind(struct output *output, const struct record_kind *kind, struc
 	return put_record(output, kind, kind->at(context, 0), context, kind->member ? 0 : JSON_EMBED, error);
 }
 
+/* An empty array would say that there are none. */
+static bool is_told(const struct record_kind *kind, const struct record_context *context)
+{
+	return !kind->collector || !snapshot_lacks(context->snapshot, kind->collector);
+}
+
 int json_document(struct output *output, const struct record_kind *const *kinds,
 		  struct record_context *context, struct error **error)
 {
 	for (size_t i = 0; kinds[i]; i++) {
+		if (!is_told(kinds[i], context))
+			continue;
 		output_text(output, i ? ",\n" : "{");
 		if (put_kind(output, kinds[i], context, error))
 			return -1;

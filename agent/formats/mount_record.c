@@ -215,6 +215,7 @@ static const void *at(struct record_context *context, size_t index)
 const struct record_kind record_mount = {
 	.type = "mount",
 	.member = "mounts",
+	.collector = "mount",
 	.description = "A mount of a mount namespace, each namespace once.",
 	.fields = fields,
 	.at = at,

@@ -73,8 +73,8 @@ static const struct field id_fields[] = {
 		 MEMBER(owner, credentials.seccomp)},                                                        \
 	{                                                                                                    \
 		.name = "seccomp_filters", .type = FIELD_INTEGER, .optional = true, .known = (bits),         \
-		.description = "How many seccomp filters it has; left out for none, and before Linux 5.9.",  \
-		.get = field_number_known, MEMBER(owner, credentials.seccomp_filters)                        \
+		.description = "How many seccomp filters it has; not known before Linux 5.9.",               \
+		.get = field_seccomp_filters, MEMBER(owner, credentials)                                     \
 	}
 
 /* ---- threads and maps of ids -------------------------------------------------------------------- */

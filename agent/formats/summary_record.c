@@ -1,12 +1,24 @@
 /* What stands last: counts of all that stands before it. The record is the context itself. */
 #include "agent/formats/field.h"
 
+static json_t *files(const void *record, const struct field *field, struct record_context *context)
+{
+	const struct snapshot *snapshot = context->snapshot;
+
+	(void)record, (void)field;
+	return snapshot_lacks(snapshot, record_file.collector)
+		       ? NULL
+		       : json_of_number(snapshot->file_count, context);
+}
+
 static json_t *mounts(const void *record, const struct field *field, struct record_context *context)
 {
 	const struct snapshot *snapshot = context->snapshot;
 	uint64_t count = 0;
 
 	(void)record, (void)field;
+	if (snapshot_lacks(snapshot, record_mount.collector))
+		return NULL;
 	for (size_t i = 0; i < snapshot->mount_namespace_count; i++)
 		count += snapshot->mount_namespaces[i]->mount_count;
 	return json_of_number(count, context);
@@ -72,19 +84,23 @@ static const struct field seen_fields[] = {
 	 .description = "Containers.",
 	 .get = field_number,
 	 MEMBER(struct snapshot, container_count)},
-	{.name = "mounts", .type = FIELD_INTEGER, .description = "Mounts of all namespaces.", .get = mounts},
+	{.name = "mounts",
+	 .type = FIELD_INTEGER,
+	 .optional = true,
+	 .description = "Mounts of all namespaces.",
+	 .get = mounts},
 	{.name = "files",
 	 .type = FIELD_INTEGER,
+	 .optional = true,
 	 .description = "Files that give privilege.",
-	 .get = field_number,
-	 MEMBER(struct snapshot, file_count)},
+	 .get = files},
 	{0},
 };
 
 static const struct field fields[] = {
 	{.name = "seen",
 	 .type = FIELD_OBJECT,
-	 .description = "How many records of each kind there are.",
+	 .description = "How many records of each kind there are; none for what was not looked for.",
 	 .members = seen_fields,
 	 .item = snapshot_item},
 	{.name = "missed",

@@ -2,6 +2,7 @@
 #ifndef PROCTOR_COVERAGE_H
 #define PROCTOR_COVERAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,7 @@ struct coverage {
 	uint64_t seen;   /* subjects (processes, mounts, files…) read whole */
 	uint64_t missed; /* subjects of which something could not be read */
 	uint64_t duration_ns;
+	bool switched_off;               /* it was not to look */
 	struct coverage_reason *reasons; /* in the order first met */
 };
 

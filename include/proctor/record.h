@@ -87,6 +87,7 @@ struct record_kind {
 	const char *member;
 	bool single;
 	const char *description;
+	const char *collector; /* that reads them: without it none are there to be told; NULL: always told */
 	const struct field *fields; /* ended by an entry without a name */
 	/* The record at `index`, asked for in ascending order; NULL behind the last. Lives until the next
 	 * call. */

@@ -47,8 +47,9 @@ struct credentials {
 	uint32_t gid[ID_COUNT];
 	capability_set effective, permitted, inheritable, bounding, ambient;
 	bool no_new_privs;
-	uint8_t seccomp;          /* enum seccomp_mode */
-	uint32_t seccomp_filters; /* 0 also on kernels before 5.9, which do not tell */
+	uint8_t seccomp;            /* enum seccomp_mode */
+	bool seccomp_filters_known; /* not before Linux 5.9 */
+	uint32_t seccomp_filters;
 };
 
 /* A thread whose ids or sets differ from its leader's. */
@@ -415,6 +416,9 @@ struct snapshot {
 	struct coverage *coverage; /* one for each collector that ran, in order */
 	size_t coverage_count;
 };
+
+/* True when the collector of that name was not to look: that there is nothing of its kind is not known. */
+bool snapshot_lacks(const struct snapshot *snapshot, const char *collector);
 
 /* A new, empty snapshot; NULL when memory is exhausted. Freed, with all in it, by snapshot_free. */
 struct snapshot *snapshot_new(void);

@@ -90,7 +90,7 @@ class MaskTest(harness.Case):
             with self.subTest(words=str(words)[:80]):
                 result = self.proctor("decode", *words, status=2)
                 self.assertEqual(result.stdout, b"")
-                self.assertOneLine(result.stderr, "'proctor decode --help'")
+                self.assertOneLine(result.stderr, "; ")
                 self.assertLess(len(result.stderr), 600)
                 self.assertRegex(result.stderr.decode(), r"\A[\x20-\x7e]+\n\Z")
 
@@ -117,7 +117,7 @@ class SelfTest(harness.Case):
         self.assertEqual(own["uid"], int(fields["Uid"].split()[1]))
         self.assertEqual(own["no_new_privs"], fields["NoNewPrivs"].strip() == "1")
         self.assertEqual(own["seccomp"], ["off", "strict", "filter"][int(fields["Seccomp"])])
-        self.assertEqual(own.get("seccomp_filters", 0), int(fields.get("Seccomp_filters", 0)))
+        self.assertEqual(str(own.get("seccomp_filters")), fields.get("Seccomp_filters", "None").strip())
         union = {name for entry in document["sets"] for name in entry["capabilities"]}
         self.assertEqual({entry["name"] for entry in document["capabilities"]}, union)
         return document

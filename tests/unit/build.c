@@ -207,6 +207,7 @@ struct process *build_process(struct build *build, pid_t pid, struct container *
 	process->credentials.no_new_privs = true;
 	process->lsm = snapshot->host.lsm_count == LSMS ? "docker-default (enforce)" : NULL;
 	process->credentials.seccomp = SECCOMP_FILTERED;
+	process->credentials.seccomp_filters_known = true;
 	process->credentials.seccomp_filters = 1;
 	container->process_count++;
 	if (!container->init)

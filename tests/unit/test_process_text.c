@@ -37,6 +37,7 @@ static void test_status_whole(void **state)
 	assert_int_equal(status.credentials.ambient, 2);
 	assert_true(status.credentials.no_new_privs);
 	assert_int_equal(status.credentials.seccomp, SECCOMP_FILTERED);
+	assert_true(status.credentials.seccomp_filters_known);
 	assert_int_equal(status.credentials.seccomp_filters, 5);
 	assert_true(status.kernel_thread_known);
 	assert_false(status.kernel_thread);
@@ -57,7 +58,7 @@ static void test_status_of_an_old_kernel(void **state)
 	assert_false(status.kernel_thread_known);
 	assert_false(status.has_memory);
 	assert_int_equal(status.threads, 1);
-	assert_int_equal(status.credentials.seccomp_filters, 0);
+	assert_false(status.credentials.seccomp_filters_known);
 }
 
 /* proc_task_name writes newline and backslash escaped, all else as it is. */

@@ -71,11 +71,12 @@ static void test_process(void **state)
 	struct build *build = *state;
 	struct process *process = build_process(build, 10, build_container(build, "web"), "/bin/web");
 	struct thread *thread = build_thread(build, process, 11);
-	_cleanup_json_ json_t *json = NULL;
+	_cleanup_json_ json_t *json = NULL, *none = NULL;
 
 	process->ppid = 0;
 	process->credentials.effective = CAPABILITY_MASK(CAP_NET_RAW) | CAPABILITY_MASK(63);
 	process->credentials.uid[ID_SAVED] = UINT32_MAX;
+	process->credentials.seccomp_filters_known = true;
 	process->credentials.seccomp_filters = 2;
 	process->groups = (uint32_t[]){5, 4294967294};
 	process->group_count = 2;
@@ -83,6 +84,7 @@ static void test_process(void **state)
 	process->privilege_used = true;
 	thread->credentials.uid[ID_EFFECTIVE] = 7;
 	thread->credentials.seccomp = SECCOMP_STRICT;
+	thread->credentials.seccomp_filters_known = false;
 	json = json_of(build, &record_process, 0);
 	assert_member(json, "pid", "10");
 	assert_member(json, "ppid", "0");
@@ -105,6 +107,10 @@ static void test_process(void **state)
 	assert_int_equal(json_array_size(json_object_get(json, "threads")), 1);
 	assert_member(json_array_get(json_object_get(json, "threads"), 0), "tid", "11");
 	assert_member(json_array_get(json_object_get(json, "threads"), 0), "seccomp", "\"strict\"");
+	assert_null(json_object_get(json_array_get(json_object_get(json, "threads"), 0), "seccomp_filters"));
+	process->credentials.seccomp_filters = 0;
+	none = json_of(build, &record_process, 0);
+	assert_member(none, "seccomp_filters", "0");
 	assert_member(json_array_get(json_object_get(json, "threads"), 0), "uids",
 		      "{\"real\":1000,\"effective\":7,\"saved\":1000,\"filesystem\":1000}");
 }
