@@ -71,20 +71,16 @@ static void begin_section(struct ini *ini)
 	fail(ini, ini->number, 1);
 }
 
-/* Whether inih can be given the line, for which it has `room` with a newline and a NUL. */
-static bool line_is_good(struct ini *ini, size_t room)
+/* inih would end the line there. */
+static bool line_is_good(struct ini *ini)
 {
 	const char *zero = memchr(ini->line, '\0', ini->length);
 
-	if (zero) {
-		error_set(&ini->error, 0, "a NUL byte");
-		fail(ini, ini->number, (size_t)(zero - ini->line) + 1);
-	} else if (ini->length + 2 > room) {
-		error_set(&ini->error, 0, "a line of more than %zu bytes", room - 2);
-		error_remedy(&ini->error, "go on in an indented line");
-		fail(ini, ini->number, room - 1);
-	}
-	return !ini->error;
+	if (!zero)
+		return true;
+	error_set(&ini->error, 0, "a NUL byte");
+	fail(ini, ini->number, (size_t)(zero - ini->line) + 1);
+	return false;
 }
 
 /* A line that was no comment and of which inih told nothing. */
@@ -97,6 +93,47 @@ static bool line_was_answered(struct ini *ini)
 	return false;
 }
 
+/* Where the sign between key and value stands; the length of the line when there is none. */
+static size_t sign_at(const struct ini *ini)
+{
+	size_t at = 0;
+
+	while (at < ini->length && ini->line[at] != '=' && ini->line[at] != ':')
+		at++;
+	return at;
+}
+
+/* Gives inih as much of an entry as it has room for, from its first word at `start` on, behind one blank when
+ * it is indented: only the key has to be whole. */
+static char *give_entry(struct ini *ini, char *out, size_t room, size_t start)
+{
+	size_t from = start ? start - 1 : 0, most = room - 2, length = ini->length - from;
+
+	ini->unanswered = true;
+	if (length > most && !(ini->after_key && start) && sign_at(ini) - from >= most) {
+		error_set(&ini->error, 0, "no `=` in the first %zu bytes of a key", most);
+		fail(ini, ini->number, start + 1);
+		return NULL;
+	}
+	if (length > most)
+		length = most;
+	memcpy(out, ini->line + from, length);
+	memcpy(out + length, "\n", 2);
+	return out;
+}
+
+/* Of a section inih only has to know that it begins. */
+static char *give_section(struct ini *ini, char *out, size_t start)
+{
+	if (start == 0) {
+		begin_section(ini);
+	} else {
+		error_set(&ini->error, 0, "a section that does not begin in the first column");
+		fail(ini, ini->number, start + 1);
+	}
+	return ini->error ? NULL : strcpy(out, "[.]\n");
+}
+
 /* Gives inih the next line, as fgets(3) would. */
 static char *next_line(char *out, int room, void *stream)
 {
@@ -107,54 +144,53 @@ static char *next_line(char *out, int room, void *stream)
 	    !line_next(&ini->cursor, ini->end, &ini->line, &ini->length))
 		return NULL;
 	ini->number++;
-	if (!line_is_good(ini, (size_t)room))
+	ini->unanswered = false;
+	if (!line_is_good(ini))
 		return NULL;
 	start = skip_blanks(ini, 0);
-	ini->unanswered =
-		start < ini->length && !strchr(comments, ini->line[start]) && ini->line[start] != '[';
-	if (start < ini->length && ini->line[start] == '[') {
-		if (start == 0) {
-			begin_section(ini);
-		} else {
-			error_set(&ini->error, 0, "a section that does not begin in the first column");
-			fail(ini, ini->number, start + 1);
-		}
-	}
-	if (ini->error)
-		return NULL;
-	memcpy(out, ini->line, ini->length);
-	memcpy(out + ini->length, "\n", 2);
-	return out;
+	if (start == ini->length || strchr(comments, ini->line[start]))
+		return strcpy(out, "\n");
+	return ini->line[start] == '[' ? give_section(ini, out, start)
+				       : give_entry(ini, out, (size_t)room, start);
 }
 
-/* Where the value begins: behind the first `=` or `:`. */
-static size_t value_start(const struct ini *ini)
+/* The value from `start` on, which inih may have been given a part of only: up to blanks at the end, or to a
+ * blank and `;`, where a comment begins for inih. Owned by the caller; NULL: no memory. */
+static char *copy_value(const struct ini *ini, size_t start)
 {
-	size_t at = 0;
+	size_t end = start;
 
-	while (at < ini->length && ini->line[at] != '=' && ini->line[at] != ':')
-		at++;
-	return skip_blanks(ini, at + 1);
+	for (size_t at = start; at < ini->length; at++) {
+		if (ini->line[at] == ';' && strchr(blanks, ini->line[at - 1]))
+			break;
+		if (!strchr(blanks, ini->line[at]))
+			end = at + 1;
+	}
+	return strndup(ini->line + start, end - start);
 }
 
-static int handle(void *user, const char *section, const char *name, const char *value)
+static int handle(void *user, const char *section, const char *name, const char *part)
 {
 	struct ini *ini = user;
 	size_t start = skip_blanks(ini, 0);
 	struct ini_entry entry = {
 		.section = ini->section ? ini->section : "",
 		.key = name,
-		.value = value,
 		.continued = ini->after_key && start > 0,
 		.line = ini->number,
 		.column = start + 1,
 	};
+	size_t value = entry.continued ? start : skip_blanks(ini, sign_at(ini) + 1);
+	_cleanup_free_ char *copy = copy_value(ini, value);
 
-	(void)section;
-	entry.value_column = entry.continued ? entry.column : value_start(ini) + 1;
+	(void)section, (void)part;
+	entry.value = copy;
+	entry.value_column = value + 1;
 	ini->unanswered = false;
 	ini->after_key = true;
-	if (!ini->error)
+	if (!copy)
+		error_set(&ini->error, 0, "out of memory");
+	else if (!ini->error)
 		visit(ini, &entry);
 	return !ini->error;
 }
@@ -172,6 +208,13 @@ static int ini_parse_text(struct ini *ini, struct error **error)
 	return -1;
 }
 
+static const char *after_last_newline(const struct buffer *buffer)
+{
+	const char *newline = memrchr(buffer->data, '\n', buffer->length);
+
+	return newline ? newline + 1 : buffer->data;
+}
+
 int ini_visit(const char *path, ini_visitor visitor, void *state, struct error **error)
 {
 	_cleanup_buffer_ struct buffer buffer = {0};
@@ -182,12 +225,14 @@ int ini_visit(const char *path, ini_visitor visitor, void *state, struct error *
 		return error_set(error, errno, "reading the configuration %s", path);
 	ini.cursor = buffer.data;
 	ini.end = buffer.data + buffer.length;
+	if (cut) /* no part of a line is taken for all of it */
+		ini.end = after_last_newline(&buffer);
 	if (buffer.length >= 3 && !memcmp(buffer.data, "\xef\xbb\xbf", 3)) /* byte order mark */
 		ini.cursor += 3;
 	if (ini_parse_text(&ini, error))
 		return -1;
 	if (!cut)
 		return 0;
-	return error_set(error, 0, "%s:%zu:%zu: more than %d bytes of configuration", path, ini.number,
-			 ini.length, SIZE_LIMIT);
+	return error_set(error, 0, "%s:%zu:%zu: more than %d bytes of configuration", path, ini.number + 1,
+			 (size_t)(buffer.data + buffer.length - ini.end) + 1, SIZE_LIMIT);
 }

@@ -1,7 +1,8 @@
 /* INI text with the place of each of its words, so that what is wrong can be pointed at.
  *
- * inih splits the lines; what it lets pass in silence (long lines, NUL bytes, sections without keys) is an
- * error here. */
+ * inih tells which lines are entries, and their keys. It has room for 198 bytes of a line: values are taken
+ * from the lines themselves, sections and comments are kept from it, and what it lets pass in silence (NUL
+ * bytes, sections without keys) is an error here. */
 #ifndef AGENT_INI_H
 #define AGENT_INI_H
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import resource
 import signal
@@ -315,27 +316,42 @@ class ConfigurationTest(harness.Case):
                          {"critical"}, {"critical"})
 
     def test_wrong_key(self):
-        self.assertWrong("[severity]\n\nno.such-rule = high\n", ":3:")
+        self.assertWrong("[severity]\n\n  no.such-rule = high\n", ":3:3: ", "no.such-rule")
 
     def test_wrong_severity(self):
-        self.assertWrong("[severity]\nhost.sysctl = dreadful\n", ":2:", "dreadful")
+        self.assertWrong("[severity]\nhost.sysctl = dreadful\n", ":2:15: ", "dreadful")
 
     def test_wrong_section(self):
-        self.assertWrong("[nonsense]\na = b\n", "nonsense")
+        self.assertWrong("# a\n[nonsense]\na = b\n", ":2:2: ", "nonsense")
 
     def test_wrong_date(self):
-        self.assertWrong("[exception a]\nrule = host.sysctl\nreason = why\nexpires = 2031-02-30\n", ":4:",
+        self.assertWrong("[exception a]\nrule = host.sysctl\nreason = why\nexpires = 2031-02-30\n", ":4:11: ",
                          "2031-02-30")
 
     def test_exception_without_a_reason(self):
-        self.assertWrong("[exception a]\nrule = host.sysctl\n", "reason")
+        self.assertWrong("\n[exception a]\nrule = host.sysctl\n", ":2:1: ", "reason")
 
     def test_not_ini(self):
-        self.assertWrong("this is no configuration\n", ":1:")
+        self.assertWrong("\n this is no configuration\n", ":2:2: ", "neither")
 
     def test_ten_mebibytes_of_noise(self):
-        noise = os.urandom(1 << 20) * 10
-        self.assertWrong(noise)
+        """Its first byte that is none of a configuration is pointed at."""
+        noise = random.Random(11).randbytes(1 << 20) * 10
+        self.assertWrong(b"[rules]\n# \n\x00" + noise, ":3:1: ", "a NUL byte")
+        text = bytes(range(1, 256)).replace(b"\n", b"") + b"\n"  # no NUL in it, nor a line that is right
+        self.assertWrong(text * 40000, ":1:1: ", "before the first section")
+        self.assertWrong(b"[rules]\n# a comment\n" + text * 40000, ":3:1: ", "no key of [rules]")
+        lines = noise.split(b"\n")
+        self.assertWrong(b"\n".join(b"#" + line.replace(b"\x00", b"") for line in lines), "more than 1048576 bytes")
+
+    def test_longer_than_a_mebibyte(self):
+        """The part of a line before the limit is not taken for all of it."""
+        start = b"[rules]\n" + b"#" * ((1 << 20) - 17) + b"\n"
+        self.assertWrong(start + b"off = process.*\n", ":3:9: ", "more than 1048576 bytes")
+
+    def test_long_lines(self):
+        glob = "/" + "p" * 4000
+        self.configure(f"# {glob}\n[paths]\nexclude = {glob}\n  {glob} ; {glob}\n")
 
     def test_no_such_file(self):
         result = self.proctor(*AUDIT, "--config", "/no/such/file", status=2)

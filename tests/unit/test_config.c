@@ -278,9 +278,9 @@ static void test_hostile_bytes(void **state)
 	assert_refused_bytes("[rules]\n#\0\n", 11, "2:2", "a NUL byte");
 	memset(noise, 'x', 10 << 20);
 	memcpy(noise, "[rules]\n", 8);
-	assert_refused_bytes(noise, 10 << 20, "2:199", "a line of more than");
+	assert_refused_bytes(noise, 10 << 20, "2:1048569", "more than 1048576 bytes");
 	memset(noise, '\n', 10 << 20);
-	assert_refused_bytes(noise, 10 << 20, "1048576:0", "more than 1048576 bytes");
+	assert_refused_bytes(noise, 10 << 20, "1048577:1", "more than 1048576 bytes");
 	for (int round = 0; round < 20; round++) {
 		_cleanup_error_ struct error *error = NULL;
 		for (size_t i = 0; i < 10 << 20; i++)
@@ -291,26 +291,62 @@ static void test_hostile_bytes(void **state)
 	}
 }
 
+/* inih has room for 198 bytes of a line. */
 static void test_long_lines(void **state)
 {
-	static char text[400];
+	static char text[40000], name[151], glob[4096], comment[1000], key[201];
 	_cleanup_config_ struct config *config = NULL;
 
 	(void)state;
-	memset(text, 0, sizeof(text));
-	strcpy(text, "[paths]\nexclude=/");
-	memset(text + strlen(text), 'p', 198 - strlen("exclude=/"));
-	config = read_text(text);
-	assert_int_equal(strlen(config->excluded_paths[0]), 198 - strlen("exclude="));
-	strcat(text, "p");
-	assert_refused(text, "2:199", "go on in an indented line");
-	memset(text, 0, sizeof(text));
-	strcpy(text, "[exception ");
-	memset(text + strlen(text), 'n', 150);
-	strcat(text, "]\nrule=*\npath=/\nreason=r\n");
+	memset(name, 'n', sizeof(name) - 1);
+	memset(comment, ';', sizeof(comment) - 1);
+	memset(key, 'k', sizeof(key) - 1);
+	for (size_t length = 150; length < sizeof(glob); length = length < 250 ? length + 1 : 2 * length) {
+		memset(glob, 'p', length);
+		glob[0] = '/';
+		glob[length] = '\0';
+		snprintf(text, sizeof(text),
+			 "# %s\n[paths]\nexclude=%s\nexclude = %s ; %s\n \t%s\t;%s\n"
+			 "[exception %s]%s\nrule=*\npath=%s\nreason=r;\n   %s; and ;more\n  ;%s\n  %s\n",
+			 comment, glob, glob, comment, glob, comment, name, comment, glob, glob, comment,
+			 glob);
+		config_free(config);
+		config = read_text(text);
+		assert_int_equal(config->excluded_count, 3);
+		for (size_t i = 0; i < 3; i++)
+			assert_string_equal(config->excluded_paths[i], glob);
+		assert_string_equal(config->exceptions[0].name, name);
+		assert_string_equal(config->exceptions[0].path, glob);
+		snprintf(text, sizeof(text), "r; %s; and %s", glob, glob);
+		assert_string_equal(config->exceptions[0].reason, text);
+	}
+	snprintf(text, sizeof(text), "[severity]\n%s = low\n", key);
+	assert_refused(text, "2:1", "no `=` in the first 198 bytes");
+	assert_refused("[rules]\noff = ; all\n", "2:7", "no rule is called ''");
+	assert_refused("[rules]\noff =;all\n", "2:6", "no rule is called ';all'");
+	snprintf(text, sizeof(text), "[rules]\noff = mount.*\n%s = low\n", key);
+	assert_refused(text, "3:1", "no `=` in the first 198 bytes");
+	snprintf(text, sizeof(text), "[rules]\noff = mount.*\n%*sprocess.* ; too\n", 300, "");
 	config_free(config);
 	config = read_text(text);
-	assert_int_equal(strlen(config->exceptions[0].name), 150);
+	assert_string_equal(config->rules_off[1], "process.*");
+	snprintf(text, sizeof(text), "[severity]\nhost.sysctl = %s\n", key);
+	assert_refused(text, "2:15", "no severity is called");
+}
+
+/* The limit falls into a key, which is not taken for all of it. */
+static void test_too_long(void **state)
+{
+	static char text[(1 << 20) + 16];
+	size_t at;
+
+	(void)state;
+	memset(text, '#', sizeof(text) - 1);
+	strcpy(text, "[rules]\n");
+	text[8] = '#';
+	at = (1 << 20) - strlen("off = pr");
+	memcpy(text + at - 1, "\noff = process.*\n", strlen("\noff = process.*\n"));
+	assert_refused(text, "3:9", "more than 1048576 bytes of configuration");
 }
 
 static void test_files_that_cannot_be_read(void **state)
@@ -339,6 +375,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_not_ini),
 		cmocka_unit_test(test_hostile_bytes),
 		cmocka_unit_test(test_long_lines),
+		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_files_that_cannot_be_read),
 	};
 
