@@ -1,6 +1,7 @@
 """What is made from the program's tables: the manual, --help and the schema are well-formed and whole, and what
 they show as an example works."""
 
+import os
 import pathlib
 import re
 
@@ -24,6 +25,15 @@ class Manual(harness.Case):
             self.assertRegex(text, rf"\n {{5}}{command}( |\n)")
             for option in self.options(command):
                 self.assertIn(option, text)
+
+    @harness.needs("make")
+    def test_it_names_the_schema_where_it_is_installed(self):
+        result = self.run_command("make", "-s", "-C", BUILD, "--no-print-directory",
+                                  "--eval=told: ; @echo $(pkgdatadir)", "told", env={**os.environ, "MAKEFLAGS": ""})
+        self.assertEqual(result.returncode, 0, result.stderr)
+        place = result.stdout.decode().strip()
+        self.assertIn(f"\n.It Pa {place}/proctor.schema.json\n", MANUAL.read_text())
+        self.assertNotIn("/proctor.schema.json", MANUAL.read_text().replace(f"{place}/proctor.schema.json", ""))
 
     def test_the_configuration_it_shows_is_one(self):
         """Each key that it has is taken; one letter more is not."""
