@@ -1,83 +1,33 @@
 #include "agent/finding_groups.h"
 
-#include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/fingerprint.h"
 #include "proctor/cleanup.h"
 
-/* A finding under construction, and the digest that its subjects have in common. */
+/* A finding under construction, and what its subjects have in common. */
 struct finding_group {
-	uint8_t digest[SHA256_DIGEST_SIZE];
-	struct finding *finding; /* NULL: a free place of the table */
+	struct fingerprint key;        /* by which it is found in the table */
+	struct fingerprint fault;      /* the fault and who has it, as its owner calls it */
+	struct finding *finding;       /* NULL: a free place of the table */
+	const struct process *speaker; /* of the worst subject so far; NULL: none */
 	size_t container_capacity;
 	bool several_executables;
 };
 
-/* ---- fingerprint ------------------------------------------------------------------------------- */
-
-/* Each part with what it is and its end, so that no two sequences of parts are the same bytes. */
-static void digest_part(struct sha256_ctx *hash, char what, const char *text)
-{
-	if (!text)
-		what = '-';
-	sha256_update(hash, 1, (const uint8_t *)&what);
-	if (text)
-		sha256_update(hash, strlen(text) + 1, (const uint8_t *)text);
-}
-
-static void digest_container(struct sha256_ctx *hash, const struct container *container)
-{
-	if (!container)
-		digest_part(hash, 'h', "");
-	else if (container->name)
-		digest_part(hash, 'n', container->name);
-	else if (container->image)
-		digest_part(hash, 'i', container->image);
-	else if (container->init && container->init->executable)
-		digest_part(hash, 'e', container->init->executable);
-	else
-		digest_part(hash, 'c', container->id);
-}
-
-/* The executable that parts the findings of a rule; NULL where it does not. */
-static const struct process *parting_process(const struct rule *rule, const struct subject *subject)
-{
-	if (rule->scope != SCOPE_PROCESS || (rule->of_container && subject->container))
-		return NULL;
-	return subject->process;
-}
-
-static void fingerprint(uint8_t digest[SHA256_DIGEST_SIZE], const struct rule *rule,
-			const struct subject *subject, const struct verdict *verdict)
-{
-	const struct process *process = parting_process(rule, subject);
-	struct sha256_ctx hash;
-
-	sha256_init(&hash);
-	digest_part(&hash, 'r', rule->id);
-	digest_container(&hash, subject->container);
-	if (process && !process->executable)
-		digest_part(&hash, 'm', process->comm);
-	else
-		digest_part(&hash, 'x', process ? process->executable : NULL);
-	digest_part(&hash, 'p', verdict->path);
-	digest_part(&hash, 'k', verdict->key);
-	sha256_digest(&hash, SHA256_DIGEST_SIZE, digest);
-}
-
 /* ---- groups ------------------------------------------------------------------------------------ */
 
-/* The place of the digest in the table: its group, or the free one where it belongs. */
+/* The place of the key in the table: its group, or the free one where it belongs. */
 static struct finding_group *group_place(struct finding_group *table, size_t capacity,
-					 const uint8_t digest[SHA256_DIGEST_SIZE])
+					 const struct fingerprint *key)
 {
 	size_t index;
 
-	memcpy(&index, digest, sizeof(index));
+	memcpy(&index, key->bytes, sizeof(index));
 	for (index &= capacity - 1; table[index].finding; index = (index + 1) & (capacity - 1))
-		if (!memcmp(table[index].digest, digest, SHA256_DIGEST_SIZE))
+		if (fingerprint_equal(&table[index].key, key))
 			break;
 	return &table[index];
 }
@@ -95,31 +45,29 @@ static int groups_grow(struct finding_groups *groups)
 		return -1;
 	for (size_t i = 0; i < groups->capacity; i++)
 		if (groups->table[i].finding)
-			*group_place(table, capacity, groups->table[i].digest) = groups->table[i];
+			*group_place(table, capacity, &groups->table[i].key) = groups->table[i];
 	free(groups->table);
 	groups->table = table;
 	groups->capacity = capacity;
 	return 0;
 }
 
-static struct finding_group *group_of(struct finding_groups *groups, const uint8_t digest[SHA256_DIGEST_SIZE])
+/* The group of that key, whose finding is NULL when it is new. NULL: no memory. */
+static struct finding_group *group_of(struct finding_groups *groups, const struct fingerprint *key)
 {
 	struct finding_group *group;
 
 	if (groups_grow(groups))
 		return NULL;
-	group = group_place(groups->table, groups->capacity, digest);
-	if (group->finding)
-		return group;
-	group->finding = arena_alloc(groups->arena, sizeof(*group->finding));
-	if (!group->finding)
-		return NULL;
-	memcpy(group->digest, digest, sizeof(group->digest));
-	for (size_t i = 0; i < FINDING_ID_SIZE / 2; i++)
-		snprintf(group->finding->id + 2 * i, 3, "%02x", digest[i]);
-	groups->count++;
+	group = group_place(groups->table, groups->capacity, key);
+	if (!group->finding) {
+		group->key = *key;
+		groups->count++;
+	}
 	return group;
 }
+
+/* ---- who shows it ------------------------------------------------------------------------------ */
 
 /* Keeps the lowest pids, ascending. */
 static void add_pid(struct finding *finding, pid_t pid)
@@ -226,19 +174,36 @@ static int add_subject(struct finding_groups *groups, struct finding_group *grou
 	return add_container(groups, group, subject->container);
 }
 
+/* The worst speaks; of equally bad ones the container's first process, then the one met first. */
+static bool speaks(const struct finding_group *group, const struct subject *subject, enum severity severity)
+{
+	const struct process *init = subject->container ? subject->container->init : NULL;
+
+	if (severity != group->finding->severity)
+		return severity > group->finding->severity;
+	return init && subject->process == init && group->speaker != init;
+}
+
 int finding_groups_add(struct finding_groups *groups, const struct rule *rule, const struct subject *subject,
 		       const struct verdict *verdict, enum severity severity)
 {
-	uint8_t digest[SHA256_DIGEST_SIZE];
+	struct fingerprint fault = fingerprint_of(rule, subject, verdict), key = fault;
 	struct finding_group *group;
 
-	fingerprint(digest, rule, subject, verdict);
-	group = group_of(groups, digest);
-	if (!group || add_subject(groups, group, subject))
+	if (subject->container)
+		key = fingerprint_within(&fault, subject->container);
+	group = group_of(groups, &key);
+	if (!group)
 		return -1;
-	if (severity <= group->finding->severity)
+	if (!group->finding)
+		group->finding = arena_alloc(groups->arena, sizeof(*group->finding));
+	if (!group->finding || add_subject(groups, group, subject))
+		return -1;
+	group->fault = fault;
+	if (!speaks(group, subject, severity))
 		return 0;
 	group->finding->severity = severity;
+	group->speaker = subject->process;
 	return keep_verdict(groups->arena, group->finding, rule, subject, verdict);
 }
 
@@ -263,6 +228,68 @@ static void sort_containers(struct finding *finding)
 		if (!i || finding->containers[i] != finding->containers[i - 1])
 			finding->containers[kept++] = finding->containers[i];
 	finding->container_count = kept;
+}
+
+/* A sentence that is true of one container only gives way to that of the rule. */
+static const char *common_text(const char *left, const char *right, const char *of_rule)
+{
+	return strcmp(left, right) ? of_rule : left;
+}
+
+/* Takes in what another container shows of the same fault. */
+static int merge(struct finding_groups *merged, struct finding_group *into, const struct finding_group *from)
+{
+	struct finding *finding = into->finding, *other = from->finding;
+
+	into->several_executables |= from->several_executables || !finding->executable ||
+				     !other->executable ||
+				     strcmp(finding->executable, other->executable) != 0;
+	finding->count += other->count;
+	for (size_t i = 0; i < other->pid_count; i++)
+		add_pid(finding, other->pids[i]);
+	for (size_t i = 0; i < other->container_count; i++)
+		if (add_container(merged, into, other->containers[i]))
+			return -1;
+	if (strcmp(finding->container->id, other->container->id) > 0) { /* whatever order they came in */
+		finding->container = other->container;
+		finding->evidence = other->evidence;
+	}
+	finding->title = common_text(finding->title, other->title, finding->rule->bad);
+	finding->why = common_text(finding->why, other->why, finding->rule->why);
+	return 0;
+}
+
+static int merge_group(struct finding_groups *merged, const struct finding_group *from)
+{
+	struct fingerprint id = from->fault;
+	struct finding_group *into;
+
+	if (from->finding->container)
+		id = fingerprint_decided(&from->fault, from->finding->severity, from->finding->evidence);
+	into = group_of(merged, &id);
+	if (!into)
+		return -1;
+	if (into->finding)
+		return merge(merged, into, from);
+	into->finding = from->finding;
+	into->container_capacity = from->container_capacity;
+	into->several_executables = from->several_executables;
+	for (size_t i = 0; i < FINDING_ID_SIZE / 2; i++)
+		snprintf(into->finding->id + 2 * i, 3, "%02x", id.bytes[i]);
+	return 0;
+}
+
+int finding_groups_merge(struct finding_groups *groups)
+{
+	struct finding_groups merged = {.arena = groups->arena};
+	int result = 0;
+
+	for (size_t i = 0; !result && i < groups->capacity; i++)
+		if (groups->table[i].finding)
+			result = merge_group(&merged, &groups->table[i]);
+	finding_groups_free(groups);
+	*groups = merged;
+	return result;
 }
 
 size_t finding_groups_take(struct finding_groups *groups, struct finding **list)

@@ -1,6 +1,6 @@
-/* Subjects brought together: those with one fingerprint are one finding. The worst of them gives its severity
- * and evidence, all of them its count. Groups are found by hash, so that the cost grows with the number of
- * subjects only. */
+/* Subjects brought together: first those of one fault in one container or on the host, of which the worst
+ * speaks; then containers of which the same is said. Groups are found by hash, so that the cost grows with
+ * the number of subjects only. */
 #ifndef AGENT_FINDING_GROUPS_H
 #define AGENT_FINDING_GROUPS_H
 
@@ -18,6 +18,10 @@ struct finding_groups {
 /* Adds what a rule answered on one subject; what of the verdict is kept is copied. -1: no memory. */
 int finding_groups_add(struct finding_groups *groups, const struct rule *rule, const struct subject *subject,
 		       const struct verdict *verdict, enum severity severity);
+
+/* When all are added: makes one finding of the containers of one name, image or program that have the same
+ * fault, as badly and for the same reasons, and gives each finding its id. -1: no memory. */
+int finding_groups_merge(struct finding_groups *groups);
 
 /* Puts groups->count findings into the list, in no order. */
 size_t finding_groups_take(struct finding_groups *groups, struct finding **list);

@@ -89,9 +89,7 @@ static int judge(struct judging *judging, const struct rule *rule, const struct 
 
 	if (verdict.failed)
 		return -1;
-	if (severity != SEVERITY_NONE)
-		severity = overridden(judging->policy, rule, severity);
-	if (severity != SEVERITY_NONE &&
+	if (severity != SEVERITY_NONE && overridden(judging->policy, rule, severity) != SEVERITY_NONE &&
 	    finding_groups_add(&judging->groups, rule, subject, &verdict, severity))
 		return -1;
 	if (arena_size(judging->scratch) > SCRATCH_MAX) {
@@ -282,9 +280,10 @@ static int compare_findings(const void *a, const void *b)
 	return order ? order : strcmp(left->id, right->id);
 }
 
-/* Counts the finding; false when it is not bad enough for the list. */
+/* Counts the finding as the policy has it; false when it is not bad enough for the list. */
 static bool count_finding(struct findings *findings, const struct policy *policy, struct finding *finding)
 {
+	finding->severity = overridden(policy, finding->rule, finding->severity);
 	finding->exception = exception_find(policy, finding);
 	if (finding->exception)
 		findings->excepted++;
@@ -299,6 +298,8 @@ static int list_findings(struct judging *judging)
 	struct findings *findings = judging->findings;
 	size_t count;
 
+	if (finding_groups_merge(&judging->groups))
+		return -1;
 	findings->list = arena_array(findings->arena, judging->groups.count, sizeof(*findings->list));
 	if (!findings->list)
 		return -1;

@@ -175,7 +175,7 @@ static const struct field fields[] = {
 	{.name = "container_ids",
 	 .type = FIELD_STRINGS,
 	 .optional = true,
-	 .description = "All containers of that name or image that show it.",
+	 .description = "All containers of that name, image or program that show it.",
 	 .get = container_ids},
 	{.name = "subject", .type = FIELD_OBJECT, .description = "What shows it.", .members = subject_fields},
 	{.name = "evidence", .type = FIELD_MAP, .description = "The facts that decided.", .get = evidence},

@@ -26,6 +26,7 @@ static enum severity judge_beyond_default(const struct subject *subject, struct 
 		return SEVERITY_NONE;
 	verdict_capabilities(verdict, "beyond_default", beyond);
 	verdict_boolean(verdict, "privilege_used", process->privilege_used);
+	verdict_incidental(verdict);
 	if (host == NO) {
 		verdict->why = in_user_namespace;
 		return SEVERITY_LOW;
@@ -48,8 +49,10 @@ static enum severity judge_default_set(const struct subject *subject, struct ver
 	if (!held || (held & ~CAPABILITY_DOCKER_DEFAULT) || subject_is_host(subject))
 		return SEVERITY_NONE;
 	verdict_capabilities(verdict, "capabilities", held);
-	if (process->known & PROCESS_KNOWS_STAT)
+	if (process->known & PROCESS_KNOWS_STAT) {
 		verdict_boolean(verdict, "privilege_used", process->privilege_used);
+		verdict_incidental(verdict);
+	}
 	if (in_host_user_namespace(process) == NO) {
 		verdict->why = in_user_namespace;
 		return SEVERITY_INFO;

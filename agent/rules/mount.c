@@ -61,6 +61,7 @@ static enum severity judge_host_path(const struct subject *subject, struct verdi
 	if (mount->kind != MOUNT_HOST_PATH || mount->covered || mount->bound_along)
 		return SEVERITY_NONE;
 	verdict->path = mount->point;
+	verdict->key = path;
 	verdict_text(verdict, mount->host_path ? "host_path" : "path_in_file_system", path);
 	verdict_text(verdict, "file_system", mount->type);
 	writable = is_writable_here(subject, verdict);
@@ -82,7 +83,8 @@ static enum severity judge_runtime_socket(const struct subject *subject, struct 
 	if (mount->kind != MOUNT_RUNTIME_SOCKET || mount->covered)
 		return SEVERITY_NONE;
 	verdict->path = mount->point;
-	verdict_text(verdict, "socket", mount->host_path ? mount->host_path : mount->root);
+	verdict->key = mount->host_path ? mount->host_path : mount->root;
+	verdict_text(verdict, "socket", verdict->key);
 	verdict_boolean(verdict, "read_only", !mount_is_writable(mount));
 	verdict_boolean(verdict, "root", group_is_root(group) == YES);
 	if (group_is_root(group) != NO)
@@ -154,6 +156,7 @@ static enum severity judge_shared_propagation(const struct subject *subject, str
 	if (!host || mount->covered || mount->bound_along || !places_has_peer(host, mount->shared))
 		return SEVERITY_NONE;
 	verdict->path = mount->point;
+	verdict->key = mount->host_path;
 	verdict_number(verdict, "peer_group", mount->shared);
 	verdict_text(verdict, "host_path", mount->host_path);
 	if (subject_group(subject)->has_unconfined_admin) {

@@ -45,12 +45,10 @@ static enum severity judge_host_root(const struct process *process, enum rootnes
 /* What the root of a user namespace is outside of it. */
 static void tell_namespace_root(const struct subject *subject, struct verdict *verdict)
 {
-	uint32_t uid = subject->process->credentials.uid[ID_EFFECTIVE];
-
 	if (subject->snapshot->self.user_namespace_initial)
 		verdict_why(verdict,
-			    "root of its user namespace only: to the host it is uid %u without privilege",
-			    uid);
+			    "root of its user namespace only: to the host it is another uid, without "
+			    "privilege");
 	else
 		verdict_why(verdict,
 			    "root of its user namespace only, which is mapped to a user outside of it");

@@ -64,6 +64,12 @@ void verdict_capabilities(struct verdict *verdict, const char *name, capability_
 		evidence->capabilities = set;
 }
 
+void verdict_incidental(struct verdict *verdict)
+{
+	if (verdict->last)
+		verdict->last->incidental = true;
+}
+
 const char *verdict_format(struct verdict *verdict, const char *format, ...)
 {
 	va_list arguments;

@@ -18,15 +18,16 @@ struct exception {
 };
 
 struct finding {
-	/* Fingerprint: 32 hex digits of the SHA-256 over rule, container (name, else image, else the
-	 * executable of its first process, else id), executable, path and what else the rule parts them by.
-	 * No pid, no time. */
+	/* Fingerprint: 32 hex digits of the SHA-256 over rule, container (task family or pod's name space,
+	 * and name, else image, else the executable of its first process, else id), executable, path and
+	 * what else the rule parts them by; in a container also severity and what decided it. No pid, no
+	 * time. See agent/fingerprint.h. */
 	char id[FINDING_ID_SIZE];
 	const struct rule *rule;
 	enum severity severity; /* the worst of its subjects' */
 	const char *title, *why;
 	const struct container *container;   /* of the worst subject; NULL: the host */
-	const struct container **containers; /* all of them, when they are several of one name or image */
+	const struct container **containers; /* all of them, when they are several that are alike */
 	size_t container_count;
 	const char *kind;                  /* `process`, `container`, `mount`, `file`, `host`, `exception` */
 	const char *executable, *path;     /* NULL where it is not about one */

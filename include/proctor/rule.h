@@ -63,6 +63,7 @@ enum evidence_type {
 struct evidence {
 	const char *name; /* snake_case, constant */
 	enum evidence_type type;
+	bool incidental; /* changes as the container runs: does not part its finding from others */
 	const char *text;
 	int64_t number; /* also the boolean */
 	capability_set capabilities;
@@ -85,6 +86,8 @@ void verdict_text(struct verdict *verdict, const char *name, const char *text);
 void verdict_number(struct verdict *verdict, const char *name, int64_t number);
 void verdict_boolean(struct verdict *verdict, const char *name, bool value);
 void verdict_capabilities(struct verdict *verdict, const char *name, capability_set set);
+/* Says of the fact that was added last that it did not decide, see struct evidence. */
+void verdict_incidental(struct verdict *verdict);
 /* Text for evidence or a title that lives as long as the verdict; NULL, and verdict->failed, without memory.
  */
 const char *verdict_format(struct verdict *verdict, const char *format, ...)

@@ -318,6 +318,45 @@ class ContainerTest(harness.Case):
 
 
 @needs_containers
+class AloneTest(harness.Case):
+    """Containers that nothing tells apart but what they may do: one program, no name, no image."""
+
+    @staticmethod
+    def one_program(config):
+        config["process"]["args"] = ["/bin/busybox", "cat"]
+
+    @staticmethod
+    def told(document, container):
+        """What is said of the container, with others or not."""
+        return {finding["id"]: (finding["rule"], finding["severity"], finding["title"], finding["why"])
+                for finding in document["findings"]
+                if container.id in finding.get("container_ids", [finding.get("container_id")])}
+
+    def start(self, name, *changes):
+        return Container(self, name, *changes, self.one_program)
+
+    def test_each_is_judged_by_itself(self):
+        default = self.start("default")
+        before = self.told(self.document(*AUDIT), default)
+        containers = [default, self.start("privileged", privileged), self.start("hardened", hardened)]
+        for name, options in (("etc", ("rprivate", "rw")), ("srv", ("rprivate", "ro"))):
+            containers.append(self.start(name, lambda config, name=name, options=options:
+                                         config["mounts"].append(bind(f"/{name}", "/mnt", *options))))
+        document = self.document(*AUDIT)
+        self.assertEqual(self.told(document, default), before)
+        for container in containers:
+            alone = self.told(self.document(*AUDIT, "--container", container.id), container)
+            self.assertTrue(alone)
+            self.assertEqual(self.told(document, container), alone)
+
+    def test_equal_faults_are_one_finding(self):
+        one, other = self.start("one"), self.start("other")
+        document = self.document(*AUDIT)
+        self.assertTrue(self.told(document, one))
+        self.assertEqual(self.told(document, one), self.told(document, other))
+
+
+@needs_containers
 class RestartTest(harness.Case):
     def test_ids_survive_a_restart(self):
         container = Container(self, "restarted")

@@ -156,24 +156,165 @@ static void test_containers_without_name_and_image_go_by_their_program(void **st
 	assert_int_equal(count_findings(build, "process.root-user"), 2); /* by id then */
 }
 
+static void make_admin(struct process *process)
+{
+	build_root(process, CAPABILITY_DOCKER_DEFAULT | CAPABILITY_MASK(CAP_SYS_ADMIN));
+	process->credentials.seccomp = SECCOMP_OFF;
+}
+
 static void test_the_worst_subject_speaks(void **state)
 {
 	struct build *build = *state;
-	struct container *a, *b;
+	struct container *container;
 	const struct finding *finding;
 
 	build_without_lsm(build);
-	a = nameless(build, "a", "web");
-	b = nameless(build, "b", "web");
-	root_process(build, 10, a, "/bin/web");
-	build_root(root_process(build, 11, b, "/bin/web"), CAPABILITY_MASK(CAP_SYS_ADMIN));
-	((struct process *)b->init)->credentials.seccomp = SECCOMP_OFF;
+	container = build_container(build, "a");
+	make_admin(build_process(build, 10, container, "/bin/web"));
+	root_process(build, 11, container, "/bin/web");
 	finding = only_finding(build, "process.root-user");
 	assert_int_equal(finding->severity, SEVERITY_CRITICAL);
-	assert_ptr_equal(finding->container, b);
-	assert_true(build_evidence(finding, "capabilities")->capabilities == CAPABILITY_MASK(CAP_SYS_ADMIN));
+	assert_true(build_evidence(finding, "capabilities")->capabilities & CAPABILITY_MASK(CAP_SYS_ADMIN));
+	assert_int_equal(finding->count, 2);
 	assert_int_equal(finding->pids[0], 10);
 	assert_int_equal(finding->pids[1], 11);
+}
+
+/* The finding of that rule that names the container, alone or among others. */
+static const struct finding *finding_of(const struct build *build, const struct container *container,
+					const char *rule)
+{
+	for (size_t i = 0; i < build->findings->count; i++)
+		if (build->findings->list[i]->container == container &&
+		    !strcmp(build->findings->list[i]->rule->id, rule))
+			return build->findings->list[i];
+	return NULL;
+}
+
+/* Neither who they are nor what they run tells a replica from a stranger: each is told its own. */
+static void test_containers_with_other_faults_are_told_their_own(void **state)
+{
+	struct build *build = *state;
+	struct container *plain, *admin;
+	char id[FINDING_ID_SIZE];
+
+	build_without_lsm(build);
+	plain = nameless(build, "a", NULL);
+	root_process(build, 10, plain, "/bin/web");
+	strcpy(id, only_finding(build, "process.root-user")->id);
+	admin = nameless(build, "b", NULL);
+	make_admin(build_process(build, 11, admin, "/bin/web"));
+	for (unsigned named = 0; named < 3; named++) {
+		plain->image = admin->image = named > 0 ? "web:1" : NULL;
+		plain->name = admin->name = named > 1 ? "web" : NULL;
+		assert_int_equal(count_findings(build, "process.root-user"), 2);
+		assert_int_equal(finding_of(build, plain, "process.root-user")->severity, SEVERITY_MEDIUM);
+		assert_int_equal(finding_of(build, admin, "process.root-user")->severity, SEVERITY_CRITICAL);
+		assert_null(build_evidence(finding_of(build, plain, "process.root-user"), "escape"));
+		if (!named) /* a stranger changes nothing */
+			assert_string_equal(finding_of(build, plain, "process.root-user")->id, id);
+	}
+}
+
+/* As bad, but for other reasons. */
+static void test_containers_with_other_reasons_are_findings_of_their_own(void **state)
+{
+	struct build *build = *state;
+	struct container *a = nameless(build, "a", "web:1"), *b = nameless(build, "b", "web:1");
+
+	build_root(build_process(build, 10, a, "/bin/web"), CAPABILITY_MASK(CAP_SYS_TIME));
+	build_root(build_process(build, 11, b, "/bin/web"), CAPABILITY_MASK(CAP_SYSLOG));
+	assert_int_equal(count_findings(build, "capability.beyond-default"), 2);
+	build_root((struct process *)b->init, CAPABILITY_MASK(CAP_SYS_TIME));
+	((struct process *)b->init)->privilege_used = true; /* which is no reason */
+	assert_int_equal(count_findings(build, "capability.beyond-default"), 1);
+	assert_int_equal(build_finding(build, "capability.beyond-default")->container_count, 2);
+}
+
+/* A sentence that is true of one of them is not told of both. */
+static void test_what_is_said_of_several_is_true_of_each(void **state)
+{
+	struct build *build = *state;
+	struct container *a = nameless(build, "a", "web:1"), *b = nameless(build, "b", "web:1");
+	const struct finding *finding;
+
+	root_process(build, 10, a, "/bin/web");
+	root_process(build, 11, b, "/bin/web")->privilege_used = true;
+	finding = only_finding(build, "capability.default-set");
+	assert_int_equal(finding->container_count, 2);
+	assert_string_equal(finding->why, finding->rule->why);
+	((struct process *)b->init)->privilege_used = false;
+	finding = only_finding(build, "capability.default-set");
+	assert_non_null(strstr(finding->why, "has not used"));
+}
+
+static void test_names_count_within_their_task_or_name_space(void **state)
+{
+	struct build *build = *state;
+	const struct task shop = {.family = "shop", .revision = "1"}, mail = {.family = "mail"};
+	const struct pod one = {.name = "a-1", .name_space = "one"},
+			 two = {.name = "b-2", .name_space = "two"};
+	struct container *a = nameless(build, "a", "web:1"), *b = nameless(build, "b", "web:1");
+
+	a->name = b->name = "app";
+	root_process(build, 10, a, "/bin/web");
+	root_process(build, 11, b, "/bin/web");
+	a->task = b->task = &shop;
+	assert_int_equal(count_findings(build, "process.root-user"), 1);
+	b->task = &mail;
+	assert_int_equal(count_findings(build, "process.root-user"), 2);
+	a->task = b->task = NULL;
+	a->pod = &one;
+	b->pod = &two;
+	assert_int_equal(count_findings(build, "process.root-user"), 2);
+	b->pod = &one;
+	assert_int_equal(count_findings(build, "process.root-user"), 1);
+}
+
+static void bind_host_path(struct build *build, struct container *container, const char *path)
+{
+	struct mount *mount = build_mount(build, container, "ext4", path, "/data");
+
+	mount->kind = MOUNT_HOST_PATH;
+	mount->host_path = path;
+}
+
+/* What is mounted from a directory that the runtime made for this one pod is the same for the next one. */
+static void test_host_paths_part_findings_but_for_ids_in_them(void **state)
+{
+#define POD(uid) "/var/lib/kubelet/pods/" uid "/volumes/data"
+	struct build *build = *state;
+	struct container *a = nameless(build, "a", "web:1"), *b = nameless(build, "b", "web:1"),
+			 *c = nameless(build, "c", "web:1"), *d = nameless(build, "d", "web:1");
+
+	root_process(build, 10, a, "/bin/web");
+	root_process(build, 11, b, "/bin/web");
+	root_process(build, 12, c, "/bin/web");
+	root_process(build, 13, d, "/bin/web");
+	bind_host_path(build, a, "/srv/a");
+	bind_host_path(build, b, "/srv/b");
+	assert_int_equal(count_findings(build, "mount.host-path"), 2);
+	bind_host_path(build, c, POD("01234567-89ab-cdef-0123-456789abcdef"));
+	bind_host_path(build, d, POD("fedcba98-7654-3210-fedc-ba9876543210"));
+	assert_int_equal(count_findings(build, "mount.host-path"), 3);
+#undef POD
+}
+
+/* A memfd is named by the program, often at random: how it calls itself tells it. */
+static void test_programs_in_memory_go_by_their_command(void **state)
+{
+	struct build *build = *state;
+	static const char *const names[] = {"/memfd:sealed-91173221a7ea", "/memfd:sealed-0123456789ab"};
+
+	for (pid_t i = 0; i < 2; i++) {
+		struct process *process = build_process(build, 10 + i, NULL, names[i]);
+		process->comm = "runner";
+		process->executable_memfd = true;
+	}
+	assert_int_equal(only_finding(build, "process.deleted-executable")->count, 2);
+	assert_null(build_finding(build, "process.deleted-executable")->executable);
+	build->snapshot->processes[1].comm = "another";
+	assert_int_equal(count_findings(build, "process.deleted-executable"), 2);
 }
 
 /* ---- fingerprint ------------------------------------------------------------------------------- */
@@ -544,6 +685,12 @@ int main(void)
 		BUILD_TEST(test_containers_of_one_image_are_one_finding),
 		BUILD_TEST(test_containers_without_name_and_image_go_by_their_program),
 		BUILD_TEST(test_the_worst_subject_speaks),
+		BUILD_TEST(test_containers_with_other_faults_are_told_their_own),
+		BUILD_TEST(test_containers_with_other_reasons_are_findings_of_their_own),
+		BUILD_TEST(test_what_is_said_of_several_is_true_of_each),
+		BUILD_TEST(test_names_count_within_their_task_or_name_space),
+		BUILD_TEST(test_host_paths_part_findings_but_for_ids_in_them),
+		BUILD_TEST(test_programs_in_memory_go_by_their_command),
 		BUILD_TEST(test_fingerprint_survives_a_restart),
 		BUILD_TEST(test_fingerprint_does_not_change),
 		BUILD_TEST(test_fingerprint_tells_parts_apart),
