@@ -1,6 +1,8 @@
 /* The container collector: which processes belong together in a container, and which are the host's.
  *
- * An id in the cgroup path decides where a runtime put one. Else the kernel's word does: a mount namespace
+ * Who has the host's mounts is of the host, whatever its cgroup is called. Of others an id in the cgroup path
+ * tells which container they are in, and so it does where the mount namespace may not be read. Without an id
+ * the kernel's word decides: a mount namespace
  * and a root directory that are not the host's, and a pid namespace of its own or a cgroup that is no unit of
  * systemd's. So a daemon with PrivateTmp (the host's root), a snap or a service with RootDirectory (the
  * host's pids, a unit's cgroup) and a chroot (the host's mounts) are the host's. */
@@ -110,6 +112,16 @@ static bool has_own_mounts(const struct grouping *grouping, const struct process
 
 	return mounts && mounts != grouping->host_mounts &&
 	       (grouping->host_mounts || grouping->snapshot->host.view != VIEW_HOST);
+}
+
+/* True when its mount namespace is known to be the host's. Not by the auditor's own, which may be a
+ * container's beside the host's pids. */
+static bool has_host_mounts(const struct grouping *grouping, const struct process *process)
+{
+	uint64_t mounts = process->namespaces[NAMESPACE_MNT];
+
+	return mounts && grouping->snapshot->host.view == VIEW_HOST &&
+	       mounts == grouping->snapshot->host.mount_namespace;
 }
 
 /* A pid that was used again since its namespaces were read would be in another mount namespace. */
@@ -249,7 +261,7 @@ static int classify(struct grouping *grouping, const struct process *process, st
 	bool answer = false;
 
 	*container = NULL;
-	if (process->kernel_thread)
+	if (process->kernel_thread || has_host_mounts(grouping, process))
 		return 0;
 	if (process->cgroup)
 		identity = cgroup_identify(process->cgroup, strlen(process->cgroup));

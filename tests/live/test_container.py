@@ -400,6 +400,32 @@ class RuntimeTest(harness.Case):
         _, record = self.placed(f"/ecs/{task}/{identity}")
         self.assertEqual((record["id"], record["kind"]), (identity, "ecs"))
 
+    def test_host_process_in_a_cgroup_called_like_a_container(self):
+        """Whoever may make a cgroup may call it so; the mounts are the host's all the same."""
+        tree = next((path for path in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
+                     if os.path.exists(f"{path}/cgroup.procs")), None)
+        if not tree:
+            self.skipTest("no cgroup v2 tree")
+        parent = f"{tree}/proctor-test-{os.getpid()}"
+        scope = f"{parent}/docker-{'6d' * 32}.scope"
+        process = self.helper()
+        for path in (parent, scope):
+            os.mkdir(path)
+            self.undo(os.rmdir, path)
+        with open(f"{scope}/cgroup.procs", "w", encoding="ascii") as file:
+            file.write(str(process.pid))
+        self.undo(self.leave, f"{tree}/cgroup.procs", process.pid)
+        document = self.document(*AUDIT, "--pid", process.pid)
+        self.assertNotIn("container_id", document["processes"][0])
+        self.assertEqual(document["containers"], [])
+        for finding in document["findings"]:
+            self.assertNotIn("container_id", finding)
+
+    @staticmethod
+    def leave(procs, pid):
+        with open(procs, "w", encoding="ascii") as file:
+            file.write(str(pid))
+
     def test_cgroup_of_its_name(self):
         """As runc does by default: the cgroup is called like the container."""
         _, record = self.placed("/some/name")

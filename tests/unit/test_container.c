@@ -103,6 +103,31 @@ static void test_id_in_the_cgroup(void **state)
 	assert_int_equal(first->container->process_count, 2);
 }
 
+/* Anyone who may make a cgroup may call it like a container's. */
+static void test_id_in_the_cgroup_of_a_process_of_the_host(void **state)
+{
+	struct scene *scene = *state;
+	struct process *host = add(scene, 10, "/x/docker-" HEX64 ".scope", HOST_MOUNTS, HOST_PIDS, "/");
+	struct process *unread = add(scene, 20, "/y/docker-" HEX64 ".scope", 0, 0, "/");
+
+	collect(scene);
+	assert_null(host->container);
+	assert_non_null(unread->container);
+	assert_int_equal(scene->snapshot->container_count, 1);
+}
+
+/* Beside the host's pids, but with mounts of its own, the auditor does not know those of the host. */
+static void test_id_in_the_cgroup_where_the_hosts_mounts_are_unknown(void **state)
+{
+	struct scene *scene = *state;
+	struct process *own = add(scene, 10, "/docker/" HEX64, OWN_MOUNTS, HOST_PIDS, "/proc");
+
+	scene->snapshot->host.mount_namespace = 0;
+	scene->snapshot->self.namespaces[NAMESPACE_MNT] = OWN_MOUNTS;
+	collect(scene);
+	assert_non_null(own->container);
+}
+
 static void test_first_process_is_the_oldest_root(void **state)
 {
 	struct scene *scene = *state;
@@ -212,13 +237,15 @@ static void test_view_of_a_container(void **state)
 	assert_false(sibling->container->self);
 }
 
-/* A runtime's child before it leaves the host's mounts: the auditor is not in that container for it. */
+/* A runtime's child before it leaves the host's mounts, where those are not known to be the host's: the
+ * auditor is not in that container for it. */
 static void test_container_that_starts_is_not_the_auditors(void **state)
 {
 	struct scene *scene = *state;
 	const struct process *child = add(scene, 20, "/docker/" HEX64, HOST_MOUNTS, HOST_PIDS, "/");
 
 	scene->snapshot->self.pid = 7;
+	scene->snapshot->host.mount_namespace = 0;
 	collect(scene);
 	assert_non_null(child->container);
 	assert_false(child->container->self);
@@ -295,6 +322,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_id_in_the_cgroup),
+		TEST(test_id_in_the_cgroup_of_a_process_of_the_host),
+		TEST(test_id_in_the_cgroup_where_the_hosts_mounts_are_unknown),
 		TEST(test_first_process_is_the_oldest_root),
 		TEST(test_runc_container_without_an_id),
 		TEST(test_cgroup_shared_with_the_host_names_nothing),
