@@ -68,12 +68,10 @@ static void note_faults(struct gathering *gathering, pid_t pid, const struct mou
 
 /* Marks overlays that someone with less privilege than ours may have mounted, over a file system of his that
  * never answers. Those that the host has as well are found out later. */
-static void mark_foreign(const struct gathering *gathering, int directory, struct mount_namespace *table)
+static void mark_foreign(const struct gathering *gathering, struct mount_namespace *table)
 {
-	uint64_t owner = namespace_mount_owner(directory);
-
-	if (owner == NAMESPACE_INITIAL_USER ||
-	    (owner && owner == gathering->snapshot->self.namespaces[NAMESPACE_USER]))
+	if (table->owner == NAMESPACE_INITIAL_USER ||
+	    (table->owner && table->owner == gathering->snapshot->self.namespaces[NAMESPACE_USER]))
 		return;
 	for (size_t i = 0; i < table->mount_count; i++)
 		table->mounts[i].foreign = !strcmp(table->mounts[i].type, "overlay");
@@ -99,10 +97,11 @@ static int read_table(struct gathering *gathering, const struct process *process
 					.start_time = process->start_time};
 	if (mountinfo_read(directory, "mountinfo", &gathering->buffer, arena, new, &faults))
 		return errno == ENOMEM ? -1 : 0;
+	new->owner = namespace_mount_owner(directory);
 	if (!process_is_held(directory, process, &gathering->buffer))
 		return 0;
 	note_faults(gathering, process->pid, &faults);
-	mark_foreign(gathering, directory, new);
+	mark_foreign(gathering, new);
 	*namespace = new;
 	return 0;
 }

@@ -137,7 +137,7 @@ static enum severity judge_host_cgroup(const struct subject *subject, struct ver
 	if (!is_shared(subject, NAMESPACE_CGROUP, verdict))
 		return SEVERITY_NONE;
 	verdict_number(verdict, "cgroup_version", version);
-	if (subject_group(subject)->has_unconfined_admin && (version == 1 || version == 3)) {
+	if (subject_group(subject)->host_admin == ADMIN_FREE && (version == 1 || version == 3)) {
 		verdict_why(verdict,
 			    "with CAP_SYS_ADMIN and no seccomp filter it can mount a v1 hierarchy from "
 			    "its root and set release_agent, which the kernel runs as root on the "

@@ -230,6 +230,30 @@ const char *file_obstacle(const struct group_facts *group, const struct file *fi
 	return NULL;
 }
 
+/* Is it in the mount namespace of its container, and in the user namespace that owns that? */
+static bool owns_mounts(const struct process *process)
+{
+	const struct mount_namespace *mounts =
+		process->container ? process->container->mount_namespace : NULL;
+
+	return mounts && mounts->owner && process->namespaces[NAMESPACE_MNT] == mounts->inode &&
+	       process->user_namespace && process->user_namespace->inode == mounts->owner;
+}
+
+static void add_admin(struct group_facts *group, const struct snapshot *snapshot,
+		      const struct process *process, const struct credentials *task)
+{
+	bool free = task->seccomp == SECCOMP_OFF && is_lsm_unconfined(snapshot, process) == YES;
+	enum admin admin = free ? ADMIN_FREE : ADMIN_FILTERED;
+
+	if (!((task->permitted | task->effective) & CAPABILITY_MASK(CAP_SYS_ADMIN)))
+		return;
+	if (in_host_user_namespace(process) == YES && admin > group->host_admin)
+		group->host_admin = admin;
+	if (in_host_user_namespace(process) == NO && owns_mounts(process) && admin > group->mount_admin)
+		group->mount_admin = admin;
+}
+
 static void add_task(struct group_facts *group, const struct snapshot *snapshot,
 		     const struct process *process, const struct credentials *task)
 {
@@ -245,12 +269,9 @@ static void add_task(struct group_facts *group, const struct snapshot *snapshot,
 	group->has_unplaced_root |= rootness == ROOT_UNPLACED;
 	group->lacks_seccomp |= task->seccomp == SECCOMP_OFF;
 	group->has_user |= rootness == ROOT_NONE;
-	if (in_host_user_namespace(process) != YES)
-		return;
-	group->held |= held;
-	if ((held & CAPABILITY_MASK(CAP_SYS_ADMIN)) && task->seccomp == SECCOMP_OFF &&
-	    is_lsm_unconfined(snapshot, process) == YES)
-		group->has_unconfined_admin = true;
+	if (in_host_user_namespace(process) == YES)
+		group->held |= held;
+	add_admin(group, snapshot, process, task);
 }
 
 static void add_process(struct context *context, const struct process *process)

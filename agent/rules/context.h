@@ -9,20 +9,25 @@
 
 enum answer { UNKNOWN, NO, YES };
 
+/* Whether a task with CAP_SYS_ADMIN is held back by a seccomp filter or an LSM policy, of which it is not
+ * known what they forbid. Ascending by reach. */
+enum admin { ADMIN_NONE, ADMIN_FILTERED, ADMIN_FREE };
+
 /* What all tasks of a container, or of the host, have together. */
 struct group_facts {
-	size_t processes;          /* those whose status was read */
-	size_t unread;             /* those whose status was not */
-	capability_set held;       /* what one in the host's user namespace has or can raise */
-	capability_set bounding;   /* of any */
-	bool may_gain_privilege;   /* one without no_new_privs */
-	bool has_root;             /* one that is the host's root to files */
-	bool has_unconfined_root;  /* such a one that no LSM policy holds back */
-	bool has_unplaced_root;    /* uid 0, but whose is not known */
-	bool lacks_seccomp;        /* one without a filter */
-	bool has_user;             /* one that is no root at all */
-	bool has_unconfined_admin; /* CAP_SYS_ADMIN on the host with neither seccomp nor an LSM in the way */
-	bool has_host_mount;       /* a part of a file system of the host is mounted */
+	size_t processes;            /* those whose status was read */
+	size_t unread;               /* those whose status was not */
+	capability_set held;         /* what one in the host's user namespace has or can raise */
+	capability_set bounding;     /* of any */
+	bool may_gain_privilege;     /* one without no_new_privs */
+	bool has_root;               /* one that is the host's root to files */
+	bool has_unconfined_root;    /* such a one that no LSM policy holds back */
+	bool has_unplaced_root;      /* uid 0, but whose is not known */
+	bool lacks_seccomp;          /* one without a filter */
+	bool has_user;               /* one that is no root at all */
+	enum admin host_admin;       /* one with CAP_SYS_ADMIN on the host */
+	enum admin mount_admin;      /* one with it only in the user namespace that owns its mounts */
+	bool has_host_mount;         /* a part of a file system of the host is mounted */
 	const struct file *set_root; /* a file that makes who executes it root; NULL: none was found */
 	const struct places *places; /* its mounts; NULL: not read */
 };

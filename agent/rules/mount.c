@@ -5,16 +5,41 @@
 #include "agent/rules/host_place.h"
 #include "agent/rules/remedy.h"
 
-/* Writable as it is mounted, or after a remount that nothing prevents. */
-static bool is_writable_here(const struct subject *subject, struct verdict *verdict)
+/* ---- writable here ----------------------------------------------------------------------------- */
+
+/* Can the container write to what is mounted read-only by mounting it otherwise? UNKNOWN: unless what stands
+ * in *unless. A mount that came from a namespace of more privilege is locked as it was, and a file system
+ * that is read-only itself is not of a user namespace; what the runtime has made read-only inside, the root
+ * above all, is neither: mount_namespaces(7). */
+static enum answer can_remount(const struct subject *subject, const char **unless)
+{
+	const struct group_facts *group = subject_group(subject);
+	bool root = subject->mount == subject->mount_namespace->root;
+	bool inside = group->mount_admin != ADMIN_NONE && !(subject->mount->super_options & MOUNT_READ_ONLY);
+
+	if (group->host_admin == ADMIN_FREE || (inside && root && group->mount_admin == ADMIN_FREE))
+		return YES;
+	if (group->host_admin == ADMIN_FILTERED || (inside && group->mount_admin == ADMIN_FILTERED))
+		*unless = "its seccomp filter or LSM policy forbids mount(2), which Docker's default filter "
+			  "allows to who has CAP_SYS_ADMIN";
+	else if (inside)
+		*unless = "it was read-only already where it comes from";
+	return *unless ? UNKNOWN : NO;
+}
+
+/* Writable as it is mounted, or after a remount. */
+static enum answer is_writable_here(const struct subject *subject, const char **unless,
+				    struct verdict *verdict)
 {
 	bool writable = mount_is_writable(subject->mount);
+	enum answer remountable = writable ? NO : can_remount(subject, unless);
 
 	verdict_boolean(verdict, "read_only", !writable);
-	if (writable || !subject_group(subject)->has_unconfined_admin)
-		return writable;
-	verdict_boolean(verdict, "remountable", true);
-	return true;
+	if (remountable == YES)
+		verdict_boolean(verdict, "remountable", true);
+	if (remountable == UNKNOWN)
+		verdict_text(verdict, "remountable_unless", *unless);
+	return writable ? YES : remountable;
 }
 
 /* ---- mount.writable-root ----------------------------------------------------------------------- */
@@ -23,19 +48,27 @@ static enum severity judge_writable_root(const struct subject *subject, struct v
 {
 	const struct mount *mount = subject->mount;
 	const struct group_facts *group = subject_group(subject);
+	const char *unless = NULL;
+	enum answer writable;
+	enum severity severity;
 
 	if (mount != subject->mount_namespace->root)
 		return SEVERITY_NONE;
 	verdict->path = mount->point;
 	verdict_text(verdict, "file_system", mount->type);
-	if (!is_writable_here(subject, verdict))
+	writable = is_writable_here(subject, &unless, verdict);
+	if (writable == NO)
 		return SEVERITY_NONE;
-	if (!mount_is_writable(mount)) {
+	if (writable == UNKNOWN) {
+		verdict->title = "Root file system is read-only, but may be remounted writable";
+		verdict_why(verdict, "a process with CAP_SYS_ADMIN remounts it writable, unless %s", unless);
+	} else if (!mount_is_writable(mount)) {
 		verdict->title = "Root file system is read-only, but can be remounted writable";
 		verdict_why(verdict, "a process with CAP_SYS_ADMIN, and neither a seccomp filter nor an LSM "
 				     "policy in the way, remounts it writable");
 	}
-	return group->has_root ? SEVERITY_MEDIUM : SEVERITY_LOW;
+	severity = group->has_root ? SEVERITY_MEDIUM : SEVERITY_LOW;
+	return writable == UNKNOWN ? severity - 1 : severity;
 }
 
 /* ---- mount.host-path --------------------------------------------------------------------------- */
@@ -50,13 +83,21 @@ static const char *const root_words[] = {[UNKNOWN] = "may be root to it",
 					 [NO] = "is held back by file permissions only",
 					 [YES] = "is root to it"};
 
+/* What the place gives to root: where it may be writable, a step less than where it is. */
+static enum severity place_severity(const struct host_place *place, enum answer writable)
+{
+	if (writable == UNKNOWN && place->write > place->read)
+		return place->write - 1;
+	return writable == NO ? place->read : place->write;
+}
+
 static enum severity judge_host_path(const struct subject *subject, struct verdict *verdict)
 {
 	const struct mount *mount = subject->mount;
-	const char *path = mount->host_path ? mount->host_path : mount->root;
+	const char *path = mount->host_path ? mount->host_path : mount->root, *unless = NULL;
 	const struct host_place *place = host_place_of(path);
-	enum answer root = group_is_root(subject_group(subject));
-	bool writable;
+	enum answer root = group_is_root(subject_group(subject)), writable;
+	enum severity severity;
 
 	if (mount->kind != MOUNT_HOST_PATH || mount->covered || mount->bound_along)
 		return SEVERITY_NONE;
@@ -64,13 +105,18 @@ static enum severity judge_host_path(const struct subject *subject, struct verdi
 	verdict->key = path;
 	verdict_text(verdict, mount->host_path ? "host_path" : "path_in_file_system", path);
 	verdict_text(verdict, "file_system", mount->type);
-	writable = is_writable_here(subject, verdict);
+	writable = is_writable_here(subject, &unless, verdict);
 	verdict_boolean(verdict, "root", root == YES);
-	verdict_why(verdict, "%s of the host is %s: %s; the container %s", path,
-		    writable ? "writable" : "readable", place->what, root_words[root]);
-	if (root != NO)
-		return writable ? place->write : place->read;
-	return without_root(writable ? place->write : place->read);
+	if (writable == UNKNOWN)
+		verdict_why(verdict,
+			    "%s of the host is readable, and writable after a remount, unless %s: %s; the "
+			    "container %s",
+			    path, unless, place->what, root_words[root]);
+	else
+		verdict_why(verdict, "%s of the host is %s: %s; the container %s", path,
+			    writable == YES ? "writable" : "readable", place->what, root_words[root]);
+	severity = place_severity(place, writable);
+	return root == NO ? without_root(severity) : severity;
 }
 
 /* ---- mount.runtime-socket ---------------------------------------------------------------------- */
@@ -159,7 +205,7 @@ static enum severity judge_shared_propagation(const struct subject *subject, str
 	verdict->key = mount->host_path;
 	verdict_number(verdict, "peer_group", mount->shared);
 	verdict_text(verdict, "host_path", mount->host_path);
-	if (subject_group(subject)->has_unconfined_admin) {
+	if (subject_group(subject)->host_admin == ADMIN_FREE) {
 		verdict_why(verdict,
 			    "with CAP_SYS_ADMIN, and nothing in the way, it mounts over paths of the "
 			    "host");

@@ -304,6 +304,7 @@ struct mount_namespace {
 	struct mount *mounts;
 	size_t mount_count;
 	const struct mount *root; /* what lies at `/`; NULL: none (chroot) */
+	uint64_t owner; /* inode of the user namespace in which CAP_SYS_ADMIN mounts here; 0: not read */
 	bool host;
 };
 

@@ -4,7 +4,8 @@ containers."""
 import os
 
 import harness
-from harness import AUDIT, HELPER
+from containers import Container, bind, grant, needs_containers, user_namespace
+from harness import AUDIT, DOCKER_DEFAULT, HELPER, mask, names
 
 MOUNTS = int(os.environ.get("PROCTOR_TEST_MOUNTS", "2000"))  # 20000 in the long form
 
@@ -96,6 +97,79 @@ class DaemonTest(harness.Case):
 
     def test_private_network_and_ipc(self):
         self.assertHost(self.spawn("unshare", "--mount", "--net", "--ipc", "--uts", HELPER))
+
+
+@needs_containers
+class RemountTest(harness.Case):
+    """Read-only mounts of containers with CAP_SYS_ADMIN: what is told of them beside what mount(8) can do there."""
+
+    @staticmethod
+    def read_only(config):
+        config["root"]["readonly"] = True
+        config["mounts"].append(bind("/etc", "/mnt", "rprivate", "ro"))
+        grant(config, names(DOCKER_DEFAULT | mask("CAP_SYS_ADMIN")))
+
+    @staticmethod
+    def as_docker_filters(config):
+        """Its default filter allows mount(2) to who has CAP_SYS_ADMIN."""
+        for rule in config["linux"]["seccomp"]["syscalls"]:
+            rule["names"].remove("mount")
+
+    @staticmethod
+    def without_filter(config):
+        del config["linux"]["seccomp"]
+
+    def remounts(self, container, options, point):
+        """Whether it becomes writable: mounted so by a process of the container, seen in its mount table."""
+        argv = ["/bin/busybox", "sh", "-c", f"mount -o remount,{options} {point}; exec {container.executable} cat"]
+        pid = container.execute(argv=argv)
+        self.wait_for(lambda: open(f"/proc/{pid}/cmdline", "rb").read().endswith(b"busybox\0cat\0"))
+        with open(f"/proc/{container.pid}/mountinfo", encoding="utf-8") as file:
+            return any(line.split()[4:6][0] == point and "rw" in line.split()[5].split(",") for line in file)
+
+    def findings(self, container):
+        return {finding["rule"]: finding for finding in
+                self.document(*AUDIT, "--container", container.id)["findings"]}
+
+    def test_without_a_filter(self):
+        container = Container(self, "free", self.read_only, self.without_filter)
+        findings = self.findings(container)
+        self.assertEqual((findings["mount.writable-root"]["severity"], findings["mount.host-path"]["severity"]),
+                         ("medium", "critical"))
+        self.assertTrue(findings["mount.writable-root"]["evidence"]["remountable"])
+        self.assertTrue(self.remounts(container, "bind,rw", "/"))
+
+    def test_behind_a_filter_that_allows_it(self):
+        container = Container(self, "filtered", self.read_only, self.as_docker_filters)
+        findings = self.findings(container)
+        self.assertEqual((findings["mount.writable-root"]["severity"], findings["mount.host-path"]["severity"]),
+                         ("low", "high"))
+        self.assertIn("mount(2)", findings["mount.writable-root"]["evidence"]["remountable_unless"])
+        self.assertTrue(self.remounts(container, "bind,rw", "/"))
+
+    def test_in_a_user_namespace(self):
+        container = Container(self, "users", user_namespace, self.read_only, self.without_filter)
+        findings = self.findings(container)
+        self.assertEqual((findings["mount.writable-root"]["severity"], findings["mount.host-path"]["severity"]),
+                         ("low", "low"))
+        self.assertTrue(findings["mount.writable-root"]["evidence"]["remountable"])
+        self.assertTrue(self.remounts(container, "bind,rw", "/"))
+        self.assertTrue(self.remounts(container, "bind,rw", "/mnt"))
+
+    def test_what_was_read_only_outside_of_a_user_namespace(self):
+        """It is locked: that it may be remounted is told with that reservation."""
+        place = self.scratch()
+        for options in (["--bind", place, place], ["-o", "remount,bind,ro", place]):
+            self.assertEqual(self.run_command("mount", *options).returncode, 0)
+        container = Container(self, "locked", user_namespace, self.read_only, self.without_filter,
+                              lambda config: config["mounts"].append(bind(place, "/home", "rprivate", "ro")))
+        for finding in self.document(*AUDIT, "--container", container.id)["findings"]:
+            if finding["rule"] == "mount.host-path" and finding["subject"]["path"] == "/home":
+                self.assertIn("read-only already", finding["evidence"]["remountable_unless"])
+                break
+        else:
+            self.fail("the bound directory is not told")
+        self.assertFalse(self.remounts(container, "bind,rw", "/home"))
 
 
 if __name__ == "__main__":

@@ -64,17 +64,60 @@ static void test_writable_root(void **state)
 	assert_severity(build, "mount.writable-root", SEVERITY_NONE);
 }
 
+static const char *text_evidence(const struct build *build, const char *rule, const char *name)
+{
+	const struct evidence *evidence = build_evidence(build_finding(build, rule), name);
+
+	return evidence ? evidence->text : NULL;
+}
+
+/* A filter that allows mount(2), as Docker's does to who has CAP_SYS_ADMIN, cannot be told from one that does
+ * not: it is told as a possibility, and as less bad. */
 static void test_root_that_can_be_remounted(void **state)
 {
 	struct build *build = *state;
 	struct container *container = contained(build);
 
+	build_root(first(container), CAPABILITY_DOCKER_DEFAULT);
+	assert_severity(build, "mount.writable-root", SEVERITY_NONE);
 	build_root(first(container), CAP(SYS_ADMIN));
-	assert_severity(build, "mount.writable-root", SEVERITY_NONE); /* a filter may be in the way */
+	assert_severity(build, "mount.writable-root", SEVERITY_LOW);
+	assert_non_null(strstr(build_finding(build, "mount.writable-root")->title, "may be remounted"));
+	assert_non_null(strstr(text_evidence(build, "mount.writable-root", "remountable_unless"), "filter"));
 	first(container)->credentials.seccomp = SECCOMP_OFF;
 	assert_severity(build, "mount.writable-root", SEVERITY_MEDIUM);
-	assert_non_null(strstr(build_finding(build, "mount.writable-root")->title, "remounted"));
+	assert_non_null(strstr(build_finding(build, "mount.writable-root")->title, "can be remounted"));
 	first(container)->lsm = "docker-default (enforce)";
+	assert_severity(build, "mount.writable-root", SEVERITY_LOW);
+}
+
+/* Gives the process CAP_SYS_ADMIN in a user namespace of its own that owns the container's mounts. */
+static void own_mounts(struct build *build, const struct container *container)
+{
+	struct mount_namespace *mounts = (struct mount_namespace *)container->mount_namespace;
+
+	build_root(first(container), CAP(SYS_ADMIN));
+	build_user_namespace(build, first(container), 100000);
+	mounts->owner = first(container)->user_namespace->inode;
+}
+
+static void test_root_that_can_be_remounted_in_a_user_namespace(void **state)
+{
+	struct build *build = *state;
+	struct container *container = contained(build);
+	struct mount_namespace *mounts = (struct mount_namespace *)container->mount_namespace;
+
+	own_mounts(build, container);
+	assert_severity(build, "mount.writable-root", SEVERITY_INFO);
+	first(container)->credentials.seccomp = SECCOMP_OFF;
+	assert_severity(build, "mount.writable-root", SEVERITY_LOW);
+	root_of(container)->super_options = MOUNT_READ_ONLY; /* not a file system of its own */
+	assert_severity(build, "mount.writable-root", SEVERITY_NONE);
+	root_of(container)->super_options = 0;
+	mounts->owner = build_initial(NAMESPACE_USER); /* its mounts are the host's to change */
+	assert_severity(build, "mount.writable-root", SEVERITY_NONE);
+	mounts->owner = first(container)->user_namespace->inode;
+	first(container)->namespaces[NAMESPACE_MNT]++; /* nor does it reach them from another namespace */
 	assert_severity(build, "mount.writable-root", SEVERITY_NONE);
 }
 
@@ -156,9 +199,26 @@ static void test_host_path_that_can_be_remounted(void **state)
 	struct mount *mount = host_mount(build, container);
 
 	build_root(first(container), CAP(SYS_ADMIN));
+	assert_host_path(build, mount, "/etc/nginx", SEVERITY_HIGH, SEVERITY_MEDIUM);
+	assert_non_null(strstr(build_finding(build, "mount.host-path")->why, "unless its seccomp filter"));
+	assert_host_path(build, mount, "/etc", SEVERITY_CRITICAL, SEVERITY_HIGH);
 	first(container)->credentials.seccomp = SECCOMP_OFF;
 	assert_host_path(build, mount, "/etc", SEVERITY_CRITICAL, SEVERITY_CRITICAL);
 	assert_non_null(build_evidence(build_finding(build, "mount.host-path"), "remountable"));
+}
+
+/* What was read-only on the host stays so in a user namespace, what the runtime made so does not; both look
+ * alike. */
+static void test_host_path_that_may_be_locked(void **state)
+{
+	struct build *build = *state;
+	struct container *container = contained(build);
+	struct mount *mount = host_mount(build, container);
+
+	own_mounts(build, container);
+	first(container)->credentials.seccomp = SECCOMP_OFF;
+	assert_host_path(build, mount, "/etc", SEVERITY_MEDIUM, SEVERITY_LOW);
+	assert_non_null(strstr(build_finding(build, "mount.host-path")->why, "unless it was read-only"));
 }
 
 static void test_host_path_in_user_namespace(void **state)
@@ -395,10 +455,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BUILD_TEST(test_writable_root),
 		BUILD_TEST(test_root_that_can_be_remounted),
+		BUILD_TEST(test_root_that_can_be_remounted_in_a_user_namespace),
 		BUILD_TEST(test_mounts_that_were_not_read),
 		BUILD_TEST(test_host_path_as_root),
 		BUILD_TEST(test_host_path_as_user),
 		BUILD_TEST(test_host_path_that_can_be_remounted),
+		BUILD_TEST(test_host_path_that_may_be_locked),
 		BUILD_TEST(test_host_path_in_user_namespace),
 		BUILD_TEST(test_host_path_that_does_not_count),
 		BUILD_TEST(test_runtime_socket),
