@@ -211,8 +211,64 @@ size_t container_index(const struct snapshot *snapshot, const struct container *
 	return snapshot->container_count;
 }
 
-const char *file_obstacle(const struct group_facts *group, const struct file *file)
+static struct group_facts *group_of_file(const struct context *context, const struct file *file)
 {
+	return &context->groups[container_index(context->snapshot, file->container)];
+}
+
+/* The user namespace in which all processes of the file's container are; NULL: the host's, or not known. */
+static const struct user_namespace *users_of(const struct context *context, const struct file *file)
+{
+	const struct process *init = file->container ? file->container->init : NULL;
+	const struct user_namespace *users = init ? init->user_namespace : NULL;
+
+	if (!users || users->initial || !users->mapped || group_of_file(context, file)->has_host_users ||
+	    !context->snapshot->self.user_namespace_initial)
+		return NULL;
+	return users;
+}
+
+static enum file_owner owner_of(const struct id_range *ranges, size_t count, uint32_t id)
+{
+	uint32_t inside;
+
+	if (!user_namespace_inside(ranges, count, id, &inside))
+		return OWNER_UNMAPPED;
+	if (id == 0)
+		return OWNER_ROOT;
+	return inside == 0 ? OWNER_NAMESPACE_ROOT : OWNER_OTHER;
+}
+
+enum file_owner file_user(const struct context *context, const struct file *file)
+{
+	const struct user_namespace *users = users_of(context, file);
+
+	if (users)
+		return owner_of(users->uids, users->uid_count, file->uid);
+	return file->uid == 0 ? OWNER_ROOT : OWNER_OTHER;
+}
+
+enum file_owner file_group(const struct context *context, const struct file *file)
+{
+	const struct user_namespace *users = users_of(context, file);
+
+	if (users)
+		return owner_of(users->gids, users->gid_count, file->gid);
+	return file->gid == 0 ? OWNER_ROOT : OWNER_OTHER;
+}
+
+const char *set_id_obstacle(const struct context *context, const struct file *file)
+{
+	if (file_user(context, file) == OWNER_UNMAPPED)
+		return "its owner is not mapped in the container's user namespace";
+	if (file_group(context, file) == OWNER_UNMAPPED)
+		return "its group is not mapped in the container's user namespace";
+	return file_obstacle(context, file);
+}
+
+const char *file_obstacle(const struct context *context, const struct file *file)
+{
+	const struct group_facts *group = group_of_file(context, file);
 	bool all_known = group->processes > 0 && group->unread == 0;
 
 	if (file->nosuid)
@@ -284,6 +340,7 @@ static void add_process(struct context *context, const struct process *process)
 	if (!process_is_judged(process))
 		return;
 	group->processes++;
+	group->has_host_users |= in_host_user_namespace(process) != NO;
 	add_task(group, snapshot, process, &process->credentials);
 	for (size_t i = 0; i < process->differing_count; i++)
 		add_task(group, snapshot, process, &process->threads[i].credentials);
@@ -328,20 +385,24 @@ static int add_containers(struct context *context, struct arena *arena)
 	return 0;
 }
 
-/* Does executing that file make one root who is not? */
-static bool file_sets_root(const struct group_facts *group, const struct file *file)
+/* Does executing that file make one root who is not, if only of the container's user namespace? */
+static bool file_sets_root(const struct context *context, const struct file *file)
 {
-	capability_set given = file->capability.effective ? file->capability.permitted & group->bounding : 0;
+	const struct file_capability *capability = &file->capability;
+	capability_set given = capability->effective ? capability->permitted : 0;
 
-	return !file_obstacle(group, file) &&
-	       (((file->mode & S_ISUID) && file->uid == 0) || (given & CAPABILITY_MASK(CAP_SETUID)));
+	given &= group_of_file(context, file)->bounding;
+	if ((file->mode & S_ISUID) && file_user(context, file) >= OWNER_NAMESPACE_ROOT &&
+	    !set_id_obstacle(context, file))
+		return true;
+	return (given & CAPABILITY_MASK(CAP_SETUID)) && !file_obstacle(context, file);
 }
 
 static void add_file(struct context *context, const struct file *file)
 {
-	struct group_facts *group = &context->groups[container_index(context->snapshot, file->container)];
+	struct group_facts *group = group_of_file(context, file);
 
-	if (!group->set_root && file_sets_root(group, file))
+	if (!group->set_root && file_sets_root(context, file))
 		group->set_root = file;
 }
 

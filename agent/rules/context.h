@@ -25,6 +25,7 @@ struct group_facts {
 	bool has_unplaced_root;      /* uid 0, but whose is not known */
 	bool lacks_seccomp;          /* one without a filter */
 	bool has_user;               /* one that is no root at all */
+	bool has_host_users;         /* one in the host's user namespace, or whose was not read */
 	enum admin host_admin;       /* one with CAP_SYS_ADMIN on the host */
 	enum admin mount_admin;      /* one with it only in the user namespace that owns its mounts */
 	bool has_host_mount;         /* a part of a file system of the host is mounted */
@@ -67,7 +68,21 @@ bool subject_is_host(const struct subject *subject);
 
 /* What keeps a mark on that file (setuid, setgid, capability) from giving anything to whoever executes it;
  * NULL when nothing is known to. */
-const char *file_obstacle(const struct group_facts *group, const struct file *file);
+const char *file_obstacle(const struct context *context, const struct file *file);
+
+/* Whom an id of a file stands for to the processes of a container. */
+enum file_owner {
+	OWNER_OTHER,
+	OWNER_UNMAPPED,       /* no one in their user namespace: execve(2) passes over setuid and setgid */
+	OWNER_NAMESPACE_ROOT, /* root of their user namespace, another id to the host */
+	OWNER_ROOT,           /* the host's root, or its group */
+};
+
+enum file_owner file_user(const struct context *context, const struct file *file);
+enum file_owner file_group(const struct context *context, const struct file *file);
+
+/* As file_obstacle, also for what is in the way of setuid and setgid only. */
+const char *set_id_obstacle(const struct context *context, const struct file *file);
 
 /* ---- of a process ------------------------------------------------------------------------------ */
 

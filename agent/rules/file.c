@@ -90,10 +90,8 @@ static void file_evidence(const struct file *file, struct verdict *verdict)
 }
 
 /* INFO, with the reason why the file gives nothing; NONE when nothing is in the way. */
-static enum severity judge_obstacle(const struct subject *subject, struct verdict *verdict)
+static enum severity judge_obstacle(const char *obstacle, struct verdict *verdict)
 {
-	const char *obstacle = file_obstacle(subject_group(subject), subject->file);
-
 	if (!obstacle)
 		return SEVERITY_NONE;
 	verdict_text(verdict, "obstacle", obstacle);
@@ -107,10 +105,6 @@ static enum severity judge_setuid_root(const struct subject *subject, struct ver
 {
 	const struct file *file = subject->file;
 
-	if (!has_takers(subject)) {
-		verdict->why = nobody_gains;
-		return SEVERITY_LOW;
-	}
 	if (obeys_anyone(file->path)) {
 		verdict_why(verdict, "it does what it is told, as root: whoever starts it is root");
 		return SEVERITY_HIGH;
@@ -132,6 +126,16 @@ static enum severity judge_setuid_root(const struct subject *subject, struct ver
 	return SEVERITY_INFO;
 }
 
+/* Root of a user namespace may do to its container what root may, and nothing to the host. */
+static enum severity judge_setuid_namespace_root(const struct file *file, struct verdict *verdict)
+{
+	verdict_text(verdict, "owner", "root of the container's user namespace");
+	verdict_why(verdict,
+		    "it runs as root of the container's user namespace only, another uid to the host");
+	return location_of(file) == LOCATION_SYSTEM && !obeys_anyone(file->path) ? SEVERITY_INFO
+										 : SEVERITY_LOW;
+}
+
 static enum severity judge_setuid(const struct subject *subject, struct verdict *verdict)
 {
 	const struct file *file = subject->file;
@@ -140,11 +144,22 @@ static enum severity judge_setuid(const struct subject *subject, struct verdict 
 	if (!(file->mode & S_ISUID))
 		return SEVERITY_NONE;
 	file_evidence(file, verdict);
-	severity = judge_obstacle(subject, verdict);
+	severity = judge_obstacle(set_id_obstacle(subject->context, file), verdict);
 	if (severity != SEVERITY_NONE)
 		return severity;
-	if (file->uid == 0)
+	if (!has_takers(subject)) {
+		verdict->why = nobody_gains;
+		return SEVERITY_INFO;
+	}
+	switch (file_user(subject->context, file)) {
+	case OWNER_ROOT:
 		return judge_setuid_root(subject, verdict);
+	case OWNER_NAMESPACE_ROOT:
+		return judge_setuid_namespace_root(file, verdict);
+	case OWNER_OTHER:
+	case OWNER_UNMAPPED:
+		break;
+	}
 	verdict_why(verdict, "it runs as uid %u, not as the host's root, whoever starts it", file->uid);
 	return location_of(file) == LOCATION_SYSTEM ? SEVERITY_INFO : SEVERITY_LOW;
 }
@@ -160,7 +175,7 @@ static enum severity judge_setgid(const struct subject *subject, struct verdict 
 	if (!(file->mode & S_ISGID) || !(file->mode & S_IXGRP))
 		return SEVERITY_NONE;
 	file_evidence(file, verdict);
-	severity = judge_obstacle(subject, verdict);
+	severity = judge_obstacle(set_id_obstacle(subject->context, file), verdict);
 	if (severity != SEVERITY_NONE)
 		return severity;
 	if (!has_takers(subject)) {
@@ -169,6 +184,8 @@ static enum severity judge_setgid(const struct subject *subject, struct verdict 
 	}
 	if (location_of(file) == LOCATION_SYSTEM)
 		return SEVERITY_INFO;
+	if (file_group(subject->context, file) == OWNER_NAMESPACE_ROOT)
+		return SEVERITY_LOW;
 	return file->gid == 0 || location_of(file) == LOCATION_OPEN ? SEVERITY_MEDIUM : SEVERITY_LOW;
 }
 
@@ -194,7 +211,7 @@ static enum severity judge_no_effect(const struct subject *subject, capability_s
 {
 	const struct file_capability *capability = &subject->file->capability;
 	const struct group_facts *group = subject_group(subject);
-	enum severity severity = judge_obstacle(subject, verdict);
+	enum severity severity = judge_obstacle(file_obstacle(subject->context, subject->file), verdict);
 
 	if (severity != SEVERITY_NONE)
 		return severity;
@@ -236,7 +253,7 @@ static enum severity judge_capabilities(const struct subject *subject, struct ve
 	strong = (given & CAPABILITY_ROOT_EQUIVALENT) != 0;
 	if (!has_takers(subject)) {
 		verdict->why = nobody_gains;
-		return SEVERITY_LOW;
+		return SEVERITY_INFO;
 	}
 	if (obeys_anyone(file->path)) {
 		verdict_why(verdict, "it does what it is told: whoever starts it has these capabilities");

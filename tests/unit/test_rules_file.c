@@ -93,7 +93,47 @@ static void test_setuid_in_container(void **state)
 	file->path = "/bin/busybox";
 	assert_severity(build, "file.setuid", SEVERITY_HIGH);
 	build_root(first(container), CAPABILITY_DOCKER_DEFAULT); /* nobody there gains by it */
+	assert_severity(build, "file.setuid", SEVERITY_INFO);
+}
+
+/* execve(2) looks at what the ids of the file are in the user namespace of who executes it. */
+static void test_setuid_in_a_user_namespace(void **state)
+{
+	struct build *build = *state;
+	struct container *container = contained(build);
+	struct file *file = marked(build, container, "/opt/tool", 04755);
+
+	build_user_namespace(build, first(container), 100000);
+	assert_obstacle(build, "file.setuid", "owner is not mapped");
+	assert_severity(build, "process.root-regain", SEVERITY_NONE);
+	file->uid = 100000;
+	assert_obstacle(build, "file.setuid", "group is not mapped");
+	assert_severity(build, "process.root-regain", SEVERITY_NONE);
+	file->gid = 100000;
 	assert_severity(build, "file.setuid", SEVERITY_LOW);
+	assert_non_null(strstr(build_finding(build, "file.setuid")->why, "user namespace only"));
+	assert_severity(build, "process.root-regain", SEVERITY_LOW);
+	file->path = "/usr/bin/su";
+	assert_severity(build, "file.setuid", SEVERITY_INFO);
+	file->path = "/usr/bin/bash";
+	assert_severity(build, "file.setuid", SEVERITY_LOW);
+	file->uid = 100033;
+	assert_severity(build, "process.root-regain", SEVERITY_NONE);
+	file->uid = 0; /* one process outside of it is enough */
+	build_process(build, 20, container, "/bin/brought-in")->credentials.no_new_privs = false;
+	file->path = "/opt/tool";
+	assert_severity(build, "file.setuid", SEVERITY_MEDIUM);
+}
+
+/* A user namespace that is mapped to the host's root changes nothing. */
+static void test_setuid_in_a_user_namespace_of_the_hosts_root(void **state)
+{
+	struct build *build = *state;
+	struct container *container = contained(build);
+
+	marked(build, container, "/opt/tool", 04755);
+	build_user_namespace(build, first(container), 0);
+	assert_severity(build, "file.setuid", SEVERITY_MEDIUM);
 }
 
 static void test_setuid_that_cannot_give_privilege(void **state)
@@ -163,6 +203,21 @@ static void test_setgid(void **state)
 	assert_severity(build, "file.setgid", SEVERITY_NONE);
 }
 
+static void test_setgid_in_a_user_namespace(void **state)
+{
+	struct build *build = *state;
+	struct container *container = contained(build);
+	struct file *file = marked(build, container, "/tmp/tool", 02755);
+
+	build_user_namespace(build, first(container), 100000);
+	file->uid = 100000;
+	assert_obstacle(build, "file.setgid", "group is not mapped");
+	file->gid = 100000;
+	assert_severity(build, "file.setgid", SEVERITY_LOW);
+	file->uid = 5;
+	assert_obstacle(build, "file.setgid", "owner is not mapped");
+}
+
 static void test_setgid_in_container(void **state)
 {
 	struct build *build = *state;
@@ -223,7 +278,7 @@ static void test_capabilities_in_container(void **state)
 	assert_obstacle(build, "file.capabilities", "no_new_privs");
 	first(container)->credentials.no_new_privs = false;
 	build_root(first(container), CAPABILITY_DOCKER_DEFAULT);
-	assert_severity(build, "file.capabilities", SEVERITY_LOW);
+	assert_severity(build, "file.capabilities", SEVERITY_INFO);
 }
 
 static void test_capabilities_of_a_user_namespace(void **state)
@@ -282,9 +337,12 @@ int main(void)
 		BUILD_TEST(test_a_file_without_marks),
 		BUILD_TEST(test_setuid_on_host),
 		BUILD_TEST(test_setuid_in_container),
+		BUILD_TEST(test_setuid_in_a_user_namespace),
+		BUILD_TEST(test_setuid_in_a_user_namespace_of_the_hosts_root),
 		BUILD_TEST(test_setuid_that_cannot_give_privilege),
 		BUILD_TEST(test_setuid_for_someone),
 		BUILD_TEST(test_setgid),
+		BUILD_TEST(test_setgid_in_a_user_namespace),
 		BUILD_TEST(test_setgid_in_container),
 		BUILD_TEST(test_capabilities_on_host),
 		BUILD_TEST(test_capabilities_in_container),
