@@ -176,6 +176,25 @@ static json_t *groups(const void *record, const struct field *field, struct reco
 	return array;
 }
 
+static const struct field executable_mount_fields[] = {
+	{.name = "id",
+	 .type = FIELD_INTEGER,
+	 .description = "Its id in the mount namespace.",
+	 .get = field_number,
+	 MEMBER(struct mount, id)},
+	{.name = "point",
+	 .type = FIELD_STRING,
+	 .description = "Where it is mounted.",
+	 .get = field_text,
+	 MEMBER(struct mount, point)},
+	{.name = "file_system",
+	 .type = FIELD_STRING,
+	 .description = "Type of its file system.",
+	 .get = field_text,
+	 MEMBER(struct mount, type)},
+	{0},
+};
+
 static const struct field fields[] = {
 	{.name = "pid",
 	 .type = FIELD_INTEGER,
@@ -208,6 +227,15 @@ static const struct field fields[] = {
 	 .description = "Path of the file it runs, in its own root.",
 	 .get = field_text,
 	 MEMBER(struct process, executable)},
+	{.name = "executable_mount",
+	 .type = FIELD_OBJECT,
+	 .optional = true,
+	 .description =
+		 "The mount that its executable lies on: of those of its mount namespace the one with that "
+		 "id. Left out where mounts were not read, and for a program in memory.",
+	 .members = executable_mount_fields,
+	 .item = item_pointer,
+	 MEMBER(struct process, executable_mount)},
 	{.name = "executable_deleted",
 	 .type = FIELD_BOOLEAN,
 	 .optional = true,

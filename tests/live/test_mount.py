@@ -72,6 +72,49 @@ class MountTest(harness.Case):
 
 @harness.needs_root
 @harness.needs("unshare")
+class ExecutableTest(harness.Case):
+    """On which mount a program lies: as the kernel tells of a descriptor of it."""
+
+    MOUNTS = {
+        "tmpfs": "mount -t tmpfs tmpfs {place}; cp {helper} {place}/helper",
+        "bind": "mkdir {place}/from {place}/at; cp {helper} {place}/from/helper; "
+                "mount --bind {place}/from {place}/at; mount --bind {place}/at {place}",
+        "overlay": "mount -t tmpfs tmpfs {place}; cd {place}; mkdir lower upper work; cp {helper} lower/helper; "
+                   "mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work overlay {place}; cd /",
+    }
+
+    def kernels_word(self, pid):
+        descriptor = os.open(f"/proc/{pid}/exe", os.O_PATH)
+        try:
+            with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as file:
+                return int(next(line.split()[1] for line in file if line.startswith("mnt_id:")))
+        finally:
+            os.close(descriptor)
+
+    def test_like_the_kernel(self):
+        for kind, script in self.MOUNTS.items():
+            with self.subTest(kind):
+                place = self.scratch()
+                process = self.spawn("unshare", "--mount", "--propagation", "private", "sh", "-ec",
+                                     script.format(place=place, helper=HELPER) + f"; exec {place}/helper")
+                document = self.document(*AUDIT, "--pid", process.pid)
+                record = document["processes"][0]
+                told = record["executable_mount"]
+                self.assertEqual(told["id"], self.kernels_word(process.pid))
+                self.assertEqual(told["point"], place)
+                mounts = [mount for mount in document["mounts"] if mount["id"] == told["id"]
+                          and mount["namespace"] == record["namespaces"]["mnt"]]
+                self.assertEqual([{name: mount[name] for name in told} for mount in mounts], [told])
+                if kind != "bind":
+                    self.assertEqual(told["file_system"], kind)
+
+    def test_program_in_memory(self):
+        process = self.helper("memfd")
+        self.assertNotIn("executable_mount", self.document(*AUDIT, "--pid", process.pid)["processes"][0])
+
+
+@harness.needs_root
+@harness.needs("unshare")
 class DaemonTest(harness.Case):
     """What systemd's sandboxing gives a daemon is not a container."""
 
