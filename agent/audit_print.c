@@ -6,8 +6,7 @@
 
 static const struct stage stages[] = {
 	{&collector_host, {&record_header}},
-	{&collector_container, {&record_process}},
-	{&collector_mount, {&record_mount}},
+	{&collector_mount, {&record_process, &record_mount}},
 	{&collector_limit, {&record_container}},
 	{0},
 };

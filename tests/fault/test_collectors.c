@@ -70,7 +70,8 @@ static int disarm(struct snapshot *snapshot, const struct request *request, stru
 	return 0;
 }
 
-static const struct collector arming = {"arm", "", arm}, disarming = {"disarm", "", disarm};
+static const struct collector arming = {.name = "arm", .description = "", .collect = arm};
+static const struct collector disarming = {.name = "disarm", .description = "", .collect = disarm};
 
 static const char *tree; /* what the filesystem collector walks */
 
