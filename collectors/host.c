@@ -373,6 +373,20 @@ static void read_machine(struct reading *reading)
 		note(reading, "memory or boot time is not readable", "/proc/meminfo", NULL);
 }
 
+/* Which of the files that runtimes mask this kernel has: where ours are masked they are there all the same.
+ */
+static void find_proc_entries(struct reading *reading)
+{
+	struct stat facts;
+
+	for (unsigned entry = 0; entry < PROC_ENTRY_COUNT; entry++)
+		if (!fstatat(reading->proc, proc_entry_names[entry], &facts, AT_SYMLINK_NOFOLLOW))
+			reading->snapshot->host.proc_entries |= 1u << entry;
+		else if (errno != ENOENT)
+			note(reading, "files of procfs that runtimes mask cannot be looked at",
+			     proc_entry_names[entry], NULL);
+}
+
 /* ---- all of it --------------------------------------------------------------------------------- */
 
 static int open_proc(const char *path, struct error **error)
@@ -410,6 +424,7 @@ static int read_all(struct reading *reading, struct error **error)
 	if (reading->request->facts & REQUEST_MACHINE) {
 		read_lsms(reading);
 		read_sysctls(reading);
+		find_proc_entries(reading);
 		read_machine(reading);
 	}
 	if (reading->out_of_memory)

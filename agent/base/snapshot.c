@@ -9,6 +9,19 @@
 const char *const namespace_names[NAMESPACE_COUNT] = {"cgroup", "ipc",  "mnt",  "net",
 						      "pid",    "time", "user", "uts"};
 
+const char *const proc_entry_names[PROC_ENTRY_COUNT] = {
+	[PROC_ACPI] = "acpi",
+	[PROC_ASOUND] = "asound",
+	[PROC_KCORE] = "kcore",
+	[PROC_KEYS] = "keys",
+	[PROC_LATENCY_STATS] = "latency_stats",
+	[PROC_SCHED_DEBUG] = "sched_debug",
+	[PROC_SCSI] = "scsi",
+	[PROC_SYSRQ_TRIGGER] = "sysrq-trigger",
+	[PROC_TIMER_LIST] = "timer_list",
+	[PROC_TIMER_STATS] = "timer_stats",
+};
+
 struct snapshot *snapshot_new(void)
 {
 	struct arena *arena = arena_new();

@@ -157,26 +157,58 @@ static bool is_whole(const struct mount *mount, const char *type)
 	return !mount->covered && !strcmp(mount->type, type) && !strcmp(mount->root, "/");
 }
 
-/* Paths that runtimes hide where they exist; a kernel may lack some, but not all of them. */
-static const char *const masked_names[] = {"kcore",       "keys", "timer_list", "latency_stats",
-					   "sched_debug", "acpi", "scsi",       "interrupts"};
-
-static bool is_masked(const struct subject *subject, struct verdict *verdict)
+/* Is an entry of that procfs there, with nothing over it? A part of procfs itself bound over it, as to make
+ * it read-only, hides nothing. */
+static bool is_open(const struct subject *subject, enum proc_entry entry, struct verdict *verdict)
 {
-	for (size_t i = 0; i < sizeof(masked_names) / sizeof(masked_names[0]); i++)
-		if (mount_beneath(subject, masked_names[i], verdict))
-			return true;
-	return false;
+	const struct mount *over;
+
+	if (!(subject->snapshot->host.proc_entries & 1u << entry))
+		return false;
+	over = mount_beneath(subject, proc_entry_names[entry], verdict);
+	return !over || !strcmp(over->type, "proc");
+}
+
+/* What reading them gives to root; sysrq-trigger can only be written to. */
+static const enum severity entry_severities[PROC_ENTRY_COUNT] = {
+	[PROC_ACPI] = SEVERITY_LOW,          [PROC_ASOUND] = SEVERITY_LOW,
+	[PROC_KCORE] = SEVERITY_MEDIUM,      [PROC_KEYS] = SEVERITY_MEDIUM,
+	[PROC_LATENCY_STATS] = SEVERITY_LOW, [PROC_SCHED_DEBUG] = SEVERITY_MEDIUM,
+	[PROC_SCSI] = SEVERITY_MEDIUM,       [PROC_SYSRQ_TRIGGER] = SEVERITY_NONE,
+	[PROC_TIMER_LIST] = SEVERITY_MEDIUM, [PROC_TIMER_STATS] = SEVERITY_LOW,
+};
+
+/* Lists the open ones in *names, parted by commas, and answers how bad the worst is; NONE when all are
+ * masked. */
+static enum severity judge_entries(const struct subject *subject, const char **names, struct verdict *verdict)
+{
+	enum severity worst = SEVERITY_NONE;
+
+	for (unsigned entry = 0; entry < PROC_ENTRY_COUNT; entry++) {
+		if (entry_severities[entry] == SEVERITY_NONE || !is_open(subject, entry, verdict))
+			continue;
+		*names = *names ? verdict_format(verdict, "%s, %s", *names, proc_entry_names[entry])
+				: proc_entry_names[entry];
+		if (entry_severities[entry] > worst)
+			worst = entry_severities[entry];
+	}
+	return worst;
 }
 
 static enum severity judge_proc_unmasked(const struct subject *subject, struct verdict *verdict)
 {
 	const struct mount *mount = subject->mount;
 	const struct group_facts *group = subject_group(subject);
+	const char *names = NULL;
+	enum severity severity;
 
-	if (!is_whole(mount, "proc") || is_masked(subject, verdict))
+	if (!is_whole(mount, "proc"))
+		return SEVERITY_NONE;
+	severity = judge_entries(subject, &names, verdict);
+	if (severity == SEVERITY_NONE)
 		return SEVERITY_NONE;
 	verdict->path = mount->point;
+	verdict_text(verdict, "unmasked", names);
 	verdict_boolean(verdict, "read_only", !mount_is_writable(mount));
 	verdict_boolean(verdict, "root", group->has_root);
 	if (group_is_root(group) == NO)
@@ -185,10 +217,11 @@ static enum severity judge_proc_unmasked(const struct subject *subject, struct v
 			    "it");
 	if (!group->has_root)
 		return SEVERITY_LOW;
-	if (!(group->held & CAPABILITY_MASK(CAP_SYS_RAWIO)))
-		return SEVERITY_MEDIUM;
-	verdict_why(verdict, "with CAP_SYS_RAWIO it reads the kernel's memory through /proc/kcore, where the "
-			     "kernel has that and is not locked down");
+	if (!(group->held & CAPABILITY_MASK(CAP_SYS_RAWIO)) || !is_open(subject, PROC_KCORE, verdict))
+		return severity;
+	verdict_why(verdict,
+		    "with CAP_SYS_RAWIO it reads the kernel's memory through /proc/kcore, unless the "
+		    "kernel is locked down");
 	return SEVERITY_HIGH;
 }
 
@@ -237,19 +270,31 @@ static const struct kernel_interface kernel_interfaces[] = {
 	{"tracefs", SEVERITY_HIGH, "tracefs: it traces the kernel and every process"},
 };
 
-/* The interfaces that a procfs leaves writable, by name; NULL: none. Kernels without sysrq-trigger have no
- * mount on it either: that alone tells nothing. */
-static const char *writable_in_proc(const struct subject *subject, struct verdict *verdict)
+/* Whether what lies at that path of a procfs is writable by this mount, of all of it or of that part. */
+static bool leaves_writable(const struct subject *subject, const char *path, struct verdict *verdict)
 {
-	const char *root = subject->mount->root;
+	if (strcmp(subject->mount->root, "/") != 0)
+		return path_behind(path, subject->mount->root) != NULL;
+	return !mount_beneath(subject, path + 1, verdict);
+}
 
-	if (!strcmp(root, "/sysrq-trigger"))
-		return "/proc/sysrq-trigger: it crashes or restarts the machine";
-	if (path_behind("/sys", root) || (!strcmp(root, "/") && !mount_beneath(subject, "sys", verdict)))
-		return "/proc/sys: kernel.core_pattern and kernel.modprobe name programs that the kernel "
-		       "runs as "
-		       "root on the host";
-	return NULL;
+/* What a procfs leaves writable. */
+static struct kernel_interface proc_interface(const struct subject *subject, struct verdict *verdict)
+{
+	bool has_sysrq = (subject->snapshot->host.proc_entries & 1u << PROC_SYSRQ_TRIGGER) != 0;
+	bool sysrq = has_sysrq && leaves_writable(subject, "/sysrq-trigger", verdict);
+
+	if (leaves_writable(subject, "/sys", verdict)) {
+		verdict_text(verdict, "writable", sysrq ? "sys, sysrq-trigger" : "sys");
+		return (struct kernel_interface){"proc", SEVERITY_CRITICAL,
+						 "/proc/sys: kernel.core_pattern and kernel.modprobe name "
+						 "programs that the kernel runs as root on the host"};
+	}
+	if (!sysrq)
+		return (struct kernel_interface){0};
+	verdict_text(verdict, "writable", "sysrq-trigger");
+	return (struct kernel_interface){"proc", SEVERITY_HIGH,
+					 "/proc/sysrq-trigger: it crashes or restarts the machine"};
 }
 
 /* The hierarchies of cgroup v1 are mounted side by side: their directory stands for all of them. */
@@ -314,8 +359,7 @@ static struct kernel_interface kernel_interface_of(const struct subject *subject
 		if (!strcmp(mount->type, kernel_interfaces[i].type))
 			return kernel_interfaces[i];
 	if (!strcmp(mount->type, "proc"))
-		return (struct kernel_interface){"proc", SEVERITY_CRITICAL,
-						 writable_in_proc(subject, verdict)};
+		return proc_interface(subject, verdict);
 	if (!strcmp(mount->type, "sysfs"))
 		return (struct kernel_interface){"sysfs", SEVERITY_HIGH,
 						 "sysfs: settings of every device, and uevent_helper where "
@@ -445,7 +489,7 @@ const struct rule rules_mount[] = {
 		.severity = SEVERITY_MEDIUM,
 		.scope = SCOPE_MOUNT,
 		.good = "Sensitive paths of /proc are masked",
-		.bad = "No path of /proc is masked",
+		.bad = "Sensitive paths of /proc are not masked",
 		.why = "kernel memory, keys and timers of the whole machine show there (kcore, keys, "
 		       "timer_list), "
 		       "which runtimes hide by default",

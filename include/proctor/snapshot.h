@@ -345,6 +345,25 @@ struct sysctl {
 	const char *value; /* without the newline */
 };
 
+/* Files of /proc that tell of, or do something to, the whole machine: what runtimes mask. In the order of
+ * proc_entry_names[]; as bits of host.proc_entries. */
+enum proc_entry {
+	PROC_ACPI,
+	PROC_ASOUND,
+	PROC_KCORE,
+	PROC_KEYS,
+	PROC_LATENCY_STATS,
+	PROC_SCHED_DEBUG,
+	PROC_SCSI,
+	PROC_SYSRQ_TRIGGER,
+	PROC_TIMER_LIST,
+	PROC_TIMER_STATS,
+	PROC_ENTRY_COUNT
+};
+
+/* `acpi`, …: beneath /proc. */
+extern const char *const proc_entry_names[PROC_ENTRY_COUNT];
+
 enum view {
 	VIEW_HOST,      /* the initial pid namespace: every process of the machine */
 	VIEW_TASK,      /* a pid namespace that containers share: those, and nothing of the host */
@@ -387,6 +406,7 @@ struct host {
 	unsigned last_capability; /* cap_last_cap */
 	struct sysctl *sysctls;
 	size_t sysctl_count;
+	uint32_t proc_entries; /* 1 << enum proc_entry: those that this kernel has */
 	enum view view;
 	const char
 		*hidepid; /* option of the procfs that we read: `1`, `invisible`, `ptraceable`; NULL: off */

@@ -7,7 +7,7 @@ import os
 import socket
 
 import harness
-from containers import (Container, bind, grant, hardened, host_devices, needs_containers, privileged,
+from containers import (MASKED, Container, bind, grant, hardened, host_devices, needs_containers, privileged,
                         user_namespace, without_namespace)
 from harness import AUDIT, DOCKER_DEFAULT, mask, names
 
@@ -35,6 +35,10 @@ def no_seccomp(config):
 
 def unmasked(config):
     del config["linux"]["maskedPaths"], config["linux"]["readonlyPaths"]
+
+
+def acpi_masked(config):
+    config["linux"]["maskedPaths"] = ["/proc/acpi"]
 
 
 def ambient(config):
@@ -93,7 +97,7 @@ class ContainerTest(harness.Case):
             "sys-admin": (add_capability("CAP_SYS_ADMIN"),),
             "ptrace-host-pid": (add_capability("CAP_SYS_PTRACE"), host_namespace("pid")),
             "net-admin-host-net": (add_capability("CAP_NET_ADMIN"), host_namespace("network")),
-            "no-seccomp": (no_seccomp,), "unmasked": (unmasked,), "ambient": (ambient,),
+            "no-seccomp": (no_seccomp,), "unmasked": (unmasked,), "acpi-masked": (acpi_masked,), "ambient": (ambient,),
             "inheritable": (inheritable,), "limited": (limited,), "device": (device,),
             "read-only": (lambda config: config["root"].update(readonly=True),),
             "no-new-privileges": (lambda config: config["process"].update(noNewPrivileges=True),),
@@ -227,6 +231,20 @@ class ContainerTest(harness.Case):
     def test_unmasked(self):
         self.assertDiffers("unmasked", more=["mount.proc-unmasked"],
                            allowed=["mount.writable-kernel-interface"])
+
+    def test_one_mask_does_not_stand_for_all(self):
+        """What is told to be open can be read inside, what is masked is not told."""
+        found = self.findings("acpi-masked", "mount.proc-unmasked")
+        self.assertEqual([finding["severity"] for finding in found], ["medium"])
+        told = found[0]["evidence"]["unmasked"].split(", ")
+        inside = f"/proc/{self.containers['acpi-masked'].pid}/root/proc"
+        self.assertNotIn("acpi", told)
+        there = {os.path.basename(path) for path in MASKED if path.startswith("/proc/")
+                 and os.path.exists(path)} - {"acpi"}
+        self.assertEqual(set(told), there)
+        if "keys" in told:
+            with open(f"{inside}/keys", "rb") as file, open("/proc/keys", "rb") as ours:
+                self.assertTrue(file.read() or not ours.read())
 
     def test_ambient(self):
         self.assertIn("capability.ambient", self.rules("ambient"))

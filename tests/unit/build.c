@@ -46,6 +46,8 @@ static void add_host(struct build *build)
 	host->memory_total = (uint64_t)8 << 30;
 	host->processors = 2;
 	host->last_capability = 40;
+	host->proc_entries =
+		1u << PROC_KCORE | 1u << PROC_KEYS | 1u << PROC_SYSRQ_TRIGGER | 1u << PROC_TIMER_LIST;
 	host->lsms = lsms;
 	host->lsm_count = LSMS;
 	host->lsms_known = true;

@@ -285,16 +285,38 @@ static void test_proc_unmasked(void **state)
 	struct container *container = contained(build);
 
 	assert_severity(build, "mount.proc-unmasked", SEVERITY_NONE);
-	cover(container, "/proc/kcore"); /* a kernel without it: runtimes mask what there is */
-	assert_severity(build, "mount.proc-unmasked", SEVERITY_NONE);
 	unmask(container);
 	assert_severity(build, "mount.proc-unmasked", SEVERITY_LOW);
+	assert_string_equal(text_evidence(build, "mount.proc-unmasked", "unmasked"),
+			    "kcore, keys, timer_list");
 	build_root(first(container), CAPABILITY_DOCKER_DEFAULT);
 	assert_severity(build, "mount.proc-unmasked", SEVERITY_MEDIUM);
 	build_root(first(container), CAP(SYS_RAWIO));
 	assert_severity(build, "mount.proc-unmasked", SEVERITY_HIGH);
 	build_user_namespace(build, first(container), 100000);
 	assert_severity(build, "mount.proc-unmasked", SEVERITY_LOW);
+}
+
+/* Each that the kernel has is to be masked: one mask does not stand for all. */
+static void test_proc_unmasked_in_part(void **state)
+{
+	struct build *build = *state;
+	struct container *container = contained(build);
+	struct host *host = &build->snapshot->host;
+
+	build_root(first(container), CAP(SYS_RAWIO));
+	cover(container, "/proc/kcore");
+	assert_string_equal(severity_names[build_severity(build, "mount.proc-unmasked")], "high");
+	assert_string_equal(text_evidence(build, "mount.proc-unmasked", "unmasked"), "kcore");
+	host->proc_entries &= ~(1u << PROC_KCORE); /* a kernel without it */
+	assert_severity(build, "mount.proc-unmasked", SEVERITY_NONE);
+	host->proc_entries |= 1u << PROC_ACPI;
+	assert_severity(build, "mount.proc-unmasked", SEVERITY_LOW);
+	build_mount(build, container, "tmpfs", "/", "/proc/acpi");
+	assert_severity(build, "mount.proc-unmasked", SEVERITY_NONE);
+	mount_at(container, "/proc/keys")->type = "proc"; /* made read-only, not masked */
+	assert_severity(build, "mount.proc-unmasked", SEVERITY_MEDIUM);
+	assert_string_equal(text_evidence(build, "mount.proc-unmasked", "unmasked"), "keys");
 }
 
 static void test_second_procfs(void **state)
@@ -350,8 +372,6 @@ static void test_writable_proc_sys(void **state)
 	struct container *container = contained(build);
 
 	assert_severity(build, "mount.writable-kernel-interface", SEVERITY_NONE);
-	cover(container, "/proc/sysrq-trigger"); /* a kernel without it: alone it tells nothing */
-	assert_severity(build, "mount.writable-kernel-interface", SEVERITY_NONE);
 	cover(container, "/proc/sys");
 	assert_severity(build, "mount.writable-kernel-interface", SEVERITY_INFO);
 	build_root(first(container), 0);
@@ -360,6 +380,19 @@ static void test_writable_proc_sys(void **state)
 	first(container)->lsm = "docker-default (enforce)";
 	assert_severity(build, "mount.writable-kernel-interface", SEVERITY_MEDIUM);
 	mount_at(container, "/proc")->options |= MOUNT_READ_ONLY;
+	assert_severity(build, "mount.writable-kernel-interface", SEVERITY_NONE);
+}
+
+static void test_writable_sysrq_trigger_beside_a_read_only_proc_sys(void **state)
+{
+	struct build *build = *state;
+	struct container *container = contained(build);
+
+	cover(container, "/proc/sysrq-trigger");
+	build_root(first(container), 0);
+	assert_severity(build, "mount.writable-kernel-interface", SEVERITY_HIGH);
+	assert_non_null(strstr(build_finding(build, "mount.writable-kernel-interface")->why, "restarts"));
+	build->snapshot->host.proc_entries &= ~(1u << PROC_SYSRQ_TRIGGER); /* a kernel without it */
 	assert_severity(build, "mount.writable-kernel-interface", SEVERITY_NONE);
 }
 
@@ -384,7 +417,7 @@ static void test_part_of_proc_bound_writable(void **state)
 	assert_severity(build, "mount.writable-kernel-interface", SEVERITY_CRITICAL);
 	mount_at(container, "/proc/sys")->options = MOUNT_READ_ONLY;
 	mount_at(container, "/proc/sysrq-trigger")->options = 0;
-	assert_severity(build, "mount.writable-kernel-interface", SEVERITY_CRITICAL);
+	assert_severity(build, "mount.writable-kernel-interface", SEVERITY_HIGH);
 	mount_at(container, "/proc/sysrq-trigger")->options = MOUNT_READ_ONLY;
 	mount_at(container, "/proc/irq")->options = 0;
 	assert_severity(build, "mount.writable-kernel-interface", SEVERITY_NONE);
@@ -465,9 +498,11 @@ int main(void)
 		BUILD_TEST(test_host_path_that_does_not_count),
 		BUILD_TEST(test_runtime_socket),
 		BUILD_TEST(test_proc_unmasked),
+		BUILD_TEST(test_proc_unmasked_in_part),
 		BUILD_TEST(test_second_procfs),
 		BUILD_TEST(test_shared_propagation),
 		BUILD_TEST(test_writable_proc_sys),
+		BUILD_TEST(test_writable_sysrq_trigger_beside_a_read_only_proc_sys),
 		BUILD_TEST(test_writable_proc_sys_in_user_namespace),
 		BUILD_TEST(test_part_of_proc_bound_writable),
 		BUILD_TEST(test_writable_cgroups),
