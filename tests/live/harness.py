@@ -54,6 +54,21 @@ def names(bits):
     return [CAPABILITIES[i] if i < len(CAPABILITIES) else f"CAP_{i}" for i in range(64) if bits >> i & 1]
 
 
+def capability_text(text, everything):
+    """cap_to_text(3) back to the effective, permitted and inheritable set."""
+    sets = {"e": 0, "p": 0, "i": 0}
+    for clause in text.split():
+        listed = re.match("[^=+-]*", clause)[0]
+        bits = mask(*map(str.upper, listed.split(","))) if listed not in ("", "all") else everything
+        for operator, flags in re.findall("([=+-])([eip]*)", clause[len(listed):]):
+            for flag in sets:
+                if operator == "-" and flag in flags or operator == "=" and flag not in flags:
+                    sets[flag] &= ~bits
+                elif flag in flags:
+                    sets[flag] |= bits
+    return sets["e"], sets["p"], sets["i"]
+
+
 # ---- the kernel's own word -----------------------------------------------------------------------------
 
 def status(pid, proc="/proc"):

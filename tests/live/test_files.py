@@ -335,19 +335,109 @@ class UserTest(FilesCase):
 
 
 @harness.needs_root
+@harness.needs("find", "getcap", "filecap", "unshare")
 class WholeTest(FilesCase):
-    """The machine itself, beside find."""
+    """The machine itself: the mount of its root beside find, getcap and filecap. They walk a copy of that mount, on
+    which no other lies, so that all walk the same. Where they differ the kernel decides; what others changed since
+    the test began is not compared."""
 
-    @harness.needs("find", "getcap")
-    def test_like_find_and_getcap(self):
-        roots = [path for path in ("/usr", "/etc", "/bin", "/sbin", "/lib", "/opt") if os.path.isdir(path)]
-        found, coverage = self.files(*roots)
-        find = self.run_command("find", *roots, "-perm", "/6000", "-type", "f", "-print0").stdout
-        ours = {path for path, file in found.items() if file["setuid"] or file["setgid"]}
-        self.assertEqual(ours, {os.fsdecode(path) for path in find.split(b"\0") if path})
-        getcap = self.run_command("getcap", "-r", *roots).stdout.decode().splitlines()
-        ours = {path for path, file in found.items() if "capabilities" in file}
-        self.assertEqual(ours, {line.split(" ")[0] for line in getcap})
+    def setUp(self):
+        self.start = os.stat(self.scratch()).st_ctime_ns
+        self.place = self.scratch()
+        with open("/proc/self/mountinfo", "rb") as file:
+            points = {line.split()[4].decode("unicode_escape") for line in file}
+        self.beneath = tuple(point + "/" for point in points if point != "/")
+
+    def peer(self, *words):
+        """What a peer prints that walks the copy."""
+        result = self.run_command("unshare", "--mount", "--propagation", "private", "sh", "-ec",
+                                  f'mount --bind / {self.place}; exec "$@"', "sh", *words)
+        return os.fsdecode(result.stdout)
+
+    def path(self, path):
+        """Where it is on the machine; None: beneath another mount, or changed meanwhile."""
+        path = path.removeprefix(self.place)
+        if path.startswith(self.beneath):
+            return None
+        try:
+            return path if os.lstat(path).st_ctime_ns < self.start else None
+        except FileNotFoundError:
+            return None
+
+    def known(self, pairs):
+        """The same by their paths on the machine."""
+        return {self.path(path): value for path, value in pairs if self.path(path)}
+
+    def assertAlike(self, ours, theirs, truth, peer):
+        """Each argument by path; `truth` asks the kernel about one. Ours is right everywhere, and the peer mostly."""
+        for path in sorted(ours.keys() | theirs.keys()):
+            if ours.get(path) != theirs.get(path):
+                word = truth(path)
+                self.comment(f"{path}: {peer} says {theirs.get(path)}, the kernel {word}")
+                self.assertEqual(ours.get(path), word, path)
+        self.assertTrue(ours.items() & theirs.items())
+
+    @staticmethod
+    def modes(path):
+        facts = os.lstat(path)
+        special = stat.S_ISREG(facts.st_mode) and facts.st_mode & 0o6000
+        return (facts.st_mode & 0o7777, facts.st_uid, facts.st_gid, facts.st_ino) if special else None
+
+    @staticmethod
+    def attribute(path):
+        """effective, permitted and inheritable, as numbers; None: it has no capabilities."""
+        try:
+            value = os.getxattr(path, CAPABILITY, follow_symlinks=False)
+        except OSError as error:
+            if error.errno == errno.ENODATA:
+                return None
+            raise
+        magic, low, low_inheritable, high, high_inheritable = struct.unpack("<5I", value[:20])
+        permitted, inheritable = low | high << 32, low_inheritable | high_inheritable << 32
+        return (permitted | inheritable if magic & 1 else 0, permitted, inheritable)
+
+    def test_like_find_getcap_and_filecap(self):
+        marked = f"{self.scratch()}/marked"
+        if os.stat(os.path.dirname(marked)).st_dev != os.stat("/").st_dev:
+            self.skipTest("the scratch directory is not on the mount of the root")
+        make(marked, 0o755, attribute(harness.mask("CAP_NET_RAW", "CAP_BPF"), harness.mask("CAP_CHOWN"), True))
+        self.start = os.stat(marked).st_ctime_ns + 1
+        document = self.document("files")
+        ours = self.known((file["path"], file) for file in document["files"] if "container_id" not in file)
+        self.assertIn(marked, ours)
+        self.compare_modes(ours)
+        sets = {path: file["capabilities"] for path, file in ours.items() if "capabilities" in file}
+        sets = {path: tuple(harness.mask(*told[kind]) for kind in ("permitted", "inheritable")) + (told["effective"],)
+                for path, told in sets.items()}
+        sets = {path: (permitted | inheritable if effective else 0, permitted, inheritable)
+                for path, (permitted, inheritable, effective) in sets.items()}
+        self.compare_getcap(sets)
+        self.compare_filecap(sets)
+
+    def compare_modes(self, ours):
+        lines = self.peer("find", self.place, "-xdev", "-perm", "/6000", "-type", "f", "-printf", "%m %U %G %i %p\\0")
+        found = (line.split(" ", 4) for line in lines.split("\0") if line)
+        theirs = self.known((path, (int(mode, 8), int(uid), int(gid), int(inode)))
+                            for mode, uid, gid, inode, path in found)
+        self.assertAlike({path: (int(file["mode"], 8), file["uid"], file["gid"], file["inode"])
+                          for path, file in ours.items() if file["setuid"] or file["setgid"]},
+                         theirs, self.modes, "find")
+
+    def compare_getcap(self, sets):
+        clause = "[a-z_,0-9]*[=+-][eip]+"
+        lines = self.peer("getcap", "-r", self.place).splitlines()
+        found = (re.fullmatch(f"(.*?) ({clause}(?: {clause})*)", line) for line in lines)
+        theirs = self.known((match[1], harness.capability_text(match[2], (1 << 41) - 1)) for match in found)
+        self.assertAlike(sets, theirs, self.attribute, "getcap")
+
+    def compare_filecap(self, sets):
+        """It shows what is permitted only."""
+        lines = self.peer("filecap", self.place).splitlines()[1:]
+        found = (re.match(r"\S+ (.*?) {4}(.*?) *$", line) for line in lines)
+        theirs = self.known((match[1], harness.mask(*("CAP_" + name.strip().upper() for name in match[2].split(","))))
+                            for match in found)
+        self.assertAlike({path: permitted for path, (_, permitted, _) in sets.items() if permitted}, theirs,
+                         lambda path: (self.attribute(path) or (0, 0, 0))[1] or None, "filecap")
 
 
 if __name__ == "__main__":

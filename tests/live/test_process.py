@@ -7,7 +7,7 @@ import resource
 import shutil
 
 import harness
-from harness import HELPER, NOBODY, mask, names
+from harness import HELPER, NOBODY, capability_text, mask, names
 
 IDS = ("real", "effective", "saved", "filesystem")
 
@@ -15,21 +15,6 @@ IDS = ("real", "effective", "saved", "filesystem")
 def long_stack():
     """Room for arguments of megabytes: the kernel allows a quarter of the stack's limit."""
     resource.setrlimit(resource.RLIMIT_STACK, (64 << 20, resource.getrlimit(resource.RLIMIT_STACK)[1]))
-
-
-def capability_text(text, everything):
-    """cap_to_text(3) back to the effective, permitted and inheritable set."""
-    sets = {"e": 0, "p": 0, "i": 0}
-    for clause in text.split():
-        listed = re.match("[^=+-]*", clause)[0]
-        bits = mask(*map(str.upper, listed.split(","))) if listed not in ("", "all") else everything
-        for operator, flags in re.findall("([=+-])([eip]*)", clause[len(listed):]):
-            for flag in sets:
-                if operator == "-" and flag in flags or operator == "=" and flag not in flags:
-                    sets[flag] &= ~bits
-                elif flag in flags:
-                    sets[flag] |= bits
-    return sets["e"], sets["p"], sets["i"]
 
 
 class KernelCase(harness.Case):
