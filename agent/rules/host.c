@@ -172,9 +172,8 @@ static enum severity judge_user_namespaces(const struct subject *subject, struct
 		     snapshot_sysctl(subject->snapshot, "kernel.unprivileged_userns_clone"));
 	if (!container) {
 		verdict_why(verdict,
-			    "any user has all capabilities in a user namespace of its own and reaches "
-			    "kernel code with them that is closed otherwise; seccomp filters of "
-			    "containers forbid it");
+			    "any user has all capabilities in one of its own, and with them reaches kernel "
+			    "code that is closed otherwise");
 		return SEVERITY_LOW;
 	}
 	verdict_text(verdict, "without_seccomp", container->id);
@@ -209,9 +208,8 @@ const struct rule rules_host[] = {
 		.attack = "An intruder without rights uses what it leaves open to become another user, or to "
 			  "take "
 			  "the kernel that all containers share.",
-		.remedy = {.text = "Set it in a file of /etc/sysctl.d and run `sysctl --system`. On ECS that "
-				   "is the "
-				   "instance's user data or image; Fargate's hosts are not yours to set."},
+		.remedy = {.text = "Set it in /etc/sysctl.d and run `sysctl --system`; on ECS by the "
+				   "instance's user data. Fargate's hosts are not yours."},
 		.references = REFERENCES("https://docs.kernel.org/admin-guide/sysctl/", "sysctl.d(5)",
 					 ATTACK("T1068", "Exploitation for Privilege Escalation")),
 		.judge = judge_sysctl,
@@ -247,12 +245,9 @@ const struct rule rules_host[] = {
 		.attack = "Most exploits of netfilter, traffic control and file systems of the last years "
 			  "begin "
 			  "with unshare(CLONE_NEWUSER).",
-		.remedy = {.text = "Where neither rootless containers nor browsers need them, set "
-				   "user.max_user_namespaces=0, or on Debian "
-				   "kernel.unprivileged_userns_clone=0, on "
-				   "Ubuntu kernel.apparmor_restrict_unprivileged_userns=1. Leave the "
-				   "runtime's "
-				   "seccomp filter on, which forbids them in containers."},
+		.remedy = {.text = "Where no browser or rootless container needs them: "
+				   "user.max_user_namespaces=0, or kernel.unprivileged_userns_clone=0 "
+				   "(Debian), kernel.apparmor_restrict_unprivileged_userns=1 (Ubuntu)."},
 		.references = REFERENCES("user_namespaces(7)", "sysctl.d(5)",
 					 ATTACK("T1068", "Exploitation for Privilege Escalation")),
 		.judge = judge_user_namespaces,
@@ -265,9 +260,8 @@ const struct rule rules_host[] = {
 		.bad = "No LSM that confines by policy is loaded",
 		.why = "between a container's capabilities and the host there is no second wall",
 		.attack = "What capabilities and namespaces let through, nothing else refuses.",
-		.remedy = {.text = "Load AppArmor (Debian, Ubuntu) or SELinux (Amazon Linux 2023, Fedora, "
-				   "Bottlerocket) and let the ECS agent use it: ECS_APPARMOR_CAPABLE or "
-				   "ECS_SELINUX_CAPABLE."},
+		.remedy = {.text = "Load AppArmor or SELinux, and let the ECS agent use it: "
+				   "ECS_APPARMOR_CAPABLE, ECS_SELINUX_CAPABLE."},
 		.references = REFERENCES(CIS_DOCKER("5.2"), CIS_DOCKER("5.3"),
 					 "https://docs.kernel.org/admin-guide/LSM/"),
 		.judge = judge_no_lsm,

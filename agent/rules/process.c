@@ -618,9 +618,7 @@ const struct rule rules_process[] = {
 			  "is "
 			  "left to scan.",
 		.remedy = {.text = "Look at /proc/PID/exe, which still gives the program, then restart the "
-				   "container from its image, or the service after an upgrade. A read-only "
-				   "root "
-				   "keeps files from being dropped.",
+				   "service, or the container from its image, with a read-only root.",
 			   .docker = "--read-only",
 			   .ecs = "{\"readonlyRootFilesystem\": true}",
 			   .kubernetes = "securityContext:\n  readOnlyRootFilesystem: true"},
