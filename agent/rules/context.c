@@ -418,7 +418,9 @@ const struct context *context_new(const struct snapshot *snapshot, struct arena 
 	context->audited_from_host =
 		snapshot->host.view == VIEW_HOST && snapshot->self.user_namespace_initial;
 	context->groups = arena_array(arena, snapshot->container_count + 1, sizeof(*context->groups));
-	if (!context->groups || add_host_mounts(context, arena) || add_containers(context, arena))
+	context->links = links_new(snapshot, arena);
+	if (!context->groups || !context->links || add_host_mounts(context, arena) ||
+	    add_containers(context, arena))
 		return NULL;
 	for (size_t i = 0; i < snapshot->process_count; i++)
 		add_process(context, &snapshot->processes[i]);

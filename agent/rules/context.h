@@ -4,6 +4,7 @@
 #ifndef AGENT_RULES_CONTEXT_H
 #define AGENT_RULES_CONTEXT_H
 
+#include "agent/rules/link.h"
 #include "agent/rules/place.h"
 #include "proctor/rule.h"
 
@@ -40,6 +41,7 @@ struct context {
 	struct group_facts *groups; /* one for each container, in the snapshot's order; then the host's */
 	bool audited_from_host;     /* the auditor is in no container and no user namespace */
 	const struct places *host_places; /* the host's mounts; NULL: not read */
+	const struct links *links;
 };
 
 /* Capabilities with any one of which root's other powers can be had: by other ids, any file, any process or

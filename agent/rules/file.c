@@ -78,14 +78,44 @@ static bool has_takers(const struct subject *subject)
 static const char nobody_gains[] =
 	"every process of the container is root already: it gives them nothing new";
 
-static void file_evidence(const struct file *file, struct verdict *verdict)
+enum {
+	LINKS_TOLD_MAX = 16, /* paths of one file in the evidence */
+};
+
+/* Its other paths, parted by commas; NULL: none was found. Those of hostile trees may be many. */
+static const char *other_paths(const struct links *links, const struct file *first, struct verdict *verdict)
 {
-	verdict->path = file->path;
+	const char *paths = NULL;
+	size_t count = 0;
+
+	for (const struct file *link = links_next(links, first); link; link = links_next(links, link)) {
+		if (count++ < LINKS_TOLD_MAX)
+			paths = paths ? verdict_format(verdict, "%s, %s", paths, link->path) : link->path;
+	}
+	if (count <= LINKS_TOLD_MAX)
+		return paths;
+	return verdict_format(verdict, "%s and %zu more", paths, count - LINKS_TOLD_MAX);
+}
+
+/* All paths of one file are one finding, which goes by the first of them. The worst of them speaks: where it
+ * is another, that is told. */
+static void file_evidence(const struct subject *subject, struct verdict *verdict)
+{
+	const struct file *file = subject->file;
+	const struct file *first = links_first(subject->context->links, file);
+
+	verdict->path = first->path;
 	verdict_text(verdict, "mode", verdict_format(verdict, "%04o", file->mode & 07777));
 	verdict_number(verdict, "uid", file->uid);
 	verdict_number(verdict, "gid", file->gid);
 	if (file->links > 1)
 		verdict_number(verdict, "hard_links", (int64_t)file->links);
+	if (first != file)
+		verdict_text(verdict, "worst_path", file->path);
+	if (links_next(subject->context->links, first)) {
+		verdict_text(verdict, "other_paths", other_paths(subject->context->links, first, verdict));
+		verdict_incidental(verdict);
+	}
 	verdict_text(verdict, "location", location_words[location_of(file)]);
 }
 
@@ -143,7 +173,7 @@ static enum severity judge_setuid(const struct subject *subject, struct verdict 
 
 	if (!(file->mode & S_ISUID))
 		return SEVERITY_NONE;
-	file_evidence(file, verdict);
+	file_evidence(subject, verdict);
 	severity = judge_obstacle(set_id_obstacle(subject->context, file), verdict);
 	if (severity != SEVERITY_NONE)
 		return severity;
@@ -174,7 +204,7 @@ static enum severity judge_setgid(const struct subject *subject, struct verdict 
 	/* Without the group's execute bit it asked for mandatory locking, on kernels that had it. */
 	if (!(file->mode & S_ISGID) || !(file->mode & S_IXGRP))
 		return SEVERITY_NONE;
-	file_evidence(file, verdict);
+	file_evidence(subject, verdict);
 	severity = judge_obstacle(set_id_obstacle(subject->context, file), verdict);
 	if (severity != SEVERITY_NONE)
 		return severity;
@@ -241,7 +271,7 @@ static enum severity judge_capabilities(const struct subject *subject, struct ve
 
 	if (!capability->version || capability->version > 3)
 		return SEVERITY_NONE;
-	file_evidence(file, verdict);
+	file_evidence(subject, verdict);
 	verdict_capabilities(verdict, "permitted", capability->permitted);
 	verdict_capabilities(verdict, "inheritable", capability->inheritable);
 	verdict_boolean(verdict, "effective", capability->effective);
@@ -279,7 +309,7 @@ static enum severity judge_world_writable(const struct subject *subject, struct 
 
 	if (!has_mark(file) || (!written && !file->writable_directory))
 		return SEVERITY_NONE;
-	file_evidence(file, verdict);
+	file_evidence(subject, verdict);
 	verdict_boolean(verdict, "writable_by_others", written);
 	verdict_boolean(verdict, "writable_directory", file->writable_directory);
 	if (!written) {

@@ -65,6 +65,20 @@ class ContainerTest(FilesCase):
         table = self.proctor("files", "--container", container.id).stdout.decode()
         self.assertRegex(table, rf"(?m)-rwsr-xr-x +root +root +1 +{container.id[:12]} +/bin/setuid$")
 
+    def test_hard_links_are_one_finding(self):
+        def prepare(root):
+            setuid_file(root)
+            for name in ("another", "third"):
+                os.link(f"{root}/bin/setuid", f"{root}/bin/{name}")
+
+        container = Container(self, "linked", prepare=prepare)
+        document = self.document("audit", "--container", container.id)
+        found = [finding for finding in document["findings"] if finding["rule"] == "file.setuid"]
+        self.assertEqual([finding["subject"]["path"] for finding in found], ["/bin/another"])
+        self.assertEqual(found[0]["subject"]["count"], 3)
+        self.assertEqual(found[0]["evidence"]["other_paths"], "/bin/setuid, /bin/third")
+        self.assertEqual(len([file for file in document["files"] if file["setuid"]]), 3)
+
     def test_setuid_in_a_user_namespace(self):
         """Whom a program runs as is what the kernel told it (getauxval(3), AT_EUID); what is told of its file agrees."""
         def prepare(root):

@@ -1,5 +1,6 @@
 #include "tests/unit/test.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/unit/build.h"
@@ -331,6 +332,54 @@ static void test_one_finding_a_file(void **state)
 	assert_string_equal(build->findings->list[0]->path, "/usr/bin/mount");
 }
 
+/* Names of one file are one finding by the first of them; the worst of them says how bad it is. */
+static void test_hard_links_are_one_finding(void **state)
+{
+	struct build *build = *state;
+	struct container *container = contained(build);
+	static const char *const paths[] = {"/opt/a", "/usr/bin/bash", "/usr/bin/c"};
+	const char *only = "file.setuid";
+	const struct finding *finding;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct file *file = marked(build, container, paths[i], 04755);
+		file->links = 3;
+		file->inode = 7;
+	}
+	build_judge(build);
+	finding = build_finding(build, "file.setuid");
+	assert_int_equal(finding->count, 3);
+	assert_int_equal(finding->severity, SEVERITY_HIGH);
+	assert_string_equal(finding->path, "/opt/a");
+	assert_string_equal(build_evidence(finding, "worst_path")->text, "/usr/bin/bash");
+	assert_string_equal(build_evidence(finding, "other_paths")->text, "/usr/bin/bash, /usr/bin/c");
+	build->snapshot->files[0].device_minor = 5; /* the same number of another file system */
+	build->snapshot->files[2].container = NULL; /* and on the host */
+	build->policy.only = &only;
+	build->policy.only_count = 1;
+	assert_int_equal(build_judge(build)->count, 3);
+}
+
+/* However many there are, the evidence stays short. */
+static void test_many_hard_links(void **state)
+{
+	struct build *build = *state;
+	static char paths[40][16];
+
+	for (size_t i = 0; i < 40; i++) {
+		struct file *file;
+		snprintf(paths[i], sizeof(paths[i]), "/opt/%02zu", i);
+		file = marked(build, NULL, paths[i], 04755);
+		file->links = 40;
+		file->inode = 7;
+	}
+	build_judge(build);
+	assert_int_equal(build->findings->count, 1);
+	assert_int_equal(build->findings->list[0]->count, 40);
+	assert_non_null(
+		strstr(build_evidence(build->findings->list[0], "other_paths")->text, "/opt/16 and 23 more"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -349,6 +398,8 @@ int main(void)
 		BUILD_TEST(test_capabilities_of_a_user_namespace),
 		BUILD_TEST(test_world_writable_privileged),
 		BUILD_TEST(test_one_finding_a_file),
+		BUILD_TEST(test_hard_links_are_one_finding),
+		BUILD_TEST(test_many_hard_links),
 	};
 
 	return cmocka_run_group_tests_name("rules_file", tests, NULL, NULL);
