@@ -73,26 +73,34 @@ enum rootness uid_rootness(const struct snapshot *snapshot, const struct process
 	return ROOT_NONE;
 }
 
-static enum rootness credentials_rootness(const struct snapshot *snapshot, const struct process *process,
-					  const struct credentials *credentials)
+static struct root_task root_task(const struct snapshot *snapshot, const struct process *process,
+				  const struct credentials *credentials, pid_t tid)
 {
-	enum rootness effective = uid_rootness(snapshot, process, credentials->uid[ID_EFFECTIVE]);
-	enum rootness files = uid_rootness(snapshot, process, credentials->uid[ID_FILESYSTEM]);
+	uint32_t effective = credentials->uid[ID_EFFECTIVE], files = credentials->uid[ID_FILESYSTEM];
+	enum rootness of_effective = uid_rootness(snapshot, process, effective);
+	enum rootness of_files = uid_rootness(snapshot, process, files);
 
-	return effective > files ? effective : files;
+	if (of_files > of_effective)
+		return (struct root_task){of_files, files, tid};
+	return (struct root_task){of_effective, effective, tid};
+}
+
+struct root_task process_root_task(const struct snapshot *snapshot, const struct process *process)
+{
+	struct root_task most = root_task(snapshot, process, &process->credentials, process->pid);
+
+	for (size_t i = 0; i < process->differing_count; i++) {
+		const struct thread *thread = &process->threads[i];
+		struct root_task task = root_task(snapshot, process, &thread->credentials, thread->tid);
+		if (task.rootness > most.rootness)
+			most = task;
+	}
+	return most;
 }
 
 enum rootness process_rootness(const struct snapshot *snapshot, const struct process *process)
 {
-	enum rootness most = credentials_rootness(snapshot, process, &process->credentials);
-
-	for (size_t i = 0; i < process->differing_count; i++) {
-		enum rootness of_thread =
-			credentials_rootness(snapshot, process, &process->threads[i].credentials);
-		if (of_thread > most)
-			most = of_thread;
-	}
-	return most;
+	return process_root_task(snapshot, process).rootness;
 }
 
 enum answer shares_with_host(const struct snapshot *snapshot, const struct process *process,
@@ -314,7 +322,7 @@ static void add_task(struct group_facts *group, const struct snapshot *snapshot,
 		     const struct process *process, const struct credentials *task)
 {
 	capability_set held = task->permitted | task->effective;
-	enum rootness rootness = credentials_rootness(snapshot, process, task);
+	enum rootness rootness = root_task(snapshot, process, task, process->pid).rootness;
 
 	group->bounding |= task->bounding;
 	group->may_gain_privilege |= !task->no_new_privs;

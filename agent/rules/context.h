@@ -105,7 +105,17 @@ extern const char *const rootness_words[];
 
 enum rootness uid_rootness(const struct snapshot *snapshot, const struct process *process, uint32_t uid);
 
-/* By its effective and file system uid, the higher of both, of any thread. */
+/* The task of a process that is most of a root. */
+struct root_task {
+	enum rootness rootness;
+	uint32_t uid; /* that makes it so: effective, or else file system uid */
+	pid_t tid;
+};
+
+/* By its effective and file system uid, the higher of both, of any thread; the leader when none is more. */
+struct root_task process_root_task(const struct snapshot *snapshot, const struct process *process);
+
+/* The same without who it is. */
 enum rootness process_rootness(const struct snapshot *snapshot, const struct process *process);
 
 /* Do its capabilities act on what the host's user namespace owns? */

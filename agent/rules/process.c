@@ -57,12 +57,15 @@ static void tell_namespace_root(const struct subject *subject, struct verdict *v
 static enum severity judge_root_user(const struct subject *subject, struct verdict *verdict)
 {
 	const struct process *process = subject->process;
-	enum rootness rootness = process_rootness(subject->snapshot, process);
+	struct root_task task = process_root_task(subject->snapshot, process);
+	enum rootness rootness = task.rootness;
 	capability_set held = process_held(process);
 
 	if (rootness == ROOT_NONE)
 		return SEVERITY_NONE;
-	verdict_number(verdict, "uid", process->credentials.uid[ID_EFFECTIVE]);
+	verdict_number(verdict, "uid", task.uid);
+	if (task.tid != process->pid)
+		verdict_number(verdict, "thread", task.tid);
 	verdict_text(verdict, "root", rootness_words[rootness]);
 	verdict_capabilities(verdict, "capabilities", held);
 	if (subject_is_host(subject))

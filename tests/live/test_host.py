@@ -53,6 +53,15 @@ class HostTest(harness.Case):
     def test_thread_with_more_than_its_leader(self):
         self.assertWorth(self.start("thread", "caps", 0, 0, 0), "process.thread-privileges")
 
+    def test_thread_that_is_root_unlike_its_leader(self):
+        """The evidence is of the thread: its uid, not the leader's."""
+        process = self.start("thread", "uid", NOBODY, NOBODY, NOBODY)
+        threads = [int(tid) for tid in os.listdir(f"/proc/{process.pid}/task") if int(tid) != process.pid]
+        root = [tid for tid in threads if harness.status(tid)["Uid"].split()[1] == "0"]
+        self.assertEqual(harness.status(process.pid)["Uid"].split()[1], str(NOBODY))
+        evidence = self.findings(process)["process.root-user"]["evidence"]
+        self.assertEqual((evidence["uid"], evidence["thread"]), (0, root[0]))
+
     def test_permitted_behind_an_empty_effective_set(self):
         process = self.start("keep-caps", *AS_NOBODY, "caps", 0, mask("CAP_SYS_ADMIN"), 0)
         found = self.findings(process)

@@ -144,6 +144,26 @@ static void test_root_user_seen_from_a_user_namespace(void **state)
 		strstr(why(build, "process.root-user"), "uid")); /* which one the host sees is not known */
 }
 
+/* The evidence is of the task that is root, whichever it is. */
+static void test_root_user_in_a_thread(void **state)
+{
+	struct build *build = *state;
+	struct process *process = contained(build);
+	struct thread *thread = build_thread(build, process, 11);
+	const struct finding *finding;
+
+	thread->credentials.uid[ID_FILESYSTEM] = 0;
+	assert_severity(build, "process.root-user", SEVERITY_MEDIUM);
+	finding = build_finding(build, "process.root-user");
+	assert_int_equal(build_evidence(finding, "uid")->number, 0);
+	assert_int_equal(build_evidence(finding, "thread")->number, 11);
+	process->credentials.uid[ID_EFFECTIVE] = 0; /* then it speaks for itself */
+	build_judge(build);
+	finding = build_finding(build, "process.root-user");
+	assert_int_equal(build_evidence(finding, "uid")->number, 0);
+	assert_null(build_evidence(finding, "thread"));
+}
+
 static void test_root_user_of_host(void **state)
 {
 	struct build *build = *state;
@@ -614,6 +634,7 @@ int main(void)
 		BUILD_TEST(test_root_user_mapped_to_host_root),
 		BUILD_TEST(test_root_user_of_unread_user_namespace),
 		BUILD_TEST(test_root_user_seen_from_a_user_namespace),
+		BUILD_TEST(test_root_user_in_a_thread),
 		BUILD_TEST(test_root_user_of_host),
 		BUILD_TEST(test_root_user_of_host_in_user_namespace),
 		BUILD_TEST(test_root_group),
