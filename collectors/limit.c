@@ -20,7 +20,7 @@ struct limiting {
 	struct snapshot *snapshot;
 	const struct request *request;
 	struct coverage *coverage;
-	struct buffer text, buffer;
+	struct buffer buffer;
 	struct cgroup_trees trees;
 	int proc;
 };
@@ -98,21 +98,22 @@ struct draft {
 	bool all_devices, all_devices_known;
 };
 
-static bool read_cgroups(struct limiting *limiting, int directory, struct draft *draft)
+/* By the text that the walk over processes has read. */
+static void read_cgroups(struct limiting *limiting, struct bytes text, struct draft *draft)
 {
-	struct buffer *text = &limiting->text;
 	struct arena *arena = limiting->snapshot->arena;
+	enum cgroup_fault fault;
 
-	if (buffer_read(text, directory, "cgroup", TEXT_LIMIT) < 0)
-		return false;
-	draft->fault = cgroup_limits_read(&limiting->trees, text->data, text->length, &limiting->buffer,
-					  arena, &draft->limits);
-	enum cgroup_fault fault =
-		cgroup_devices_read(&limiting->trees, text->data, text->length, &limiting->buffer, arena,
+	if (!text.data) {
+		draft->fault = CGROUP_UNREADABLE;
+		return;
+	}
+	draft->fault = cgroup_limits_read(&limiting->trees, text.data, text.length, &limiting->buffer, arena,
+					  &draft->limits);
+	fault = cgroup_devices_read(&limiting->trees, text.data, text.length, &limiting->buffer, arena,
 				    &draft->all_devices, &draft->all_devices_known);
 	if (fault > draft->fault)
 		draft->fault = fault;
-	return true;
 }
 
 static bool read_rlimits(struct limiting *limiting, int directory, pid_t pid, struct draft *draft)
@@ -135,8 +136,8 @@ static int read_container(struct limiting *limiting, struct container *container
 	_cleanup_close_ int directory = process_hold(limiting->proc, init);
 	struct draft draft = {.fault = CGROUP_NO_FAULT};
 
-	if (directory < 0 || !read_cgroups(limiting, directory, &draft) ||
-	    !read_rlimits(limiting, directory, init->pid, &draft) ||
+	read_cgroups(limiting, init->cgroups, &draft);
+	if (directory < 0 || !read_rlimits(limiting, directory, init->pid, &draft) ||
 	    !process_is_held(directory, init, &limiting->buffer)) {
 		if (draft.fault == CGROUP_NO_MEMORY)
 			return -1;
@@ -189,7 +190,6 @@ static int collect(struct snapshot *snapshot, const struct request *request, str
 		return 0;
 	limiting.proc = proc;
 	result = read_containers(&limiting);
-	buffer_free(&limiting.text);
 	buffer_free(&limiting.buffer);
 	return result ? error_set(error, ENOMEM, "reading limits of containers") : 0;
 }

@@ -51,7 +51,8 @@ struct worker {
 	struct arena *arena;
 	struct coverage coverage;
 	struct buffer buffer;
-	const char *cgroup; /* the last one: neighbours often share it */
+	struct bytes cgroups; /* the last ones, and the path chosen of them: neighbours often share both */
+	const char *cgroup;
 	uint64_t vanished;
 	bool out_of_memory;
 	pthread_t thread;
@@ -370,16 +371,22 @@ static enum outcome read_stat(struct worker *worker, int directory, struct proce
 static enum outcome read_cgroup(struct worker *worker, int directory, struct process *process)
 {
 	static const struct denial denied = {"cgroup", "cgroup", NULL};
+	const struct buffer *text = &worker->buffer;
 	struct cgroup_part path;
 
 	if (buffer_read(&worker->buffer, directory, "cgroup", CGROUP_LIMIT) < 0)
 		return outcome_of(worker, process->pid, &denied);
-	if (!cgroup_choose(worker->buffer.data, worker->buffer.length, &path))
+	if (!cgroup_choose(text->data, text->length, &path))
 		return READ_MISSED; /* a kernel without cgroups */
-	if (!worker->cgroup || strlen(worker->cgroup) != path.length ||
-	    memcmp(worker->cgroup, path.data, path.length) != 0)
+	if (!worker->cgroup || worker->cgroups.length != text->length ||
+	    memcmp(worker->cgroups.data, text->data, text->length) != 0) {
 		worker->cgroup = keep(worker, path.data, path.length);
+		worker->cgroups = (struct bytes){keep(worker, text->data, text->length), text->length};
+		if (!worker->cgroups.data)
+			worker->cgroups.length = 0;
+	}
 	process->cgroup = worker->cgroup;
+	process->cgroups = worker->cgroups;
 	process->known |= PROCESS_KNOWS_CGROUP;
 	return READ_DONE;
 }

@@ -99,7 +99,8 @@ struct process {
 	const struct mount *executable_mount; /* NULL: unknown */
 	struct bytes command_line;            /* arguments, each ended by NUL */
 	const char *cgroup;                   /* the path that tells most (v1 line with an id before `0::`) */
-	const char *lsm; /* label of the LSM, e.g. `docker-default (enforce)`; NULL: none or unknown */
+	struct bytes cgroups; /* the text of its /proc/PID/cgroup, every hierarchy; empty: not read */
+	const char *lsm;      /* label of the LSM, e.g. `docker-default (enforce)`; NULL: none or unknown */
 	struct credentials credentials; /* the thread group leader's */
 	uint32_t *groups;
 	size_t group_count;

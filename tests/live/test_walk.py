@@ -7,6 +7,7 @@ import subprocess
 import unittest
 
 import harness
+from containers import Container, needs_containers
 from harness import AUDIT, HELPER, NOBODY, PROCTOR
 
 
@@ -310,12 +311,19 @@ class OnceTest(harness.Case):
         witnesses = {path.split("/")[2] for path in counts if path.endswith("/mountinfo")}
         self.assertOnce({path: count for path, count in counts.items()
                          if path.split("/")[2] not in witnesses or
-                         not re.search("/(cgroup|stat|ns/mnt)$", path)})
+                         not re.search("/(stat|ns/mnt)$", path)})
         # Which of them it is depends on their pids, and those on when the numbers were given out anew.
         read = [sleeper.pid for sleeper in sleepers if str(sleeper.pid) in witnesses]
         self.assertLessEqual(len(read), 1, "one process of a mount namespace is enough")
         for sleeper in sleepers:
             self.assertEqual(counts.get(f"/proc/{sleeper.pid}/status"), 1)
+
+    @needs_containers
+    def test_audit_of_a_container(self):
+        container = Container(self, "once")
+        counts = self.opened(*AUDIT, "--container", container.id, "--format", "json")
+        told = {name: counts.get(f"/proc/{container.pid}/{name}") for name in ("status", "cgroup", "mountinfo", "limits")}
+        self.assertEqual(told, {"status": 1, "cgroup": 1, "mountinfo": 1, "limits": 1})
 
 
 if __name__ == "__main__":
