@@ -143,7 +143,9 @@ static int put_container(const struct printer *printer, const struct container *
 static char *subject_of(const struct finding *finding)
 {
 	const char *name = finding->path ? finding->path : finding->executable;
-	bool many = finding->count > 1, wide = finding->container_count > 1;
+	bool many = finding->count > 1;
+	bool wide =
+		finding->container_count > 1 && strcmp(finding->kind, "container") != 0; /* counted already */
 	char count[48] = "", containers[48] = "";
 	char *text;
 

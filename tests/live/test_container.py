@@ -25,6 +25,11 @@ def non_root(config):
     config["process"]["capabilities"]["bounding"] = names(DOCKER_DEFAULT)
 
 
+def root_group(config):
+    non_root(config)
+    config["process"]["user"] = {"uid": 10001, "gid": 0}
+
+
 def add_capability(*added):
     return lambda config: grant(config, names(DOCKER_DEFAULT | mask(*added)))
 
@@ -93,7 +98,7 @@ class ContainerTest(harness.Case):
         listener.listen()
         kinds = {
             "default": (), "exec": (), "privileged": (privileged,), "hardened": (hardened,),
-            "non-root": (non_root,), "user-namespace": (user_namespace,),
+            "non-root": (non_root,), "root-group": (root_group,), "user-namespace": (user_namespace,),
             "sys-admin": (add_capability("CAP_SYS_ADMIN"),),
             "ptrace-host-pid": (add_capability("CAP_SYS_PTRACE"), host_namespace("pid")),
             "net-admin-host-net": (add_capability("CAP_NET_ADMIN"), host_namespace("network")),
@@ -246,6 +251,11 @@ class ContainerTest(harness.Case):
             with open(f"{inside}/keys", "rb") as file, open("/proc/keys", "rb") as ours:
                 self.assertTrue(file.read() or not ours.read())
 
+    def test_root_group(self):
+        self.assertDiffers("root-group", more=["process.root-group"], other="non-root")
+        self.assertEqual([finding["severity"] for finding in self.findings("root-group", "process.root-group")],
+                         ["info"])
+
     def test_ambient(self):
         self.assertIn("capability.ambient", self.rules("ambient"))
         self.assertNotIn("capability.ambient", self.rules("inheritable"))
@@ -372,6 +382,25 @@ class AloneTest(harness.Case):
         document = self.document(*AUDIT)
         self.assertTrue(self.told(document, one))
         self.assertEqual(self.told(document, one), self.told(document, other))
+
+
+@needs_containers
+class ServerTest(harness.Case):
+    def test_ssh_server(self):
+        """By its program: a busybox that lies where sshd does."""
+        def prepare(root):
+            os.makedirs(f"{root}/usr/sbin")
+            os.link(f"{root}/bin/busybox", f"{root}/usr/sbin/sshd")
+
+        def serve(config):
+            config["process"]["args"] = ["/bin/busybox", "sh", "-c", "exec -a busybox /usr/sbin/sshd cat"]
+
+        container = Container(self, "server", serve, prepare=prepare)
+        self.wait_for(lambda: os.readlink(f"/proc/{container.pid}/exe") == "/usr/sbin/sshd")
+        told = [finding for finding in self.document(*AUDIT, "--container", container.id)["findings"]
+                if finding["rule"] == "process.ssh-server"]
+        self.assertEqual([(finding["severity"], finding["subject"]["executable"]) for finding in told],
+                         [("low", "/usr/sbin/sshd")])
 
 
 @needs_containers

@@ -80,7 +80,7 @@ class ContainerTest(FilesCase):
         self.assertEqual(len([file for file in document["files"] if file["setuid"]]), 3)
 
     def test_setuid_in_a_user_namespace(self):
-        """Whom a program runs as is what the kernel told it (getauxval(3), AT_EUID); what is told of its file agrees."""
+        """Whom a program runs as is what the kernel told it (AT_EUID); what is told of its file agrees."""
         def prepare(root):
             for name, owner in (("unmapped", 0), ("root", 100000), ("user", 100033)):
                 os.makedirs(f"{root}/opt/{name}")

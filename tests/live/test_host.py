@@ -105,6 +105,33 @@ class HostTest(harness.Case):
         for finding in document["findings"]:
             self.assertEqual(kernel & set(finding["subject"].get("pids", [])), set(), finding["rule"])
 
+    @harness.needs("unshare")
+    def test_no_lsm(self):
+        """It is told when, and only when, the kernel lists no LSM that confines by policy."""
+        script = "mount -t securityfs securityfs /sys/kernel/security; cat /sys/kernel/security/lsm"
+        listed = self.run_command("unshare", "--mount", "sh", "-ec", script)
+        if listed.returncode:
+            self.skipTest(f"the kernel does not list its LSMs: {listed.stderr.decode().strip()}")
+        loaded = listed.stdout.decode().strip().split(",")
+        told = [finding for finding in self.document(*AUDIT)["findings"] if finding["rule"] == "host.no-lsm"]
+        self.assertEqual(len(told), 0 if {"apparmor", "selinux", "smack", "tomoyo"} & set(loaded) else 1)
+        for finding in told:
+            self.assertEqual(sorted(finding["evidence"]["loaded"].replace(",", " ").split()), sorted(loaded))
+
+    @harness.needs("unshare")
+    def test_kernel_helper(self):
+        """A core_pattern of a file bound over it, seen in a mount namespace of its own: the machine's stays."""
+        place = self.scratch()
+        for value, severity in (("|/tmp/dropped %p", "critical"), ("|/srv/crash %p", "medium"),
+                                ("|/usr/lib/crash %p", None), ("core", None)):
+            with open(f"{place}/core_pattern", "w", encoding="ascii") as file:
+                file.write(value + "\n")
+            script = f"mount --bind {place}/core_pattern /proc/sys/kernel/core_pattern; exec \"$@\""
+            document = self.document(*AUDIT, wrap=("unshare", "--mount", "sh", "-ec", script, "sh"))
+            told = [finding for finding in document["findings"] if finding["rule"] == "host.kernel-helper"
+                    and finding["subject"]["path"] == "kernel.core_pattern"]
+            self.assertEqual([finding["severity"] for finding in told], [severity] if severity else [])
+
     # What this machine's own work adds to what an idle one shows: programs that were upgraded or live in memory
     # while they run, and what tests have started or written beside this one.
     OTHERS_WORK = r"process\.deleted-executable|\(/tmp/|/helper[,)]"

@@ -372,8 +372,9 @@ class ConfigurationTest(harness.Case):
         _, result = self.configure(text.format(harness.HELPER, "2001-01-01"),
                                    arguments=(*AUDIT, "--format", "json"))
         findings = json.loads(result.stdout)["findings"]
-        self.assertTrue([finding for finding in findings if "known" in str(finding) and
-                         "2001-01-01" in str(finding)], "an expired exception is a finding")
+        expired = [finding for finding in findings if finding["rule"] == "policy.exception-expired"]
+        self.assertEqual([(finding["severity"], finding["subject"]["path"], finding["evidence"]["expires"])
+                          for finding in expired], [("low", "known", "2001-01-01")])
 
 
 if __name__ == "__main__":

@@ -96,6 +96,8 @@ class PeersTest(harness.Case):
         self.assertNotEqual(record["namespaces"]["user"], os.stat("/proc/self/ns/user").st_ino)
         self.assertEqual(record["namespaces"]["user"], os.stat(f"/proc/{pid}/ns/user").st_ino)
         self.assertEqual(record["namespaces"], seen_by_root["namespaces"])
+        table = self.proctor("ps", "-p", pid, user=NOBODY).stdout.decode()
+        self.assertRegex(table, rf"(?m)^ *{pid} .* \*[@+!]*$", "marked as in another user namespace")
 
     @harness.needs_root
     @harness.needs("unshare")

@@ -206,11 +206,15 @@ static void test_who_shows_it(void **state)
 	finding = add_finding(build, SEVERITY_LOW, web, "/bin/web");
 	finding->count = 40;
 	finding->container_count = 3;
+	finding = add_finding(build, SEVERITY_LOW, web, NULL);
+	finding->kind = "container";
+	finding->count = finding->container_count = 4;
 	add_finding(build, SEVERITY_LOW, web, NULL)->path = "/etc/shadow";
 	print(build, (struct table_look){0}, &buffer);
 	assert_in_order(buffer.data,
 			(const char *const[]){"  LOW       family.rule: What is wrong\n",
 					      "What is wrong (/bin/web, 40 processes, 3 containers)\n",
+					      "What is wrong (4 containers)\n",
 					      "What is wrong (/etc/shadow)\n", NULL});
 }
 
