@@ -37,3 +37,10 @@ void coverage_report(const struct snapshot *snapshot)
 			if (reason->example || reason->remedy)
 				print_reason(&snapshot->coverage[i], reason);
 }
+
+void coverage_report_columns(size_t left_out)
+{
+	if (left_out)
+		fprintf(stderr, "proctor: %zu column%s left out: the terminal is too narrow\n", left_out,
+			left_out == 1 ? " is" : "s are");
+}

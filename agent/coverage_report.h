@@ -7,4 +7,7 @@
 /* Prints one line for each reason for which facts are missing and something can be done or seen. */
 void coverage_report(const struct snapshot *snapshot);
 
+/* Prints that so many columns had no room on the terminal; nothing for 0. */
+void coverage_report_columns(size_t left_out);
+
 #endif

@@ -29,6 +29,7 @@ struct files {
 	const struct collector *const *enabled; /* ended by NULL */
 	const struct stage *stage;              /* of ndjson: what is printed next */
 	struct record_context context;
+	size_t left_out;     /* columns that had no room */
 	struct error *error; /* the first one while lines were printed as files were found */
 };
 
@@ -117,7 +118,7 @@ static int print_rest(struct files *files, const struct snapshot *snapshot, stru
 		return -1;
 	}
 	if (files->format == FORMAT_TABLE)
-		return files_table_print(snapshot, files->output, error);
+		return files_table_print(snapshot, files->output, &files->left_out, error);
 	return print_records(files, snapshot, files->format == FORMAT_JSON ? document : behind, error);
 }
 
@@ -183,8 +184,10 @@ static int show(struct files *files, struct error **error)
 		result = print_rest(files, snapshot, error);
 	if (!result)
 		result = output_commit(files->output, error);
-	if (!result && files->format == FORMAT_TABLE)
+	if (!result && files->format == FORMAT_TABLE) {
+		coverage_report_columns(files->left_out);
 		coverage_report(snapshot);
+	}
 	record_context_free(&files->context);
 	snapshot_free(snapshot);
 	output_free(files->output);

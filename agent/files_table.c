@@ -138,16 +138,16 @@ static bool has_container(const struct snapshot *snapshot)
 	return snapshot->file_count && snapshot->files[0].container; /* the host's come last */
 }
 
-int files_table_print(const struct snapshot *snapshot, struct output *output, struct error **error)
+int files_table_print(const struct snapshot *snapshot, struct output *output, size_t *left_out,
+		      struct error **error)
 {
-	static const struct table_column mode = {.header = "MODE"}, owner = {.header = "OWNER"},
-					 group = {.header = "GROUP"},
-					 capabilities = {.header = "CAPABILITIES",
-							 .weight = 1,
-							 .minimum = 12},
-					 links = {.header = "LINKS", .right = true},
-					 container = {.header = "CONTAINER", .weight = 1, .minimum = 9},
-					 path = {.header = "PATH", .weight = 3, .minimum = 20};
+	static const struct table_column
+		mode = {.header = "MODE", .keep = KEEP_LONGER},
+		owner = {.header = "OWNER"}, group = {.header = "GROUP"},
+		capabilities = {.header = "CAPABILITIES", .weight = 1, .minimum = 12, .keep = KEEP_LONGER},
+		links = {.header = "LINKS", .right = true},
+		container = {.header = "CONTAINER", .weight = 1, .minimum = 9},
+		path = {.header = "PATH", .weight = 3, .minimum = 20, .keep = KEEP_ALWAYS};
 	bool with_container = has_container(snapshot);
 	const struct table_column *columns[COLUMNS_MAX] = {&mode,         &owner, &group,
 							   &capabilities, &links, &path};
@@ -166,6 +166,7 @@ int files_table_print(const struct snapshot *snapshot, struct output *output, st
 		for (size_t i = 0; i < snapshot->file_count; i++)
 			put_file(table, snapshot, &snapshot->files[i], names, with_container);
 		result = table_print(table, &look, output, error);
+		*left_out = table_left_out(table, &look);
 	} else {
 		error_set(error, ENOMEM, "printing files");
 	}

@@ -15,7 +15,9 @@ const char *mode_text(uint32_t mode, char text[MODE_TEXT_SIZE]);
 const char *file_capability_text(const struct file_capability *capability, unsigned last,
 				 char text[FILE_CAPABILITY_TEXT_SIZE]);
 
-/* Prints the snapshot's files, one a line. -1 and *error when memory is exhausted. */
-int files_table_print(const struct snapshot *snapshot, struct output *output, struct error **error);
+/* Prints the snapshot's files, one a line; *left_out: how many columns had no room on the terminal. -1 and
+ * *error when memory is exhausted. */
+int files_table_print(const struct snapshot *snapshot, struct output *output, size_t *left_out,
+		      struct error **error);
 
 #endif

@@ -28,6 +28,7 @@ struct ps {
 
 	struct output *output;
 	const struct collector *enabled[4]; /* ended by NULL */
+	size_t left_out;                    /* columns that had no room */
 	const struct stage *stage;          /* of ndjson: what is printed next */
 	struct record_context context;
 	struct error *error; /* the first one while lines were printed as facts were read */
@@ -124,7 +125,7 @@ static bool wants_detail(const struct ps *ps)
 	return false;
 }
 
-static int print_rows(const struct ps *ps, struct ps_table *view, const struct ps_row *rows, size_t count,
+static int print_rows(struct ps *ps, struct ps_table *view, const struct ps_row *rows, size_t count,
 		      struct output *output, struct error **error)
 {
 	const struct table_column *columns[COLUMNS_MAX];
@@ -140,6 +141,7 @@ static int print_rows(const struct ps *ps, struct ps_table *view, const struct p
 			for (size_t k = 0; k < ps->column_count; k++)
 				ps->columns[k]->cell(view, &rows[i]);
 		result = table_print(view->table, &look, output, error);
+		ps->left_out = table_left_out(view->table, &look);
 	} else {
 		result = error_set(error, ENOMEM, "printing processes");
 	}
@@ -148,7 +150,7 @@ static int print_rows(const struct ps *ps, struct ps_table *view, const struct p
 	return result;
 }
 
-static int print_table(const struct ps *ps, const struct snapshot *snapshot, struct output *output,
+static int print_table(struct ps *ps, const struct snapshot *snapshot, struct output *output,
 		       struct error **error)
 {
 	_cleanup_arena_ struct arena *arena = arena_new();
@@ -279,8 +281,10 @@ static int print_found(struct ps *ps, const struct snapshot *snapshot, struct er
 
 	if (pid_list_has_any(&ps->pids, snapshot))
 		result = print(ps, snapshot, error) || output_commit(ps->output, error) ? -1 : 0;
-	if (!result && ps->format == FORMAT_TABLE)
+	if (!result && ps->format == FORMAT_TABLE) {
+		coverage_report_columns(ps->left_out);
 		coverage_report(snapshot);
+	}
 	if (!result)
 		result = pid_list_check(&ps->pids, snapshot, error); /* when all else is printed */
 	return result;

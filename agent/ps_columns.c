@@ -308,26 +308,39 @@ static void cell_started(struct ps_table *ps, const struct ps_row *row)
 
 #define NUMBER(header)                                                                                       \
 	{                                                                                                    \
-		header, true, 0, 0                                                                           \
+		header, true, 0, 0, KEEP_IF_ROOM                                                             \
 	}
 #define TEXT(header)                                                                                         \
 	{                                                                                                    \
-		header, false, 0, 0                                                                          \
+		header, false, 0, 0, KEEP_IF_ROOM                                                            \
 	}
 #define WIDE(header, weight, minimum)                                                                        \
 	{                                                                                                    \
-		header, false, weight, minimum                                                               \
+		header, false, weight, minimum, KEEP_IF_ROOM                                                 \
+	}
+/* What says which process it is, and what it may do. */
+#define PROCESS_ID(header)                                                                                   \
+	{                                                                                                    \
+		header, true, 0, 0, KEEP_LONGER                                                              \
+	}
+#define COMMAND(header, weight, minimum)                                                                     \
+	{                                                                                                    \
+		header, false, weight, minimum, KEEP_LONGER                                                  \
+	}
+#define ANSWER(header, weight, minimum)                                                                      \
+	{                                                                                                    \
+		header, false, weight, minimum, KEEP_ALWAYS                                                  \
 	}
 
 const struct ps_column ps_columns[] = {
-	{"PID", NUMBER("PID"), 0, false, "process id", cell_pid},
+	{"PID", PROCESS_ID("PID"), 0, false, "process id", cell_pid},
 	{"PPID", NUMBER("PPID"), 0, false, "process id of its parent", cell_ppid},
-	{"TID", NUMBER("TID"), 0, false, "thread id; the process id for its first thread", cell_tid},
+	{"TID", PROCESS_ID("TID"), 0, false, "thread id; the process id for its first thread", cell_tid},
 	{"USER", TEXT("USER"), CONTAINER_FACTS, false, "effective user; a number in a container", cell_user},
-	{"COMMAND", WIDE("COMMAND", 2, 8), 0, false, "name of the command", cell_command},
+	{"COMMAND", COMMAND("COMMAND", 2, 8), 0, false, "name of the command", cell_command},
 	{"CONTAINER", WIDE("CONTAINER", 2, 12), CONTAINER_FACTS, false, "name or short id of its container",
 	 cell_container},
-	{"EFFECTIVE", WIDE("EFFECTIVE", 6, 14), MARK_FACTS, false,
+	{"EFFECTIVE", ANSWER("EFFECTIVE", 6, 14), MARK_FACTS, false,
 	 "effective capabilities, the permitted ones where they differ, and marks", cell_effective},
 	{"PERMITTED", WIDE("PERMITTED", 4, 14), 0, false, "permitted capabilities", cell_permitted},
 	{"INHERITABLE", WIDE("INHERITABLE", 4, 14), 0, false, "inheritable capabilities", cell_inheritable},

@@ -49,8 +49,12 @@ static int put_rules(struct table *table, const struct reference *reference)
 
 static int print_table(const struct reference *reference, struct output *output, struct error **error)
 {
-	static const struct table_column rule = {.header = "RULE"}, severity = {.header = "SEVERITY"},
-					 sentence = {.header = "SENTENCE", .weight = 4, .minimum = 20},
+	static const struct table_column rule = {.header = "RULE", .keep = KEEP_LONGER},
+					 severity = {.header = "SEVERITY"},
+					 sentence = {.header = "SENTENCE",
+						     .weight = 4,
+						     .minimum = 20,
+						     .keep = KEEP_ALWAYS},
 					 references = {.header = "REFERENCES", .weight = 1, .minimum = 10};
 	const struct table_column *columns[] = {&rule, &severity, &sentence, &references};
 	struct table_look look = table_look_of(output);

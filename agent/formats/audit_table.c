@@ -99,14 +99,25 @@ static int put_text(const struct printer *printer, const char *text, size_t colu
 	return result;
 }
 
+/* Where the further lines of a text begin that begins in `column`: where that is far into a narrow line, more
+ * to the left. */
+static size_t indent_of(const struct printer *printer, size_t column)
+{
+	size_t most = printer->look->width / 3;
+
+	return printer->look->width && column > most ? most : column;
+}
+
 /* Prints a line that begins with `word` in column `start`, its text from `column` on. */
 static int put_line(const struct printer *printer, size_t start, enum table_style style, const char *word,
 		    size_t column, const char *text)
 {
+	size_t behind = start + strlen(word);
+
 	output_format(printer->output, "%*s", (int)start, "");
 	put_styled(printer, style, word);
-	output_format(printer->output, "%*s", (int)(column - start - strlen(word)), "");
-	return put_text(printer, text, column, column);
+	output_format(printer->output, "%*s", (int)(column - behind), "");
+	return put_text(printer, text, column, indent_of(printer, column));
 }
 
 /* `web (nginx:1.25, docker, 3 processes)`. */
@@ -287,12 +298,15 @@ static int put_coverage(const struct printer *printer)
 	output_text(printer->output, "Coverage:\n");
 	for (size_t i = 0; i < printer->snapshot->coverage_count; i++) {
 		const struct coverage *coverage = &printer->snapshot->coverage[i];
-		output_format(printer->output, "  %-*s%llu seen", COVERAGE_COLUMN - 2, coverage->collector,
-			      (unsigned long long)coverage->seen);
+		char missed[64] = "", text[128];
+
 		if (coverage->missed)
-			output_format(printer->output, ", %llu in part or not at all",
-				      (unsigned long long)coverage->missed);
-		output_text(printer->output, "\n");
+			snprintf(missed, sizeof(missed), ", %llu in part or not at all",
+				 (unsigned long long)coverage->missed);
+		snprintf(text, sizeof(text), "%llu seen%s", (unsigned long long)coverage->seen, missed);
+		if (put_line(printer, SEVERITY_COLUMN, STYLE_PLAIN, coverage->collector, COVERAGE_COLUMN,
+			     text))
+			return -1;
 		for (const struct coverage_reason *reason = coverage->reasons; reason; reason = reason->next)
 			if (put_reason(printer, reason))
 				return -1;

@@ -238,10 +238,8 @@ void table_number(struct table *table, enum table_style style, uint64_t number)
 
 /* ---- fitting ----------------------------------------------------------------------------------- */
 
-static size_t gaps(const struct table *table)
-{
-	return table->column_count ? (table->column_count - 1) * GAP : 0;
-}
+/* Stands for the width of a column that is left out. */
+static const size_t left_out = SIZE_MAX;
 
 /* Columns that one more share for each unit of weight would take; the weights of those still growing. */
 static size_t weights_growing(const struct table *table, const size_t *widths)
@@ -263,7 +261,7 @@ static void share_out(const struct table *table, size_t *widths, size_t room)
 		size_t share = room / weights ? room / weights : 1;
 		for (size_t i = 0; i < table->column_count && room; i++) {
 			size_t more = share * table->columns[i]->weight;
-			size_t wanted = table->widths[i] - widths[i];
+			size_t wanted = widths[i] != left_out ? table->widths[i] - widths[i] : 0;
 			if (more > wanted)
 				more = wanted;
 			if (more > room)
@@ -274,11 +272,39 @@ static void share_out(const struct table *table, size_t *widths, size_t room)
 	}
 }
 
+/* The column that can be missed most; column_count: none can. */
+static size_t least_kept(const struct table *table, const size_t *widths)
+{
+	size_t least = table->column_count;
+	enum table_keep keep = KEEP_ALWAYS;
+
+	for (size_t i = table->column_count; i-- > 0;)
+		if (widths[i] != left_out && table->columns[i]->keep < keep) {
+			keep = table->columns[i]->keep;
+			least = i;
+		}
+	return least;
+}
+
+/* Leaves out columns until the others fit into `limit`, or one is left. Returns what the lines take then,
+ * with a gap behind each column. */
+static size_t leave_out(const struct table *table, size_t *widths, size_t used, size_t limit)
+{
+	for (size_t shown = table->column_count; used > limit && shown > 1; shown--) {
+		size_t least = least_kept(table, widths);
+		if (least == table->column_count)
+			return used;
+		used -= widths[least] + GAP;
+		widths[least] = left_out;
+	}
+	return used;
+}
+
 /* The width of each column, owned by the caller: as wide as its cells where the line has room for all. */
 static size_t *fit(const struct table *table, size_t limit)
 {
 	size_t *widths = calloc(table->column_count + 1, sizeof(*widths));
-	size_t used = gaps(table);
+	size_t used = 0;
 
 	if (!widths)
 		return NULL;
@@ -286,11 +312,23 @@ static size_t *fit(const struct table *table, size_t limit)
 		const struct table_column *column = table->columns[i];
 		bool cut = limit && column->weight && column->minimum < table->widths[i];
 		widths[i] = cut ? column->minimum : table->widths[i];
-		used += widths[i];
+		used += widths[i] + GAP;
 	}
-	if (used < limit)
-		share_out(table, widths, limit - used);
+	if (limit)
+		used = leave_out(table, widths, used, limit + GAP);
+	if (used < limit + GAP)
+		share_out(table, widths, limit + GAP - used);
 	return widths;
+}
+
+size_t table_left_out(const struct table *table, const struct table_look *look)
+{
+	_cleanup_free_ size_t *widths = fit(table, look->width);
+	size_t count = 0;
+
+	for (size_t i = 0; widths && i < table->column_count; i++)
+		count += widths[i] == left_out;
+	return count;
 }
 
 /* ---- printing ---------------------------------------------------------------------------------- */
@@ -381,6 +419,8 @@ static void put_cell(struct line *line, size_t column, const struct cell *cell, 
 	size_t room = line->padding < line->left ? line->left - line->padding : 0;
 	size_t before, used;
 
+	if (width == left_out)
+		return;
 	if (width > room) /* the last resort: even the columns that are not cut are too wide */
 		width = room;
 	if (cell->width == 0 || width == 0) {

@@ -20,6 +20,8 @@ struct table_column {
 	 */
 	unsigned weight;
 	unsigned minimum;
+	/* When even these have no room, columns are left out: of those that are kept least the last first. */
+	enum table_keep { KEEP_IF_ROOM, KEEP_LONGER, KEEP_ALWAYS } keep;
 };
 
 /* How a cell looks where colour is allowed; severities look the same everywhere. */
@@ -72,6 +74,9 @@ void table_number(struct table *table, enum table_style style, uint64_t number);
 
 /* Puts a branch of a tree (table_branch) in front of the next cell. It is trusted, valid UTF-8. */
 void table_prefix(struct table *table, const char *prefix);
+
+/* How many columns are left out where the lines are as wide as the look says. */
+size_t table_left_out(const struct table *table, const struct table_look *look);
 
 /* Prints the rows, whole ones only. -1 and *error when memory ran out on the way; what the output says of
  * itself is told by output_commit. */

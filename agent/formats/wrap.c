@@ -50,7 +50,9 @@ static void put_word(struct wrap *wrap, const char *word, size_t length, size_t 
 {
 	size_t gap = wrap->fresh ? 0 : 1;
 
-	if (wrap->width && wrap->column + gap + columns > wrap->width && !wrap->fresh) {
+	bool further = !wrap->fresh || wrap->column > wrap->indent; /* right of where a new line begins */
+
+	if (wrap->width && wrap->column + gap + columns > wrap->width && further) {
 		new_line(wrap);
 		gap = 0;
 	}

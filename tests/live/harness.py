@@ -271,11 +271,12 @@ class Case(Keeper, unittest.TestCase):
             self.assertEqual(result.returncode, status, text)
         return result
 
-    def on_terminal(self, *arguments, columns=80, **environment):
-        """What Proctor prints on a terminal of that many columns; needs script(1)."""
+    def on_terminal(self, *arguments, columns=80, errors=False, **environment):
+        """What Proctor prints on a terminal of that many columns, its stderr too when told; needs script(1)."""
         words = shlex.join(map(str, (PROCTOR, *arguments)))
         result = self.run_command("script", "--quiet", "--return", "--command",
-                                  f"stty cols {columns} rows 24; {words} 2>/dev/null", "/dev/null",
+                                  f"stty cols {columns} rows 24; {words}{'' if errors else ' 2>/dev/null'}",
+                                  "/dev/null",
                                   env=dict(os.environ, LC_ALL="C.UTF-8", TERM="xterm", **environment))
         self.assertEqual(result.returncode, 0, result.stdout[-2000:])
         return result.stdout.decode().replace("\r\n", "\n")

@@ -5,9 +5,11 @@ import os
 import random
 import re
 import resource
+import shutil
 import signal
 import stat
 import subprocess
+import unicodedata
 
 import harness
 from harness import AUDIT, NOBODY, PROCTOR
@@ -199,13 +201,39 @@ class TerminalTest(harness.Case):
         self.assertIn("\x1b[", self.on_terminal(*AUDIT))
         self.assertNotIn("\x1b", self.on_terminal(*AUDIT, NO_COLOR="1"))
 
+    WIDTHS = (25, 40, 60, 80, 132)
+
     def test_width(self):
+        """Of tables and of the text of an audit; wide characters take two columns."""
         if harness.is_root():
             some = harness.own_sets()["permitted"] & 0x5555555555
             self.helper("caps", some, some, 0)
-        for columns in (60, 80, 132):
-            for line in self.on_terminal("ps", "-a", columns=columns, NO_COLOR="1").splitlines():
-                self.assertLessEqual(len(line), columns, line)
+        place = self.scratch()
+        for name in ("a name with blanks", "\N{CJK UNIFIED IDEOGRAPH-4E16}" * 40, "long" * 50):
+            shutil.copy(harness.HELPER, f"{place}/{name}")
+            os.chmod(f"{place}/{name}", 0o4755)
+        for command in (("ps", "-a"), ("ps", "-a", "--tree"), ("files", place), AUDIT,
+                        (*AUDIT, "--min-severity", "info")):
+            for columns in self.WIDTHS:
+                with self.subTest(command, columns=columns):
+                    lines = self.on_terminal(*command, columns=columns, NO_COLOR="1").splitlines()
+                    self.assertGreater(len(lines), 3)
+                    for line in lines:
+                        wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in line)
+                        self.assertLessEqual(len(line) + wide, columns, line)
+
+    def test_columns_that_have_no_room(self):
+        """The answer is kept to the last, and how many are missing is told on the terminal only."""
+        listed = self.proctor("ps", "--help").stdout.decode().split("\nColumns:\n")[1].split("\n\n")[0]
+        everything = re.findall(r"^  (\S+)", listed, re.MULTILINE)
+        for columns, arguments in ((25, ()), (80, ("--output", ",".join(everything)))):
+            command = ("ps", "-p", os.getpid(), *arguments)
+            text = self.on_terminal(*command, columns=columns, errors=True, NO_COLOR="1")
+            headers, told = text.splitlines()[0].split(), re.search(r"proctor: (\d+) columns are left out", text)
+            self.assertIn("EFFECTIVE", headers)
+            whole = self.proctor(*command)
+            self.assertEqual(len(headers) + int(told[1]), len(whole.stdout.splitlines()[0].split()))
+            self.assertNotIn(b"left out", whole.stderr)
 
 
 class StatusTest(harness.Case):

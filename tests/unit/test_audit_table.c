@@ -277,7 +277,12 @@ static void test_hostile_names_at_any_width(void **state)
 		build_process(build, 10, container,
 			      "/bin/\xff\xfe/a name with blanks/"
 			      "andaverylongwordthatnolineofaterminalcanholdandthereforehastobebroken");
+	struct coverage coverage = {.collector = "filesystem", .seen = 1234567890, .missed = 98765};
 
+	coverage_note(&coverage, build->snapshot->arena, "EACCES on namespaces of a process",
+		      "/proc/1/\033ns", "run as root with CAP_SYS_PTRACE");
+	build->snapshot->coverage = &coverage;
+	build->snapshot->coverage_count = 1;
 	container->image = "\033]0;title\a";
 	container->runtime = "docker";
 	make_findings(build);
@@ -320,6 +325,8 @@ static void test_wrap(void **state)
 	wrapped("one two three", 0, 2, 8, "one two\n  three");
 	wrapped("one two three", 0, 2, 7, "one two\n  three");
 	wrapped("one two three", 5, 2, 8, "one\n  two\n  three");
+	wrapped("three two", 5, 2, 8, "\n  three\n  two");
+	wrapped("threefour", 5, 2, 8, "\n  threef\n  our");
 	wrapped("abcdefghij k", 0, 1, 4, "abcd\n efg\n hij\n k");
 	wrapped("世界世界 世", 0, 0, 5, "世界\n世界\n世");
 	wrapped("a\nb", 0, 0, 10, "a\\nb");

@@ -112,6 +112,49 @@ static void test_a_column_that_needs_less_leaves_it_to_the_others(void **state)
 					 "  1  u     command-of-thirty-two…  short\n");
 }
 
+static struct table *make_kept(void)
+{
+	static const struct table_column pid_kept = {.header = "PID", .right = true, .keep = KEEP_LONGER};
+	static const struct table_column set_kept = {
+		.header = "SET", .weight = 3, .minimum = 5, .keep = KEEP_ALWAYS};
+	static const struct table_column *const kept[] = {&pid_kept, &user, &command, &set_kept};
+	struct table *table = table_new(kept, COLUMNS);
+
+	assert_non_null(table);
+	add(table, 1, "u", "command", "a set of many words");
+	return table;
+}
+
+/* From the last to the first of those that matter least; never the one that matters most, nor all. */
+static void test_columns_that_have_no_room_are_left_out(void **state)
+{
+	static const struct {
+		size_t width, left_out;
+		const char *text;
+	} cases[] = {
+		{22, 0, "PID  USER  COM…  SET\n  1  u     com…  a se…\n"},
+		{21, 1, "PID  USER  SET\n  1  u     a set of …\n"},
+		{16, 1, "PID  USER  SET\n  1  u     a se…\n"},
+		{15, 2, "PID  SET\n  1  a set of …\n"},
+		{10, 2, "PID  SET\n  1  a se…\n"},
+		{9, 3, "SET\na set of…\n"},
+		{3, 3, "SET\na …\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		_cleanup_buffer_ struct buffer buffer = {0};
+		struct table *table = make_kept();
+		struct table_look look = {.width = cases[i].width};
+		assert_int_equal(table_left_out(table, &look), cases[i].left_out);
+		print(table, look, &buffer);
+		assert_string_equal(buffer.data, cases[i].text);
+	}
+	struct table *table = make_kept();
+	assert_int_equal(table_left_out(table, &(struct table_look){0}), 0);
+	table_free(table);
+}
+
 static void test_a_column_that_keeps_its_ends(void **state)
 {
 	_cleanup_buffer_ struct buffer buffer = {0};
@@ -300,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_no_rows),
 		cmocka_unit_test(test_a_row_that_is_not_whole_is_left_out),
 		cmocka_unit_test(test_room_is_shared_by_weight),
+		cmocka_unit_test(test_columns_that_have_no_room_are_left_out),
 		cmocka_unit_test(test_a_column_that_keeps_its_ends),
 		cmocka_unit_test(test_a_column_that_needs_less_leaves_it_to_the_others),
 		cmocka_unit_test(test_hostile_bytes),
