@@ -1,13 +1,14 @@
 """Mount tables of thousands of lines, with hostile names, and daemons with private mounts, which are no
 containers."""
 
+import json
 import os
 
 import harness
 from containers import Container, bind, grant, needs_containers, user_namespace
 from harness import AUDIT, DOCKER_DEFAULT, HELPER, mask, names
 
-MOUNTS = int(os.environ.get("PROCTOR_TEST_MOUNTS", "2000"))  # 20000 in the long form
+MOUNTS = 20000
 
 
 @harness.needs_root
@@ -30,10 +31,9 @@ class MountTest(harness.Case):
         with open(f"/proc/{pid}/mountinfo", "rb") as file:
             return file.read().splitlines()
 
-    def test_thousands_of_mounts(self):
+    def test_twenty_thousand_mounts(self):
         place = self.scratch()
-        script = f"mount -t tmpfs tmpfs {place}; cd {place}; i=0; " \
-                 f"while [ $i -lt {MOUNTS} ]; do mkdir $i; i=$((i+1)); done"
+        script = f"mount -t tmpfs tmpfs {place}; cd {place}; seq 0 {MOUNTS - 1} | xargs mkdir"
         process = self.in_namespace(script)
         libc = harness.ctypes.CDLL(None, use_errno=True)
         # one mount(2) a directory, from within: mount(8) a thousand times takes long
@@ -46,7 +46,7 @@ class MountTest(harness.Case):
             os._exit(1 if failed else 0)
         self.assertEqual(os.waitpid(pid, 0)[1], 0)
         self.assertGreaterEqual(len(self.mountinfo(process.pid)), MOUNTS)
-        document = self.document(*AUDIT)
+        document = json.loads(self.proctor(*AUDIT, "--format", "json").stdout)  # too much to validate
         points = self.points(process, document)
         self.assertLessEqual({f"{place}/{i}" for i in range(MOUNTS)}, set(points))
         self.assertEqual(len(points), len(self.mountinfo(process.pid)))
