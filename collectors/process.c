@@ -20,7 +20,8 @@
 
 enum {
 	WORKERS_MAX = 4,
-	CHUNK = 16, /* processes a worker takes at a time */
+	CHUNK = 16,           /* processes a worker takes at a time */
+	WORTH_A_WORKER = 128, /* processes below which a second one takes as long as it saves */
 	STATUS_LIMIT = 1024 * 1024,
 	CGROUP_LIMIT = 256 * 1024,
 	COMMAND_LINE_LIMIT = 128 * 1024,  /* MAX_ARG_STRLEN */
@@ -666,12 +667,15 @@ static int list_pids(struct walk *walk, struct error **error)
 
 static unsigned worker_count(const struct walk *walk)
 {
-	long processors = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t useful = walk->pid_count / (4 * (size_t)CHUNK) + 1;
+	size_t useful = walk->pid_count / WORTH_A_WORKER + 1;
 	unsigned count = walk->request->workers;
 
-	if (!count)
+	if (!count && useful > 1) {
+		long processors = sysconf(_SC_NPROCESSORS_ONLN);
 		count = processors > 0 ? (unsigned)processors : 1;
+	}
+	if (!count)
+		count = 1;
 	if (count > WORKERS_MAX)
 		count = WORKERS_MAX;
 	return count < useful ? count : (unsigned)useful;
