@@ -1,0 +1,57 @@
+/* Reads one process: each file of its /proc/PID at most once, and only those whose facts are wanted. */
+#ifndef COLLECTORS_PROCESS_READER_H
+#define COLLECTORS_PROCESS_READER_H
+
+#include "collectors/read.h"
+#include "proctor/collector.h"
+
+struct user_namespace_table;
+
+enum { PROCESS_TEXT_LIMIT = 1024 * 1024 }; /* of a file of /proc/PID that is no list */
+
+/* What one thread reads processes with. */
+struct process_reader {
+	const struct request *request;
+	int proc;                                     /* descriptor of procfs; the caller's */
+	struct user_namespace_table *user_namespaces; /* shared by all */
+	struct arena *arena;                          /* joins the snapshot's in the end */
+	struct coverage coverage;                     /* the same */
+	struct buffer buffer;
+	struct bytes cgroups; /* the last ones, and the path chosen of them: neighbours often share both */
+	const char *cgroup;
+	bool out_of_memory; /* some facts are missing for want of it */
+};
+
+/* How a process, or a part of it, was read. ABSENT: one that was asked for and is not there. */
+enum outcome { READ_DONE, READ_MISSED, READ_VANISHED, READ_ABSENT };
+
+/* Reads the process with the pid that is set, through a descriptor of its directory: what is read is of one
+ * process. Facts that may not be read are noted in the coverage. */
+enum outcome process_read(struct process_reader *reader, struct process *process);
+
+/* The pid that a name in /proc stands for; 0 when it is none. */
+pid_t process_parse_pid(const char *name);
+
+/* ---- for the files that it is made of ---------------------------------------------------------- */
+
+/* Which part of a process could not be read, for coverage. */
+struct denial {
+	const char *what; /* `namespaces` */
+	const char *file; /* `ns/user` */
+	const char *remedy;
+};
+
+bool reader_wants(const struct process_reader *reader, uint32_t fact);
+
+/* Notes that a fact of a process is missing, by errno and by what would help. */
+void reader_note_denied(struct process_reader *reader, pid_t pid, const struct denial *denial, int number);
+
+void reader_note_malformed(struct process_reader *reader, pid_t pid, const char *file);
+
+/* True for what errno is when a process has ended. */
+bool reader_is_vanished(int number);
+
+/* What errno says of a part that could not be read; noted when it was denied. */
+enum outcome reader_outcome(struct process_reader *reader, pid_t pid, const struct denial *denial);
+
+#endif

@@ -1,0 +1,24 @@
+/* User namespaces, each read once through the first process that is met in it. */
+#ifndef COLLECTORS_USER_NAMESPACE_H
+#define COLLECTORS_USER_NAMESPACE_H
+
+#include <pthread.h>
+
+#include "collectors/process_reader.h"
+
+/* Those met so far, shared by all readers. Made by user_namespace_table_init, freed by
+ * user_namespace_table_free. */
+struct user_namespace_table {
+	pthread_mutex_t lock;
+	struct user_namespace **list; /* in the readers' arenas */
+	size_t count, capacity;
+};
+
+void user_namespace_table_init(struct user_namespace_table *table);
+void user_namespace_table_free(struct user_namespace_table *table);
+
+/* Sets process->user_namespace. Where the link may not be read, the maps, which are world readable, still
+ * tell whether it is the initial one. */
+void user_namespace_read(struct process_reader *reader, int directory, struct process *process);
+
+#endif
