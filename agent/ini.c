@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ini.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "collectors/read.h"
@@ -103,6 +104,12 @@ static size_t sign_at(const struct ini *ini)
 	return at;
 }
 
+static char *give_text(char *out, size_t room, const char *text)
+{
+	snprintf(out, room, "%s", text);
+	return out;
+}
+
 /* Gives inih as much of an entry as it has room for, from its first word at `start` on, behind one blank when
  * it is indented: only the key has to be whole. */
 static char *give_entry(struct ini *ini, char *out, size_t room, size_t start)
@@ -123,7 +130,7 @@ static char *give_entry(struct ini *ini, char *out, size_t room, size_t start)
 }
 
 /* Of a section inih only has to know that it begins. */
-static char *give_section(struct ini *ini, char *out, size_t start)
+static char *give_section(struct ini *ini, char *out, size_t room, size_t start)
 {
 	if (start == 0) {
 		begin_section(ini);
@@ -131,7 +138,7 @@ static char *give_section(struct ini *ini, char *out, size_t start)
 		error_set(&ini->error, 0, "a section that does not begin in the first column");
 		fail(ini, ini->number, start + 1);
 	}
-	return ini->error ? NULL : strcpy(out, "[.]\n");
+	return ini->error ? NULL : give_text(out, room, "[.]\n");
 }
 
 /* Gives inih the next line, as fgets(3) would. */
@@ -149,8 +156,8 @@ static char *next_line(char *out, int room, void *stream)
 		return NULL;
 	start = skip_blanks(ini, 0);
 	if (start == ini->length || strchr(comments, ini->line[start]))
-		return strcpy(out, "\n");
-	return ini->line[start] == '[' ? give_section(ini, out, start)
+		return give_text(out, (size_t)room, "\n");
+	return ini->line[start] == '[' ? give_section(ini, out, (size_t)room, start)
 				       : give_entry(ini, out, (size_t)room, start);
 }
 
