@@ -250,7 +250,9 @@ static int merge(struct finding_groups *merged, struct finding_group *into, cons
 	for (size_t i = 0; i < other->container_count; i++)
 		if (add_container(merged, into, other->containers[i]))
 			return -1;
-	if (strcmp(finding->container->id, other->container->id) > 0) { /* whatever order they came in */
+	/* Whatever order they came in; the host's have one group each. */
+	if (finding->container && other->container &&
+	    strcmp(finding->container->id, other->container->id) > 0) {
 		finding->container = other->container;
 		finding->evidence = other->evidence;
 	}
