@@ -1,4 +1,5 @@
 /* proctor audit: everything, judged. */
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -33,7 +34,7 @@ struct audit {
 	struct audit_print print; /* how and where to print, and what of it */
 	struct pid_list pids;
 	struct words rules, rules_off, collectors_off, excluded;
-	const char *config_file;
+	const char *config_file, *docker_socket;
 	struct config *config;          /* NULL: none */
 	enum severity minimum, fail_on; /* SEVERITY_NONE: not given */
 };
@@ -123,6 +124,9 @@ static int handle_option(void *state, int id, const char *value, struct error **
 		return pid_list_add(&audit->pids, value, error);
 	case AUDIT_RULE:
 		return add_list(audit, &audit->rules, value, config_check_rule, error);
+	case OPTION_DOCKER_SOCKET:
+		audit->docker_socket = value;
+		return 0;
 	case OPTION_FORMAT:
 		return format_parse(value, &audit->print.format, error);
 	case OPTION_OUTPUT_FILE:
@@ -165,6 +169,8 @@ static struct snapshot *collect(struct audit *audit, struct error **error)
 		.excluded_paths = audit->excluded.words,
 		.excluded_count = audit->excluded.count,
 		.container = audit->print.selection.container,
+		.docker_socket = audit->docker_socket,
+		.task_metadata = getenv(TASK_METADATA_VARIABLE),
 	};
 	struct progress progress = {0};
 	struct snapshot *snapshot;
@@ -346,6 +352,7 @@ static const struct option_entry options[] = {
 	 COMPLETE_DIRECTORY},
 	{AUDIT_CONFIG, "config", "FILE",
 	 "read severities, rules that are off, paths and exceptions from FILE", COMPLETE_FILE},
+	OPTION_ENTRY_DOCKER_SOCKET("/var/run/docker.sock where it is there"),
 	OPTION_ENTRY_FORMAT,
 	OPTION_ENTRY_OUTPUT_FILE,
 	OPTION_ENTRY_WITH_ARGUMENTS,

@@ -5,7 +5,7 @@
 #include "proctor/cleanup.h"
 
 static const struct stage stages[] = {
-	{&collector_host, {&record_header}},
+	{&collector_identity, {&record_header}},
 	{&collector_mount, {&record_process, &record_mount}},
 	{&collector_limit, {&record_container}},
 	{0},

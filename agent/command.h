@@ -43,6 +43,7 @@ enum option_id {
 	OPTION_FORMAT = 256,
 	OPTION_OUTPUT_FILE,
 	OPTION_WITH_ARGUMENTS,
+	OPTION_DOCKER_SOCKET,
 	OPTION_OWN,
 };
 
@@ -62,6 +63,16 @@ enum option_id {
 		OPTION_WITH_ARGUMENTS, "with-arguments", NULL,                                               \
 			"show the arguments of command lines, which may hold secrets", COMPLETE_NONE         \
 	}
+
+#define OPTION_ENTRY_DOCKER_SOCKET(otherwise)                                                                \
+	{                                                                                                    \
+		OPTION_DOCKER_SOCKET, "docker-socket", "SOCKET",                                             \
+			"ask Docker's API at SOCKET for names and images (default: " otherwise ")",          \
+			COMPLETE_FILE                                                                        \
+	}
+
+/* Where ECS tells a container of its task; what it holds is request.task_metadata. */
+#define TASK_METADATA_VARIABLE "ECS_CONTAINER_METADATA_URI_V4"
 
 /* The options that every command and the program itself have. */
 extern const struct option_entry option_help, option_version;

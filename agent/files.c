@@ -1,5 +1,6 @@
 /* proctor files: setuid, setgid and file capabilities. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "agent/command.h"
 #include "agent/config.h"
@@ -34,8 +35,8 @@ struct files {
 };
 
 static const struct stage stages[] = {
-	{&collector_host, {&record_header}},
-	{&collector_container, {&record_container}},
+	{&collector_identity, {&record_header}},
+	{&collector_identity, {&record_container}},
 	{0},
 };
 
@@ -54,6 +55,9 @@ static int handle_option(void *state, int id, const char *value, struct error **
 	case FILES_EXCLUDE:
 		files->excluded[request->excluded_count++] = value;
 		return config_check_path(value, error);
+	case OPTION_DOCKER_SOCKET:
+		request->docker_socket = value;
+		return 0;
 	case OPTION_FORMAT:
 		return format_parse(value, &files->format, error);
 	case OPTION_OUTPUT_FILE:
@@ -126,15 +130,20 @@ static int print_rest(struct files *files, const struct snapshot *snapshot, stru
 
 static struct snapshot *collect(struct files *files, struct error **error)
 {
-	static const struct collector *const everything[] = {&collector_host,       &collector_process,
-							     &collector_container,  &collector_mount,
-							     &collector_filesystem, NULL};
+	static const struct collector *const everything[] = {&collector_host,
+							     &collector_process,
+							     &collector_container,
+							     &collector_identity,
+							     &collector_mount,
+							     &collector_filesystem,
+							     NULL};
 	static const struct collector *const paths[] = {&collector_host, &collector_filesystem, NULL};
 	struct progress progress = {0};
 	struct snapshot *snapshot;
 
 	files->enabled = files->request.paths ? paths : everything;
 	files->request.proc = "/proc";
+	files->request.task_metadata = getenv(TASK_METADATA_VARIABLE);
 	files->request.facts =
 		REQUEST_STAT | REQUEST_CGROUP | REQUEST_ROOT | REQUEST_USER_MAPS | REQUEST_NAMESPACES_ALL;
 	if (files->format != FORMAT_TABLE)
@@ -226,6 +235,7 @@ static const struct option_entry options[] = {
 	 COMPLETE_DIRECTORY},
 	{FILES_CROSS_FILE_SYSTEMS, "cross-file-systems", NULL,
 	 "walk network, FUSE and unknown file systems, too: they may never answer", COMPLETE_NONE},
+	OPTION_ENTRY_DOCKER_SOCKET("/var/run/docker.sock where it is there"),
 	OPTION_ENTRY_FORMAT,
 	OPTION_ENTRY_OUTPUT_FILE,
 	{0},

@@ -25,9 +25,10 @@ struct ps {
 	size_t column_count;
 	enum format format;
 	const char *output_file;
+	const char *docker_socket; /* NULL: no one is asked for names */
 
 	struct output *output;
-	const struct collector *enabled[4]; /* ended by NULL */
+	const struct collector *enabled[5]; /* ended by NULL */
 	size_t left_out;                    /* columns that had no room */
 	const struct stage *stage;          /* of ndjson: what is printed next */
 	struct record_context context;
@@ -35,8 +36,8 @@ struct ps {
 };
 
 static const struct stage stages[] = {
-	{&collector_host, {&record_header}},
-	{&collector_container, {&record_container, &record_process}},
+	{&collector_identity, {&record_header}},
+	{&collector_identity, {&record_container, &record_process}},
 	{0},
 };
 
@@ -87,6 +88,9 @@ static int handle_option(void *state, int id, const char *value, struct error **
 		return 0;
 	case 'o':
 		return add_columns(ps, value, error);
+	case OPTION_DOCKER_SOCKET:
+		ps->docker_socket = value;
+		return 0;
 	case OPTION_FORMAT:
 		return format_parse(value, &ps->format, error);
 	case OPTION_OUTPUT_FILE:
@@ -254,12 +258,20 @@ static uint32_t facts_of(const struct ps *ps)
 
 static struct snapshot *collect(struct ps *ps, struct error **error)
 {
-	struct request request = {.proc = "/proc", .facts = facts_of(ps)};
+	struct request request = {.proc = "/proc",
+				  .facts = facts_of(ps),
+				  .docker_socket = ps->docker_socket,
+				  .task_metadata = getenv(TASK_METADATA_VARIABLE)};
 
+	if (ps->docker_socket)
+		request.facts |= REQUEST_STAT | REQUEST_CGROUP | REQUEST_ROOT | REQUEST_USER_MAPS |
+				 REQUEST_NAMESPACE << NAMESPACE_MNT | REQUEST_NAMESPACE << NAMESPACE_USER;
 	ps->enabled[0] = &collector_host;
 	ps->enabled[1] = &collector_process;
 	if (request.facts & REQUEST_CGROUP)
 		ps->enabled[2] = &collector_container;
+	if (ps->docker_socket)
+		ps->enabled[3] = &collector_identity;
 	if (ps->format == FORMAT_NDJSON) {
 		ps->stage = stages;
 		request.collected = collected;
@@ -338,6 +350,7 @@ static const struct option_entry options[] = {
 	 COMPLETE_NONE},
 	{'t', "tree", NULL, "order processes by ancestry", COMPLETE_NONE},
 	{'o', "output", "COLUMN,…", "show these columns", COMPLETE_PS_COLUMN},
+	OPTION_ENTRY_DOCKER_SOCKET("no one is asked"),
 	OPTION_ENTRY_FORMAT,
 	OPTION_ENTRY_OUTPUT_FILE,
 	OPTION_ENTRY_WITH_ARGUMENTS,

@@ -7,6 +7,10 @@
  * before Linux 5.6. */
 int open_beneath(int at, const char *path, int flags);
 
+/* Opens `path` as who has the directory `at` for a root would: links and mounts lead on, but not out of it.
+ * For places that only the host's root can write to. Close-on-exec. -1 with errno. */
+int open_in_root(int at, const char *path, int flags);
+
 /* Opens the mount that lies on `name` in the directory `at`, for its facts only (O_PATH): its file system is
  * not asked anything. A link is opened itself. */
 int open_mounted(int at, const char *name);

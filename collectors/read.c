@@ -53,17 +53,24 @@ static int buffer_fill(struct buffer *buffer, int fd, size_t limit)
 	}
 }
 
-int buffer_read(struct buffer *buffer, int directory, const char *path, size_t limit)
+int buffer_read_open(struct buffer *buffer, int fd, size_t limit)
 {
-	_cleanup_close_ int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	int result;
 
 	buffer->length = 0;
-	if (fd < 0 || buffer_reserve(buffer, FIRST_CAPACITY))
+	if (buffer_reserve(buffer, FIRST_CAPACITY))
 		return -1;
 	result = buffer_fill(buffer, fd, limit);
 	buffer->data[buffer->length] = '\0';
 	return result;
+}
+
+int buffer_read(struct buffer *buffer, int directory, const char *path, size_t limit)
+{
+	_cleanup_close_ int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	buffer->length = 0;
+	return fd < 0 ? -1 : buffer_read_open(buffer, fd, limit);
 }
 
 int buffer_readlink(struct buffer *buffer, int directory, const char *path)

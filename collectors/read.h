@@ -17,6 +17,9 @@ struct buffer {
  * opened with openat2(2) instead. */
 int buffer_read(struct buffer *buffer, int directory, const char *path, size_t limit);
 
+/* The same for a file that is open already. */
+int buffer_read_open(struct buffer *buffer, int fd, size_t limit);
+
 /* The target of a symbolic link, as above; a target of PATH_MAX or longer is ENAMETOOLONG. */
 int buffer_readlink(struct buffer *buffer, int directory, const char *path);
 

@@ -6,6 +6,7 @@ const struct collector *const collectors[] = {
 	&collector_host,
 	&collector_process,
 	&collector_container,
+	&collector_identity,
 	&collector_mount,
 	&collector_limit,
 	&collector_filesystem,

@@ -127,6 +127,60 @@ static json_t *view(const void *record, const struct field *field, struct record
 	return json_of_text(views[host->view], context);
 }
 
+/* ---- the ECS agent ------------------------------------------------------------------------------ */
+
+static json_t *setting(const void *record, const struct field *field, struct record_context *context)
+{
+	return ((const struct ecs_agent *)record)->configuration_known ? field_boolean(record, field, context)
+								       : NULL;
+}
+
+static json_t *pids_limit(const void *record, const struct field *field, struct record_context *context)
+{
+	return ((const struct ecs_agent *)record)->configuration_known ? field_number(record, field, context)
+								       : NULL;
+}
+
+#define ECS_TEXT(member, text)                                                                               \
+	{                                                                                                    \
+		.name = #member, .type = FIELD_STRING, .optional = true, .description = (text),              \
+		.get = field_text, MEMBER(struct ecs_agent, member)                                          \
+	}
+#define ECS_SETTING(member, text)                                                                            \
+	{                                                                                                    \
+		.name = #member, .type = FIELD_BOOLEAN, .optional = true, .description = (text),             \
+		.get = setting, MEMBER(struct ecs_agent, member)                                             \
+	}
+
+static const struct field ecs_fields[] = {
+	ECS_TEXT(version, "Its version."),
+	ECS_TEXT(cluster, "The cluster that the instance is registered in."),
+	ECS_TEXT(instance_arn, "ARN of the container instance."),
+	ECS_SETTING(privileged_disabled, "ECS_DISABLE_PRIVILEGED: privileged containers are refused."),
+	ECS_SETTING(task_limits_enabled,
+		    "ECS_ENABLE_TASK_CPU_MEM_LIMIT: a task's limits are set on its cgroup."),
+	ECS_SETTING(awsvpc_imds_blocked,
+		    "ECS_AWSVPC_BLOCK_IMDS: awsvpc tasks do not reach the instance's metadata."),
+	ECS_SETTING(offhost_introspection,
+		    "ECS_ALLOW_OFFHOST_INTROSPECTION_ACCESS: the agent answers other machines and tasks."),
+	ECS_SETTING(selinux_capable, "ECS_SELINUX_CAPABLE."),
+	ECS_SETTING(apparmor_capable, "ECS_APPARMOR_CAPABLE."),
+	{.name = "task_pids_limit",
+	 .type = FIELD_INTEGER,
+	 .optional = true,
+	 .description = "ECS_TASK_PIDS_LIMIT: tasks (processes) that each ECS task may have; 0: no limit.",
+	 .get = pids_limit,
+	 MEMBER(struct ecs_agent, task_pids_limit)},
+	{0},
+};
+
+static const void *ecs_item(const void *record, const struct field *field, size_t index)
+{
+	const struct ecs_agent *agent = item_member(record, field, index);
+
+	return agent->present ? agent : NULL;
+}
+
 static const struct field host_fields[] = {
 	{.name = "hostname",
 	 .type = FIELD_STRING,
@@ -202,6 +256,13 @@ static const struct field host_fields[] = {
 	 .type = FIELD_MAP,
 	 .description = "Kernel settings that bear on privilege, by name.",
 	 .get = sysctls},
+	{.name = "ecs",
+	 .type = FIELD_OBJECT,
+	 .optional = true,
+	 .description = "The ECS agent of a container instance and its settings, from /etc/ecs/ecs.config.",
+	 .members = ecs_fields,
+	 .item = ecs_item,
+	 MEMBER(struct host, ecs)},
 	{.name = "namespaces",
 	 .type = FIELD_OBJECT,
 	 .optional = true,

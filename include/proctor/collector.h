@@ -43,6 +43,11 @@ struct request {
 	const char *container;   /* only this container (id, a prefix of it of 12 or more, or name) and its
 				    files; NULL: all */
 
+	const char
+		*docker_socket; /* identity: of Docker's API; NULL: /var/run/docker.sock where it is there */
+	const char *task_metadata; /* identity: URI of our own container in ECS task metadata; NULL: not in a
+				      task */
+
 	/* Called now and then from any thread, one at a time, with what was done so far; NULL: no one asks.
 	 */
 	void (*progress)(void *context, const char *collector, uint64_t done);
@@ -67,11 +72,12 @@ struct collector {
 		       struct error **error);
 };
 
-/* Every collector, in the order they run: host process container mount limit filesystem. Ends with NULL. */
+/* Every collector, in the order they run: host process container identity mount limit filesystem. Ends with
+ * NULL. */
 extern const struct collector *const collectors[];
 
-extern const struct collector collector_host, collector_process, collector_container, collector_mount,
-	collector_limit, collector_filesystem;
+extern const struct collector collector_host, collector_process, collector_container, collector_identity,
+	collector_mount, collector_limit, collector_filesystem;
 
 /* Runs the collectors of `enabled` (ended by NULL, in the order of collectors[]) into a new snapshot,
  * owned by the caller. NULL and *error when one of them fails. */

@@ -1,0 +1,43 @@
+#include "collectors/host_root.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "collectors/hold.h"
+#include "proctor/cleanup.h"
+
+static int open_root_of(int proc, const struct process *process, struct buffer *buffer)
+{
+	_cleanup_close_ int directory = process_hold(proc, process);
+	int root = directory < 0 ? -1 : openat(directory, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (root < 0 || process_is_held(directory, process, buffer))
+		return root;
+	close(root);
+	errno = ESRCH;
+	return -1;
+}
+
+/* One whose own choice of a root leads nobody astray: root's, without a chroot of its own. */
+static bool is_of_host(const struct snapshot *snapshot, const struct process *process)
+{
+	return process->namespaces[NAMESPACE_MNT] == snapshot->host.mount_namespace &&
+	       !process->kernel_thread && !process->zombie && (process->known & PROCESS_KNOWS_ROOT) &&
+	       !process->root_changed;
+}
+
+int host_open_root(int proc, const struct snapshot *snapshot, struct buffer *buffer)
+{
+	int root = -1;
+
+	errno = ESRCH;
+	if (snapshot->host.view != VIEW_HOST || !snapshot->host.mount_namespace)
+		return -1;
+	if (snapshot->self.namespaces[NAMESPACE_MNT] == snapshot->host.mount_namespace)
+		return openat(proc, "self/root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; root < 0 && i < snapshot->process_count; i++)
+		if (is_of_host(snapshot, &snapshot->processes[i]))
+			root = open_root_of(proc, &snapshot->processes[i], buffer);
+	return root;
+}

@@ -1,0 +1,129 @@
+/* Docker's API (Engine API v1.24 and later): containers and images in one request each. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "collectors/identity/identity.h"
+#include "proctor/cleanup.h"
+
+static const char default_socket[] = "/var/run/docker.sock";
+static const char containers_url[] = "http://docker/containers/json";
+static const char images_url[] = "http://docker/images/json?digests=1";
+
+/* Where nothing is said of a socket, one that is not there is none to ask. */
+static void ask(struct identification *identification)
+{
+	const char *socket = identification->request->docker_socket;
+	struct stat facts;
+
+	if (!socket && stat(default_socket, &facts) && (errno == ENOENT || errno == ENOTDIR))
+		return;
+	if (!socket)
+		socket = default_socket;
+	identity_ask(identification, containers_url, socket);
+	identity_ask(identification, images_url, socket);
+}
+
+/* ---- images ------------------------------------------------------------------------------------ */
+
+/* The digest in `shop/web@sha256:…`; NULL for `<none>@<none>`. */
+static const char *digest_in(const char *reference)
+{
+	const char *at = strrchr(reference, '@');
+
+	return at && !strncmp(at + 1, "sha256:", strlen("sha256:")) ? at + 1 : NULL;
+}
+
+/* Whether an image reference and a digest's are of the same repository. */
+static bool is_of_repository(const char *reference, const char *image)
+{
+	size_t length = strcspn(reference, "@");
+
+	return image && !strncmp(reference, image, length) && (!image[length] || strchr(":@", image[length]));
+}
+
+/* The digest by which an image was pulled: of the repository that the container names, else of any. */
+static const char *image_digest(struct identification *identification, const json_t *images, const char *id,
+				const char *image)
+{
+	const json_t *entry, *digest;
+	const char *found = NULL;
+	size_t i, k;
+
+	json_array_foreach(images, i, entry)
+	{
+		const char *entry_id = json_string_value(json_object_get(entry, "Id"));
+		const json_t *digests = json_object_get(entry, "RepoDigests");
+		if (!entry_id || strcmp(entry_id, id) != 0)
+			continue;
+		json_array_foreach(digests, k, digest)
+		{
+			const char *reference = json_string_value(digest);
+			if (reference && digest_in(reference) &&
+			    (!found || is_of_repository(reference, image)))
+				found = digest_in(reference);
+		}
+	}
+	if (!found || strlen(found) > IDENTITY_TEXT_MAX)
+		return NULL;
+	found = arena_string(identification->snapshot->arena, found);
+	identification->failed |= !found;
+	return found;
+}
+
+/* ---- containers -------------------------------------------------------------------------------- */
+
+/* Its own name, `/web`, among those that links gave it: `/proxy/web`. */
+static const char *own_name(struct identification *identification, const json_t *container)
+{
+	const json_t *names = json_object_get(container, "Names"), *name;
+	const char *copy = NULL;
+	size_t i;
+
+	json_array_foreach(names, i, name)
+	{
+		const char *text = json_string_value(name);
+		if (!text || text[0] != '/' || strchr(text + 1, '/') || strlen(text) > IDENTITY_TEXT_MAX)
+			continue;
+		copy = arena_string(identification->snapshot->arena, text + 1);
+		identification->failed |= !copy;
+		break;
+	}
+	return copy;
+}
+
+static void read_container(struct identification *identification, const json_t *entry, const json_t *images)
+{
+	struct claim claim = {.runtime = "docker", .runtime_name = own_name(identification, entry)};
+	const char *image = identity_text(identification, entry, "Image");
+
+	claim.image_id = identity_text(identification, entry, "ImageID");
+	/* A container whose tag has been given to another image since is listed by its image's id. */
+	if (image && strncmp(image, "sha256:", strlen("sha256:")) != 0)
+		claim.image = image;
+	if (claim.image_id)
+		claim.image_digest = image_digest(identification, images, claim.image_id, image);
+	identity_labels(identification, &claim, json_object_get(entry, "Labels"));
+	identity_claim_id(identification, identity_text(identification, entry, "Id"), &claim);
+}
+
+static void read_source(struct identification *identification)
+{
+	_cleanup_json_ json_t *containers = identity_answer(identification, "/containers/json");
+	_cleanup_json_ json_t *images =
+		containers ? identity_answer(identification, "/images/json?digests=1") : NULL;
+	const json_t *entry;
+	size_t i;
+
+	if (containers && !json_is_array(containers))
+		identity_note(identification, "Docker's API tells no list of containers", NULL, NULL);
+	json_array_foreach(containers, i, entry) read_container(identification, entry, images);
+}
+
+const struct source source_docker = {
+	.name = "docker",
+	.what = "Docker's API",
+	.remedy = "run as root, see that dockerd is well, or name its socket by --docker-socket",
+	.ask = ask,
+	.read = read_source,
+};
