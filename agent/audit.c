@@ -240,6 +240,8 @@ static struct findings *judge(const struct audit *audit, const struct snapshot *
 		.override_count = config ? config->override_count : 0,
 		.exceptions = config ? config->exceptions : NULL,
 		.exception_count = config ? config->exception_count : 0,
+		.curated = config ? config->curated : NULL,
+		.curated_count = config ? config->curated_count : 0,
 		.minimum = audit->minimum,
 		.container = audit->print.selection.container,
 		.pids = audit->print.selection.pids,

@@ -93,7 +93,7 @@ static int list_add(struct arena *arena, const char ***list, size_t *count, size
 	return 0;
 }
 
-/* ---- [severity] [rules] [paths] ----------------------------------------------------------------- */
+/* ---- [severity] [rules] [paths] [images] -------------------------------------------------------------- */
 
 static int put_severity(struct reader *reader, struct ini_entry *entry, struct error **error)
 {
@@ -147,6 +147,19 @@ static int put_path(struct reader *reader, struct ini_entry *entry, struct error
 		return -1;
 	return list_add(config->arena, &config->excluded_paths, &config->excluded_count,
 			&config->excluded_capacity, entry->value, error);
+}
+
+static int put_image(struct reader *reader, struct ini_entry *entry, struct error **error)
+{
+	struct config *config = reader->config;
+
+	if (strcmp(entry->key, "curated") != 0)
+		return unknown_key(entry, "curated", error);
+	entry->column = entry->value_column;
+	if (!*entry->value)
+		return error_set(error, 0, "'curated' is empty");
+	return list_add(config->arena, &config->curated, &config->curated_count, &config->curated_capacity,
+			entry->value, error);
 }
 
 /* ---- [exception NAME] --------------------------------------------------------------------------- */
@@ -289,6 +302,7 @@ static const struct section sections[] = {
 	{.name = "severity", .put = put_severity},
 	{.name = "rules", .put = put_rule},
 	{.name = "paths", .put = put_path},
+	{.name = "images", .put = put_image},
 	{.name = "exception", .begin = begin_exception, .put = put_exception},
 	{0},
 };
@@ -318,7 +332,7 @@ static int begin_section(struct reader *reader, const struct ini_entry *entry, s
 		return section->begin ? section->begin(reader, name, entry, error) : 0;
 	}
 	return error_set(error, 0,
-			 "no section is called [%s]: there are [severity], [rules], [paths] and "
+			 "no section is called [%s]: there are [severity], [rules], [paths], [images] and "
 			 "[exception NAME]",
 			 entry->section);
 }

@@ -14,6 +14,8 @@ struct config {
 	size_t rule_off_count, rule_off_capacity;
 	const char **excluded_paths; /* globs of directories that are not walked */
 	size_t excluded_count, excluded_capacity;
+	const char **curated; /* globs of images' repositories */
+	size_t curated_count, curated_capacity;
 	struct exception *exceptions;
 	size_t exception_count, exception_capacity;
 };

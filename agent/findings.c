@@ -336,7 +336,7 @@ static struct findings *findings_new(void)
 
 static int judge_into(struct judging *judging)
 {
-	judging->context = context_new(judging->snapshot, judging->findings->arena);
+	judging->context = context_new(judging->snapshot, judging->policy, judging->findings->arena);
 	judging->scratch = arena_new();
 	if (!judging->context || !judging->scratch || choose_subjects(judging) || judge_all(judging))
 		return -1;

@@ -9,6 +9,7 @@ const struct collector *const collectors[] = {
 	&collector_identity,
 	&collector_mount,
 	&collector_limit,
+	&collector_network,
 	&collector_filesystem,
 	NULL,
 };

@@ -38,6 +38,16 @@ static json_t *all_devices(const void *record, const struct field *field, struct
 	return container->all_devices_known ? json_made(json_boolean(container->all_devices), context) : NULL;
 }
 
+static const char *const route_states[] = {"none", "blocked", "open", NULL};
+
+static json_t *imds_route(const void *record, const struct field *field, struct record_context *context)
+{
+	const struct container *container = record;
+
+	(void)field;
+	return container->imds_route ? json_of_text(route_states[container->imds_route - 1], context) : NULL;
+}
+
 /* ---- limits ------------------------------------------------------------------------------------- */
 
 static json_t *limit_unlimited(const void *record, const struct field *field, struct record_context *context)
@@ -433,6 +443,14 @@ static const struct field fields[] = {
 	 .optional = true,
 	 .description = "Whether its cgroup lets it use every device (cgroup v1).",
 	 .get = all_devices},
+	{.name = "imds_route",
+	 .type = FIELD_STRING,
+	 .optional = true,
+	 .description =
+		 "How its network routes 169.254.169.254, where an instance's metadata and credentials "
+		 "are.",
+	 .values = route_states,
+	 .get = imds_route},
 	{.name = "auditor",
 	 .type = FIELD_BOOLEAN,
 	 .description = "Whether the auditor runs in it.",

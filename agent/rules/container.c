@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "agent/rules/context.h"
+#include "agent/rules/not_as_declared.h"
 #include "agent/rules/power.h"
 #include "agent/rules/remedy.h"
 
@@ -419,6 +420,22 @@ const struct rule rules_container[] = {
 			   .kubernetes = "securityContext:\n  privileged: false"},
 		.references = REFERENCES(CIS_DOCKER("5.18"), T1611, ECS_FARGATE),
 		.judge = judge_host_device,
+	},
+	{
+		.id = "container.not-as-declared",
+		.severity = SEVERITY_MEDIUM,
+		.scope = SCOPE_CONTAINER,
+		.good = "The container is what it was declared to be",
+		.bad = "The container is not what it was declared to be",
+		.why = "who reads its definition takes it for safer than it is",
+		.attack = "A review passes the definition, and what runs has the user, the limits or the "
+			  "capabilities that the review would have refused.",
+		.remedy = {.text = "Find out what changed it: an entry point that becomes root, a limit that "
+				   "the "
+				   "agent or kubelet was told not to set, a container that was updated while "
+				   "it ran. Start it again from its definition, and compare."},
+		.references = REFERENCES(ECS_PARAMETERS, "https://github.com/opencontainers/runtime-spec"),
+		.judge = judge_not_as_declared,
 	},
 	{0},
 };

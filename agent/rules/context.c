@@ -3,6 +3,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "proctor/finding.h"
+
 /* Inode numbers of the initial namespaces: enum init_ns_ino, include/uapi/linux/nsfs.h. Those of mnt and net
  * are fixed only from Linux 6.18 on; other numbers there mean nothing. */
 static const uint64_t initial_namespaces[NAMESPACE_COUNT] = {
@@ -414,13 +416,16 @@ static void add_file(struct context *context, const struct file *file)
 		group->set_root = file;
 }
 
-const struct context *context_new(const struct snapshot *snapshot, struct arena *arena)
+const struct context *context_new(const struct snapshot *snapshot, const struct policy *policy,
+				  struct arena *arena)
 {
 	struct context *context = arena_alloc(arena, sizeof(*context));
 
 	if (!context)
 		return NULL;
 	context->snapshot = snapshot;
+	context->curated = policy->curated;
+	context->curated_count = policy->curated_count;
 	context->all = snapshot->host.last_capability ? capability_all(snapshot->host.last_capability)
 						      : ~(capability_set)0;
 	context->audited_from_host =

@@ -42,7 +42,11 @@ struct context {
 	bool audited_from_host;     /* the auditor is in no container and no user namespace */
 	const struct places *host_places; /* the host's mounts; NULL: not read */
 	const struct links *links;
+	const char *const *curated; /* of the policy; as there */
+	size_t curated_count;
 };
+
+struct policy;
 
 /* Capabilities with any one of which root's other powers can be had: by other ids, any file, any process or
  * the kernel itself. */
@@ -54,7 +58,8 @@ struct context {
 	 CAPABILITY_MASK(CAP_SYS_RAWIO) | CAPABILITY_MASK(CAP_MKNOD) | CAPABILITY_MASK(CAP_MAC_ADMIN))
 
 /* Looks over the whole snapshot once. NULL when memory is exhausted. */
-const struct context *context_new(const struct snapshot *snapshot, struct arena *arena);
+const struct context *context_new(const struct snapshot *snapshot, const struct policy *policy,
+				  struct arena *arena);
 
 /* The index of a container in snapshot->containers; container_count for NULL or one that is not there. */
 size_t container_index(const struct snapshot *snapshot, const struct container *container);

@@ -72,12 +72,13 @@ struct collector {
 		       struct error **error);
 };
 
-/* Every collector, in the order they run: host process container identity mount limit filesystem. Ends with
+/* Every collector, in the order they run: host process container identity mount limit network
+ * filesystem. Ends with
  * NULL. */
 extern const struct collector *const collectors[];
 
 extern const struct collector collector_host, collector_process, collector_container, collector_identity,
-	collector_mount, collector_limit, collector_filesystem;
+	collector_mount, collector_limit, collector_network, collector_filesystem;
 
 /* Runs the collectors of `enabled` (ended by NULL, in the order of collectors[]) into a new snapshot,
  * owned by the caller. NULL and *error when one of them fails. */

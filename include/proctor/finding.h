@@ -48,6 +48,8 @@ struct policy {
 	size_t override_count;
 	const struct exception *exceptions;
 	size_t exception_count;
+	const char *const *curated; /* globs of registry and repository, as `*.amazonaws.com/shop/web` */
+	size_t curated_count;       /* 0: nothing is said of where images may come from */
 	enum severity minimum;
 	const char *container; /* as in struct request */
 	const pid_t *pids;     /* findings about these processes only; NULL: all */

@@ -123,7 +123,7 @@ struct rule {
 
 /* A family's table, ended by an entry without an id. */
 extern const struct rule rules_process[], rules_capability[], rules_container[], rules_mount[], rules_file[],
-	rules_limit[], rules_host[], rules_policy[];
+	rules_image[], rules_limit[], rules_host[], rules_ecs[], rules_policy[];
 
 /* Every family, ended by NULL. */
 extern const struct rule *const rule_families[];

@@ -219,6 +219,14 @@ struct program {
 	uint32_t directory_mode, directory_uid, directory_gid; /* of the directory it is in */
 };
 
+/* How a network namespace routes an address. */
+enum route_state {
+	ROUTE_UNKNOWN,
+	ROUTE_NONE,    /* no route leads there */
+	ROUTE_BLOCKED, /* a blackhole, unreachable or prohibited route */
+	ROUTE_OPEN,
+};
+
 struct mount_namespace;
 
 struct container {
@@ -245,6 +253,7 @@ struct container {
 	bool devices_known;
 	bool all_devices; /* the v1 devices cgroup allows `a *:* rwm` */
 	bool all_devices_known;
+	enum route_state imds_route; /* to 169.254.169.254, the instance's metadata and its credentials */
 	bool self;                /* the one the auditor runs in */
 	bool files_walked;        /* its whole root was: what is not in the snapshot is not there */
 	const struct tool *tools; /* by path */

@@ -33,6 +33,7 @@ static const char *const promised[] = {
 	"container.host-cgroup",
 	"container.host-user",
 	"container.host-device",
+	"container.not-as-declared",
 	"mount.writable-root",
 	"mount.host-path",
 	"mount.runtime-socket",
@@ -48,6 +49,12 @@ static const char *const promised[] = {
 	"limit.pids",
 	"host.sysctl",
 	"host.user-namespaces",
+	"host.ecs-privileged-allowed",
+	"host.ecs-task-limits-off",
+	"host.imds-reachable",
+	"host.introspection-off-host",
+	"image.mutable-tag",
+	"image.not-curated",
 };
 
 /* Runs `check` on every rule; a failure names the rule. */
@@ -223,6 +230,7 @@ static void check_ecs(const struct rule *rule)
 {
 	static const char *const members[] = {"cpu",
 					      "dockerSecurityOptions",
+					      "image",
 					      "ipcMode",
 					      "memory",
 					      "linuxParameters",

@@ -1,0 +1,88 @@
+/* The network collector: how each container's network namespace routes what a task should not reach. Routes
+ * are read, no packet is sent. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "collectors/hold.h"
+#include "collectors/route_text.h"
+#include "proctor/cleanup.h"
+#include "proctor/collector.h"
+
+enum { TEXT_LIMIT = 4 * 1024 * 1024, INSTANCE_METADATA = 0xA9FEA9FE /* 169.254.169.254 */ };
+
+struct looking {
+	struct snapshot *snapshot;
+	const struct request *request;
+	struct coverage *coverage;
+	struct buffer buffer;
+	int proc;
+};
+
+/* What another container of the same namespace was found to have; NULL: none was looked at. */
+static const struct container *neighbour(const struct snapshot *snapshot, size_t index)
+{
+	uint64_t inode = snapshot->containers[index]->init->namespaces[NAMESPACE_NET];
+
+	for (size_t i = 0; inode && i < index; i++) {
+		const struct container *other = snapshot->containers[i];
+		if (other->init && other->init->namespaces[NAMESPACE_NET] == inode && other->imds_route)
+			return other;
+	}
+	return NULL;
+}
+
+static enum route_state read_routes(struct looking *looking, const struct process *init)
+{
+	_cleanup_close_ int directory = process_hold(looking->proc, init);
+	enum route_state state;
+
+	if (directory < 0 || buffer_read(&looking->buffer, directory, "net/route", TEXT_LIMIT) != 0)
+		return ROUTE_UNKNOWN;
+	state = route_find(looking->buffer.data, looking->buffer.length, htonl(INSTANCE_METADATA));
+	return process_is_held(directory, init, &looking->buffer) ? state : ROUTE_UNKNOWN;
+}
+
+static void look(struct looking *looking, size_t index)
+{
+	struct container *container = looking->snapshot->containers[index];
+	const struct container *other = neighbour(looking->snapshot, index);
+	char example[64];
+
+	container->imds_route = other ? other->imds_route : read_routes(looking, container->init);
+	if (container->imds_route) {
+		looking->coverage->seen++;
+		return;
+	}
+	looking->coverage->missed++;
+	snprintf(example, sizeof(example), "%s/%d/net/route", looking->request->proc,
+		 (int)container->init->pid);
+	coverage_note(
+		looking->coverage, looking->snapshot->arena,
+		"the routes of a container cannot be read: whether it reaches the instance's metadata is "
+		"not known",
+		example, "run as root");
+}
+
+static int collect(struct snapshot *snapshot, const struct request *request, struct coverage *coverage,
+		   struct error **error)
+{
+	struct looking looking = {.snapshot = snapshot, .request = request, .coverage = coverage};
+	_cleanup_close_ int proc = open(request->proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (proc < 0)
+		return error_set(error, errno, "opening %s", request->proc);
+	looking.proc = proc;
+	for (size_t i = 0; i < snapshot->container_count; i++)
+		if (snapshot->containers[i]->init)
+			look(&looking, i);
+	buffer_free(&looking.buffer);
+	return 0;
+}
+
+const struct collector collector_network = {
+	.name = "network",
+	.description = "whether each container's routes lead to the instance's metadata",
+	.collect = collect,
+};
