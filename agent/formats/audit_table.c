@@ -120,19 +120,41 @@ static int put_line(const struct printer *printer, size_t start, enum table_styl
 	return put_text(printer, text, column, indent_of(printer, column));
 }
 
-/* `web (nginx:1.25, docker, 3 processes)`. */
+/* ` in task shop:42`, ` in pod prod/shop-1`, or nothing, owned by the caller; NULL: no memory. */
+static char *owner_words(const struct container *container)
+{
+	const struct task *task = container->task;
+	const struct pod *pod = container->pod;
+	char *text = NULL;
+	int length = 0;
+
+	if (task && task->family)
+		length = asprintf(&text, " in task %s%s%s", task->family, task->revision ? ":" : "",
+				  task->revision ? task->revision : "");
+	else if (pod && pod->name)
+		length = asprintf(&text, " in pod %s%s%s", pod->name_space ? pod->name_space : "",
+				  pod->name_space ? "/" : "", pod->name);
+	else
+		text = strdup("");
+	return length < 0 ? NULL : text;
+}
+
+/* `checkout in task shop:42 (shop/checkout:42, docker, 3 processes)`. */
 static int put_container(const struct printer *printer, const struct container *container)
 {
 	char label[LABEL_SIZE];
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text = NULL, *owner = container ? owner_words(container) : NULL;
 	int length;
 
+	if (container && !owner)
+		return -1;
 	if (container)
-		length = asprintf(
-			&text, "%s (%s%s%s%s%zu process%s)", container_label(container, label, sizeof(label)),
-			container->image ? container->image : "", container->image ? ", " : "",
-			container->runtime ? container->runtime : "", container->runtime ? ", " : "",
-			container->process_count, container->process_count == 1 ? "" : "es");
+		length =
+			asprintf(&text, "%s%s (%s%s%s%s%zu process%s)",
+				 container_label(container, label, sizeof(label)), owner,
+				 container->image ? container->image : "", container->image ? ", " : "",
+				 container->runtime ? container->runtime : "", container->runtime ? ", " : "",
+				 container->process_count, container->process_count == 1 ? "" : "es");
 	else if (printer->snapshot->host.view != VIEW_HOST)
 		length = asprintf(&text, "in a container that could not be told");
 	else

@@ -1,4 +1,7 @@
+#include <stdio.h>
+
 #include "agent/formats/field.h"
+#include "proctor/cleanup.h"
 
 static json_t *severity(const void *record, const struct field *field, struct record_context *context)
 {
@@ -41,6 +44,32 @@ static json_t *container_ids(const void *record, const struct field *field, stru
 	for (size_t i = 0; array && i < finding->container_count; i++)
 		json_append(array, json_of_text(finding->containers[i]->id, context), context);
 	return array;
+}
+
+/* What its owner calls the container: a text of struct container at the field's offset. */
+static json_t *container_text(const void *record, const struct field *field, struct record_context *context)
+{
+	const struct finding *finding = record;
+
+	return finding->container ? field_text(finding->container, field, context) : NULL;
+}
+
+static json_t *task(const void *record, const struct field *field, struct record_context *context)
+{
+	const struct finding *finding = record;
+	const struct task *task = finding->container ? finding->container->task : NULL;
+	_cleanup_free_ char *text = NULL;
+
+	(void)field;
+	if (!task || !task->family)
+		return NULL;
+	if (!task->revision)
+		return json_of_text(task->family, context);
+	if (asprintf(&text, "%s:%s", task->family, task->revision) < 0) {
+		text = NULL;
+		return json_made(NULL, context);
+	}
+	return json_of_text(text, context);
 }
 
 static json_t *references(const void *record, const struct field *field, struct record_context *context)
@@ -177,6 +206,23 @@ static const struct field fields[] = {
 	 .optional = true,
 	 .description = "All containers of that name, image or program that show it.",
 	 .get = container_ids},
+	{.name = "container_name",
+	 .type = FIELD_STRING,
+	 .optional = true,
+	 .description = "What its task or pod calls the container, else its runtime.",
+	 .get = container_text,
+	 MEMBER(struct container, name)},
+	{.name = "image",
+	 .type = FIELD_STRING,
+	 .optional = true,
+	 .description = "The image of the container, as its owner wrote it.",
+	 .get = container_text,
+	 MEMBER(struct container, image)},
+	{.name = "task",
+	 .type = FIELD_STRING,
+	 .optional = true,
+	 .description = "Family and revision of the container's task definition, as `shop:42`.",
+	 .get = task},
 	{.name = "subject", .type = FIELD_OBJECT, .description = "What shows it.", .members = subject_fields},
 	{.name = "evidence", .type = FIELD_MAP, .description = "The facts that decided.", .get = evidence},
 	{.name = "why",

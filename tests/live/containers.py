@@ -161,11 +161,11 @@ class Container:
     Its executable has its name and that of the test run in its path: containers without a name and an image
     are told apart by it."""
 
-    def __init__(self, keeper, name, *changes, runtime="runc", prepare=None):
+    def __init__(self, keeper, name, *changes, runtime="runc", prepare=None, state=None):
         self.name, self.keeper = name, keeper
         self.id = hashlib.sha256(f"{os.getpid()} {name} {id(self)}".encode()).hexdigest()
         self.bundle = keeper.scratch()
-        self.root, self.state = f"{self.bundle}/rootfs", f"{self.bundle}/state"
+        self.root, self.state = f"{self.bundle}/rootfs", state or f"{self.bundle}/state"
         self.executable = f"/srv/{name}-{os.getpid()}/busybox"
         self.command = [harness.find_command(runtime), "--root", self.state]
         if runtime == "crun":
@@ -203,10 +203,13 @@ class Container:
         subprocess.run([*self.command, "delete", "--force", self.id], stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL, timeout=harness.TIMEOUT, check=False)
 
-    def restart(self):
-        """The same container once more: another process, the same identity."""
+    def stop(self):
         for end in reversed(self.ends):
             end()
+
+    def restart(self):
+        """The same container once more: another process, the same identity."""
+        self.stop()
         self.start()
 
     def execute(self, *options, argv=None):

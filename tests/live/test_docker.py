@@ -21,6 +21,7 @@ OPTIONS = {
     "host-pid": ("--pid", "host"),
     "bind": ("-v", "/etc:/host/etc"),
     "workers": (),
+    "updated": ("--pids-limit", "32"),
 }
 
 
@@ -39,7 +40,7 @@ class DockerTest(harness.Case):
         cls.start_daemon()
         cls.import_image()
         cls.ids = {name: cls.start(name, options) for name, options in OPTIONS.items()}
-        cls.audited = cls("test_ids").document(*AUDIT)
+        cls.audited = cls("test_ids").document(*AUDIT, "--docker-socket", f"{cls.place}/docker.sock")
 
     @classmethod
     def docker(cls, *arguments, stdin=subprocess.DEVNULL):
@@ -119,6 +120,37 @@ class DockerTest(harness.Case):
                 top = self.docker("top", identity, "-o", "pid").stdout.split()[1:]
                 self.assertEqual(sorted(process["pid"] for process in self.processes(name)),
                                  sorted(map(int, top)))
+
+    def test_names_and_images(self):
+        """What docker calls it, and what it was declared to be."""
+        told = {container["id"]: container for container in self.audited["containers"]}
+        image = self.docker("image", "inspect", "--format", "{{.Id}}", "proctor-test").stdout.decode().strip()
+        for name, identity in self.ids.items():
+            with self.subTest(name):
+                self.assertEqual((told[identity]["name"], told[identity]["image"], told[identity]["image_id"]),
+                                 (f"proctor-{name}", "proctor-test", image))
+                self.assertEqual(told[identity]["sources"], ["docker", "bundle"])
+        declared = told[self.ids["hardened"]]["declared"]
+        self.assertEqual(declared, {
+            "user": "10001:10001", "readonly": True, "capabilities": [], "limits": {
+                "memory": {"unlimited": False, "value": 64 << 20}, "cpu": {"unlimited": False, "value": 500},
+                "pids": {"unlimited": False, "value": 64}}})
+        self.assertEqual(told[self.ids["cap-add"]]["declared"]["capabilities"],
+                         names(DOCKER_DEFAULT | mask("CAP_SYS_PTRACE")))
+
+    def test_containers_are_as_declared(self):
+        self.assertNotIn("container.not-as-declared", {finding["rule"] for finding in self.audited["findings"]
+                                                       if finding.get("container_id") in self.ids.values()})
+
+    def test_a_limit_taken_away(self):
+        """`docker update` changes what runs, and leaves the bundle as it was."""
+        update = self.docker("update", "--pids-limit", "4096", self.ids["updated"])
+        self.assertEqual(update.returncode, 0, update.stderr)
+        document = self.document(*AUDIT, "--docker-socket", f"{self.place}/docker.sock")
+        found = [finding for finding in document["findings"] if finding["rule"] == "container.not-as-declared"
+                 and finding["container_name"] == "proctor-updated"]
+        self.assertEqual([(finding["evidence"]["declared_pids"], finding["evidence"]["pids"]) for finding in found],
+                         [(32, 4096)])
 
     def test_daemons_are_of_the_host(self):
         daemons = [process for process in self.audited["processes"]
