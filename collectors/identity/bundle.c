@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "collectors/hold.h"
@@ -37,6 +36,16 @@ struct namespaces {
 static const char *runtime_of(const char *namespace)
 {
 	return !strcmp(namespace, "moby") ? "docker" : "containerd";
+}
+
+/* A path in the arena; NULL, and the collector fails, without memory. */
+static const char *path_of(struct identification *identification, const char *before, const char *id,
+			   const char *behind)
+{
+	const char *path = arena_printf(identification->snapshot->arena, "%s/%s/%s", before, id, behind);
+
+	identification->failed |= !path;
+	return path;
 }
 
 static bool is_name(const char *id)
@@ -96,62 +105,83 @@ static bool claim_by_shim(struct identification *identification, const struct co
 	_cleanup_close_ int bundle = held < 0 ? -1 : openat(held, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_close_ int all = bundle < 0 ? -1 : openat(bundle, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct place place = {.read = spec_read};
-	_cleanup_free_ char *path = NULL;
-	const char *namespace;
+	const char *namespace, *path;
 
 	if (all < 0 || buffer_readlink(&identification->buffer, held, "cwd"))
 		return false;
 	namespace = namespace_in(identification->buffer.data);
 	if (namespace)
 		place.runtime = runtime_of(namespace);
-	if (!process_is_held(held, shim, &identification->buffer) ||
-	    asprintf(&path, "%s/config.json", container->id) < 0)
+	if (!process_is_held(held, shim, &identification->buffer))
 		return false;
-	return claim_file(identification, container, all, path, &place);
+	path = path_of(identification, ".", container->id, "config.json");
+	return path && claim_file(identification, container, all, path, &place);
 }
 
 /* ---- by the places that are known -------------------------------------------------------------- */
+
+static void add_namespace(struct identification *identification, struct namespaces *namespaces,
+			  const char *name)
+{
+	const char *copy = arena_string(identification->snapshot->arena, name);
+
+	if (copy)
+		namespaces->names[namespaces->count++] = copy;
+	else
+		identification->failed = true;
+}
+
+/* Lists them; errno is 0 when that is all of them. */
+static void list_directory(struct identification *identification, DIR *directory,
+			   struct namespaces *namespaces)
+{
+	const struct dirent *entry;
+
+	while (errno = 0, (entry = readdir(directory))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		if (namespaces->count == NAMESPACES_MAX) {
+			errno = E2BIG;
+			return;
+		}
+		add_namespace(identification, namespaces, entry->d_name);
+	}
+}
 
 static void list_namespaces(struct identification *identification, struct namespaces *namespaces)
 {
 	int fd = open_in_root(identification->root, tasks, O_RDONLY | O_DIRECTORY);
 	_cleanup_closedir_ DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
+	int number = errno;
 
-	if (!directory && errno != ENOENT && errno != ENOTDIR)
-		identity_note(identification, "containerd's tasks cannot be listed", tasks, "run as root");
-	if (!directory && fd >= 0)
+	if (directory) {
+		list_directory(identification, directory, namespaces);
+		number = errno;
+	} else if (fd >= 0) {
 		close(fd);
-	while (directory && (entry = readdir(directory)) && namespaces->count < NAMESPACES_MAX) {
-		if (entry->d_name[0] == '.')
-			continue;
-		const char *name = arena_string(identification->snapshot->arena, entry->d_name);
-		if (name)
-			namespaces->names[namespaces->count++] = name;
-		else
-			identification->failed = true;
 	}
+	if (number && number != ENOENT && number != ENOTDIR)
+		identity_note(identification, "containerd's namespaces cannot all be listed", tasks,
+			      number == E2BIG ? NULL : "run as root");
 }
 
 static bool claim_in_namespace(struct identification *identification, const struct container *container,
 			       const char *namespace)
 {
 	struct place place = {.runtime = runtime_of(namespace), .read = spec_read};
-	_cleanup_free_ char *path = NULL;
+	const char *directory = path_of(identification, tasks, namespace, "");
+	const char *path =
+		directory ? path_of(identification, directory, container->id, "config.json") : NULL;
 
-	if (asprintf(&path, "%s/%s/%s/config.json", tasks, namespace, container->id) < 0)
-		return false;
-	return claim_file(identification, container, identification->root, path, &place);
+	return path && claim_file(identification, container, identification->root, path, &place);
 }
 
 static bool claim_in_place(struct identification *identification, const struct container *container,
 			   const struct place *place)
 {
-	_cleanup_free_ char *path = NULL;
+	const char *path = path_of(identification, place->before, container->id, place->behind);
 
-	if (asprintf(&path, "%s/%s/%s", place->before, container->id, place->behind) < 0)
-		return false;
-	return claim_file(identification, container, identification->root, path, place);
+	return path && claim_file(identification, container, identification->root, path, place);
 }
 
 static void find_bundle(struct identification *identification, const struct namespaces *namespaces,
