@@ -254,9 +254,9 @@ struct container {
 	bool all_devices; /* the v1 devices cgroup allows `a *:* rwm` */
 	bool all_devices_known;
 	enum route_state imds_route; /* to 169.254.169.254, the instance's metadata and its credentials */
-	bool self;                /* the one the auditor runs in */
-	bool files_walked;        /* its whole root was: what is not in the snapshot is not there */
-	const struct tool *tools; /* by path */
+	bool self;                   /* the one the auditor runs in */
+	bool files_walked;           /* its whole root was: what is not in the snapshot is not there */
+	const struct tool *tools;    /* by path */
 	size_t tool_count;
 	const struct program *programs; /* by path */
 	size_t program_count;

@@ -100,6 +100,9 @@ static void test_all_of_it(void **state)
 							   "[paths]\n"
 							   "exclude = /srv/with blank, and comma\n"
 							   "exclude = */node_modules\n"
+							   "[images]\n"
+							   "curated = *.amazonaws.com/shop/*\n"
+							   "curated = docker.io/library/nginx\n"
 							   "[exception web's root]\n"
 							   "rule = process.root-user\n"
 							   "container = web-*\n"
@@ -127,6 +130,9 @@ static void test_all_of_it(void **state)
 	assert_int_equal(config->excluded_count, 2);
 	assert_string_equal(config->excluded_paths[0], "/srv/with blank, and comma");
 	assert_string_equal(config->excluded_paths[1], "*/node_modules");
+	assert_int_equal(config->curated_count, 2);
+	assert_string_equal(config->curated[0], "*.amazonaws.com/shop/*");
+	assert_string_equal(config->curated[1], "docker.io/library/nginx");
 	assert_int_equal(config->exception_count, 2);
 	assert_string_equal(config->exceptions[0].name, "web's root");
 	assert_string_equal(config->exceptions[0].rule, "process.root-user");
@@ -189,6 +195,8 @@ static void test_unknown_words(void **state)
 	assert_refused("off = *\n", "1:1", "before the first section");
 	assert_refused("[rules]\n\n  on = *\n", "3:3", "no key of [rules] is called 'on'");
 	assert_refused("[paths]\nexclude =\n", "2:10", "not the glob of an absolute path");
+	assert_refused("[images]\ncurated =\n", "2:10", "'curated' is empty");
+	assert_refused("[images]\ntrusted = x\n", "2:1", "no key of [images] is called 'trusted'");
 	assert_refused("[paths]\nexclude = srv\n", "2:11", "'srv' is not");
 	assert_refused("[severity]\nprocess.rot-user = low\n", "2:1", "no rule is called 'process.rot-user'");
 	assert_refused("[severity]\nprocess.root-user = lowest\n", "2:21", "no severity is called 'lowest'");

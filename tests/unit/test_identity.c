@@ -308,7 +308,7 @@ static void test_agent(void **state)
 	answer(&source_ecs_agent, "http://127.0.0.1:51678/v1/tasks",
 	       "{\"Tasks\": [{\"Arn\": \"arn:old\", \"KnownStatus\": \"STOPPED\", \"Containers\": "
 	       "[{\"DockerId\": \"" WEB "\"}]}, {\"Arn\": \"arn:t\", \"Family\": \"shop\", \"Version\": "
-					"\"42\", \"KnownStatus\": \"RUNNING\","
+	       "\"42\", \"KnownStatus\": \"RUNNING\","
 	       " \"Containers\": [{\"DockerId\": \"" WEB
 	       "\", \"DockerName\": \"ecs-x\", \"Name\": \"checkout\"}]}]}");
 	tell(&source_ecs_agent);
