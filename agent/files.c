@@ -35,8 +35,7 @@ struct files {
 };
 
 static const struct stage stages[] = {
-	{&collector_identity, {&record_header}},
-	{&collector_identity, {&record_container}},
+	{&collector_identity, {&record_header, &record_container}},
 	{0},
 };
 
