@@ -36,6 +36,13 @@ struct ps {
 };
 
 static const struct stage stages[] = {
+	{&collector_host, {&record_header}},
+	{&collector_container, {&record_container, &record_process}},
+	{0},
+};
+
+/* With names: the header tells of the ECS agent, too. */
+static const struct stage named_stages[] = {
 	{&collector_identity, {&record_header}},
 	{&collector_identity, {&record_container, &record_process}},
 	{0},
@@ -273,7 +280,7 @@ static struct snapshot *collect(struct ps *ps, struct error **error)
 	if (ps->docker_socket)
 		ps->enabled[3] = &collector_identity;
 	if (ps->format == FORMAT_NDJSON) {
-		ps->stage = stages;
+		ps->stage = ps->docker_socket ? named_stages : stages;
 		request.collected = collected;
 		request.collected_context = ps;
 	}

@@ -6,6 +6,7 @@
 #include "collectors/cgroup_limit.h"
 #include "collectors/process_text.h"
 #include "collectors/rlimit_text.h"
+#include "collectors/route_text.h"
 #include "proctor/cleanup.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -53,6 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	read_status(text, size);
 	stat_parse(text, size, &stat);
 	read_cgroup(text, size, arena);
+	route_find(text, size, 0xFEA9FEA9);
 	if (text_escape(escaped, 4 * size + 1, text, size) != strlen(escaped))
 		abort();
 	return 0;

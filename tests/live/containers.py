@@ -161,7 +161,8 @@ class Container:
     Its executable has its name and that of the test run in its path: containers without a name and an image
     are told apart by it."""
 
-    def __init__(self, keeper, name, *changes, runtime="runc", prepare=None, state=None):
+    def __init__(self, keeper, name, *changes, runtime="runc", prepare=None, state=None,
+                 wrap=None):
         self.name, self.keeper = name, keeper
         self.id = hashlib.sha256(f"{os.getpid()} {name} {id(self)}".encode()).hexdigest()
         self.bundle = keeper.scratch()
@@ -170,6 +171,8 @@ class Container:
         self.command = [harness.find_command(runtime), "--root", self.state]
         if runtime == "crun":
             self.command = cgroup2_only([*self.command, "--cgroup-manager=disabled"])
+        if wrap:
+            self.command = [*wrap(self.id), *self.command]
         make_root(self.root, self.executable)
         if prepare:
             prepare(self.root)

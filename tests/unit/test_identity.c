@@ -426,8 +426,8 @@ static void test_spec_of_nonsense(void **state)
 		"[]",
 		"{\"process\": [], \"root\": 7, \"linux\": {\"resources\": []}, \"annotations\": null}",
 		"{\"process\": {\"user\": {\"uid\": \"0\"}, \"capabilities\": []}}",
-		"{\"linux\": {\"resources\": {\"memory\": {\"limit\": -1}, \"pids\": {\"limit\": 0}, \"cpu\":"
-		" {\"quota\": -1}}}}",
+		"{\"linux\": {\"resources\": {\"memory\": {\"limit\": -1}, \"pids\": {\"limit\": 0}}}}",
+		"{\"linux\": {\"resources\": {\"cpu\": {\"quota\": -1}}}}",
 		"{\"linux\": {\"resources\": {\"cpu\": {\"quota\": 9223372036854775807, \"period\": -1}}}}",
 		"{\"linux\": {\"resources\": {\"memory\": {\"limit\": 1.5}}}}",
 	};
