@@ -7,7 +7,7 @@
 static const struct stage stages[] = {
 	{&collector_host, {&record_header}},
 	{&collector_mount, {&record_process, &record_mount}},
-	{&collector_limit, {&record_container}},
+	{&collector_filesystem, {&record_container}},
 	{0},
 };
 

@@ -35,7 +35,7 @@ struct files {
 
 static const struct stage stages[] = {
 	{&collector_host, {&record_header}},
-	{&collector_container, {&record_container}},
+	{&collector_filesystem, {&record_container}},
 	{0},
 };
 

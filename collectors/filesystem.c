@@ -10,10 +10,11 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#include "collectors/found.h"
+#include "collectors/container_tool.h"
 #include "collectors/mountinfo.h"
 #include "collectors/namespace_root.h"
 #include "collectors/resolve.h"
+#include "collectors/tool.h"
 #include "proctor/cleanup.h"
 
 struct gathering {
@@ -68,8 +69,18 @@ static void note_root(struct gathering *gathering, int number)
 	note(gathering, reason, whose, number == EACCES ? COVERAGE_REMEDY_PTRACE : NULL);
 }
 
+/* What could not be read so far, by this thread and by the workers. */
+static uint64_t missed(const struct gathering *gathering)
+{
+	uint64_t count = gathering->coverage->missed;
+
+	for (unsigned i = 0; i < gathering->walk->count; i++)
+		count += gathering->walk->workers[i].coverage.missed;
+	return count;
+}
+
 /* Walks what a mount namespace shows at its root. -1: no memory. */
-static int walk_namespace(struct gathering *gathering, const struct container *container,
+static int walk_namespace(struct gathering *gathering, struct container *container,
 			  const struct mount_namespace *mounts)
 {
 	struct walk_plan_setting setting = {gathering->request,
@@ -79,11 +90,13 @@ static int walk_namespace(struct gathering *gathering, const struct container *c
 					    gathering->snapshot->arena,
 					    gathering->coverage,
 					    &gathering->host_points};
-	struct walk_root root = {.path = "/", .reachable = true};
+	struct walk_root root = {.path = "/", .reachable = true, .links = container ? tool_is_named : NULL};
 	_cleanup_walk_plan_ struct walk_plan plan = {0};
+	uint64_t missed_before = missed(gathering);
 	char label[64];
 
 	gathering->found.container = container;
+	atomic_store(&gathering->found.tools, 0);
 	if (!mounts || !mounts->root) {
 		note(gathering, mounts ? "root directory is not a mount point" : "mount table was not read",
 		     container_label(container, label, sizeof(label)), NULL);
@@ -100,7 +113,13 @@ static int walk_namespace(struct gathering *gathering, const struct container *c
 		return 0;
 	}
 	root.descriptor = descriptor;
-	return walk_planned(gathering, &plan, &setting, &root);
+	if (walk_planned(gathering, &plan, &setting, &root))
+		return -1;
+	if (container)
+		container->files_walked = root.on && root.on->treatment == WALK_LIST &&
+					  !gathering->request->excluded_count &&
+					  missed(gathering) == missed_before;
+	return 0;
 }
 
 /* ---- every root -------------------------------------------------------------------------------- */
@@ -138,7 +157,7 @@ static int walk_containers(struct gathering *gathering, bool with_host)
 	const struct snapshot *snapshot = gathering->snapshot;
 
 	for (size_t i = 0; i < snapshot->container_count; i++) {
-		const struct container *container = snapshot->containers[i];
+		struct container *container = snapshot->containers[i];
 		if (!is_asked_for(gathering->request, container))
 			continue;
 		if (is_shared(gathering, i, with_host))
@@ -322,6 +341,18 @@ static int walk_paths(struct gathering *gathering, struct error **error)
 
 /* ---- all of it --------------------------------------------------------------------------------- */
 
+/* Brings all that the walks found into the snapshot. -1: no memory. */
+static int keep(struct gathering *gathering)
+{
+	const struct container_tools tools = {gathering->snapshot, gathering->request, gathering->coverage,
+					      &gathering->buffer, gathering->proc};
+	struct found_list list;
+
+	if (found_gather(gathering->shares, WALK_WORKERS_MAX, gathering->snapshot->arena, &list))
+		return -1;
+	return container_tools_keep(&tools, &list) || found_keep(&list, gathering->snapshot) ? -1 : 0;
+}
+
 static int gather(struct gathering *gathering, struct error **error)
 {
 	const struct request *request = gathering->request;
@@ -340,7 +371,7 @@ static int gather(struct gathering *gathering, struct error **error)
 		result = error_set(error, ENOMEM, "walking files");
 	gathering->snapshot->files_walked = atomic_load(&gathering->walk->listed);
 	walk_free(gathering->walk, gathering->snapshot->arena, gathering->coverage);
-	if (!result && found_keep(gathering->shares, WALK_WORKERS_MAX, gathering->snapshot))
+	if (!result && keep(gathering))
 		result = error_set(error, ENOMEM, "walking files");
 	return result;
 }

@@ -1,4 +1,4 @@
-/* Files that give privilege to whoever runs them, as a walk meets them. */
+/* Files that give privilege to whoever runs them, and tools, as a walk meets them. */
 #ifndef COLLECTORS_FOUND_H
 #define COLLECTORS_FOUND_H
 
@@ -17,6 +17,7 @@ struct found_file {
 struct found {
 	const struct request *request;
 	const struct container *container; /* whose files are walked; NULL: the host's */
+	atomic_uint tools;                 /* names of tools that were kept of it */
 	pthread_mutex_t telling;           /* of request->found */
 };
 
@@ -27,11 +28,22 @@ struct found_share {
 	size_t count;
 };
 
+/* All that was found: of containers by id and path, then of the host. */
+struct found_list {
+	struct found_file **files;
+	size_t count;
+};
+
 /* The walk's visitor: looks closer at a file that is setuid, setgid or executable, by one descriptor for all
- * that is told of it, and keeps one that has such a bit or capabilities. */
+ * that is told of it, and keeps one that has such a bit or capabilities, or is a tool of a container. Of a
+ * symbolic link it keeps where it leads. */
 void found_examine(struct walk_worker *worker, const struct walk_file *met);
 
-/* Brings what the workers found into the snapshot, in order. -1: no memory. */
-int found_keep(const struct found_share *shares, size_t count, struct snapshot *snapshot);
+/* Lists what the workers found, in memory of `arena`. -1: no memory. */
+int found_gather(const struct found_share *shares, size_t count, struct arena *arena,
+		 struct found_list *list);
+
+/* Brings the files that give privilege into the snapshot. -1: no memory. */
+int found_keep(const struct found_list *list, struct snapshot *snapshot);
 
 #endif

@@ -33,13 +33,14 @@ struct walk_root {
 	struct walk_mount *mounts; /* those beneath `path`, one for each mount point, by path
 				      (mountinfo_compare_paths) */
 	size_t mount_count;
-	const char *only; /* the one name in it that is asked for; NULL: all */
-	bool reachable;   /* every directory above it lets others search */
+	const char *only;                /* the one name in it that is asked for; NULL: all */
+	bool reachable;                  /* every directory above it lets others search */
+	bool (*links)(const char *name); /* whether a symbolic link of that name is visited; NULL: none is */
 };
 
 struct walk;
 
-/* A regular file as the walk meets it. */
+/* A regular file, or a symbolic link, as the walk meets it. */
 struct walk_file {
 	const struct directory *directory; /* the one it is in */
 	const char *name;
@@ -65,7 +66,7 @@ struct walk_worker {
 	pthread_t thread;
 };
 
-/* Looks at one regular file; called in any worker's thread. */
+/* Looks at one regular file or link; called in any worker's thread. */
 typedef void (*walk_visitor)(struct walk_worker *worker, const struct walk_file *file);
 
 /* What the workers share. */

@@ -140,11 +140,15 @@ static const struct field device_fields[] = {
 	{0},
 };
 
-enum { KNOWS_DEVICES = 1 };
+enum { KNOWS_DEVICES = 1 << 0, KNOWS_TOOLS = 1 << 1, KNOWS_PROGRAMS = 1 << 2 };
 
 static uint32_t known(const void *record)
 {
-	return ((const struct container *)record)->devices_known ? KNOWS_DEVICES : 0;
+	const struct container *container = record;
+
+	return (container->devices_known ? KNOWS_DEVICES : 0) |
+	       (container->files_walked || container->tool_count ? KNOWS_TOOLS : 0) |
+	       (container->programs_known || container->program_count ? KNOWS_PROGRAMS : 0);
 }
 
 static const void *device_item(const void *record, const struct field *field, size_t index)
@@ -153,6 +157,24 @@ static const void *device_item(const void *record, const struct field *field, si
 
 	(void)field;
 	return index < container->device_count ? &container->devices[index] : NULL;
+}
+
+/* ---- files -------------------------------------------------------------------------------------- */
+
+static const void *tool_item(const void *record, const struct field *field, size_t index)
+{
+	const struct container *container = record;
+
+	(void)field;
+	return index < container->tool_count ? &container->tools[index] : NULL;
+}
+
+static json_t *written(const void *record, const struct field *field, struct record_context *context)
+{
+	const struct container *container = record;
+
+	(void)field;
+	return container->written ? json_of_texts(container->written, context) : NULL;
 }
 
 /* ---- the container ------------------------------------------------------------------------------ */
@@ -232,6 +254,38 @@ static const struct field fields[] = {
 	 .optional = true,
 	 .description = "Whether its cgroup lets it use every device (cgroup v1).",
 	 .get = all_devices},
+	{.name = "files_walked",
+	 .type = FIELD_BOOLEAN,
+	 .description = "Whether all files in its root were looked at: a tool that is not told is not there.",
+	 .get = field_boolean,
+	 MEMBER(struct container, files_walked)},
+	{.name = "tools",
+	 .type = FIELD_OBJECTS,
+	 .optional = true,
+	 .known = KNOWS_TOOLS,
+	 .description = "Programs by which an attacker goes on, by path.",
+	 .members = field_tool,
+	 .item = tool_item},
+	{.name = "program_count",
+	 .type = FIELD_INTEGER,
+	 .optional = true,
+	 .known = KNOWS_PROGRAMS,
+	 .description = "How many files its processes execute: programs and libraries.",
+	 .get = field_number,
+	 MEMBER(struct container, program_count)},
+	{.name = "programs",
+	 .type = FIELD_OBJECTS,
+	 .optional = true,
+	 .known = KNOWS_PROGRAMS,
+	 .description = "Those of them that are not the image's, or that not only root may write to.",
+	 .members = field_program,
+	 .item = item_program},
+	{.name = "written",
+	 .type = FIELD_STRINGS,
+	 .optional = true,
+	 .description =
+		 "Paths that it has written in its root since it was started, or has open for writing.",
+	 .get = written},
 	{.name = "auditor",
 	 .type = FIELD_BOOLEAN,
 	 .description = "Whether the auditor runs in it.",

@@ -26,9 +26,15 @@ json_t *field_seccomp_filters(const void *record, const struct field *field, str
 /* A capability_set as an array of CAP_NAMES. */
 json_t *field_capabilities(const void *record, const struct field *field, struct record_context *context);
 
+/* An enum file_origin by its name, of field_origins; unknown: not known. */
+json_t *field_origin(const void *record, const struct field *field, struct record_context *context);
+
 /* Items: the member at field->offset itself, and where its pointer points. */
 const void *item_member(const void *record, const struct field *field, size_t index);
 const void *item_pointer(const void *record, const struct field *field, size_t index);
+
+/* Of a container, those programs of which there is something to tell. */
+const void *item_program(const void *record, const struct field *field, size_t index);
 
 /* A string of any bytes. NULL with context->failed when memory is exhausted. */
 json_t *json_of_bytes(const char *data, size_t length, struct record_context *context);
@@ -51,9 +57,12 @@ extern const struct field field_namespaces[];
 /* Members of an object whose record is a struct credentials: its sets. */
 extern const struct field field_capability_sets[];
 
+/* Members of an object whose record is a struct tool, and a struct program. */
+extern const struct field field_tool[], field_program[];
+
 /* Members of an object whose record is a struct remedy. */
 extern const struct field field_remedy[];
-/* The values of a severity but for none, and of seccomp, each ended by NULL. */
-extern const char *const field_severities[], *const field_seccomp_modes[];
+/* The values of a severity but for none, of seccomp and of an origin, each ended by NULL. */
+extern const char *const field_severities[], *const field_seccomp_modes[], *const field_origins[];
 
 #endif

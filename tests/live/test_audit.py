@@ -6,7 +6,7 @@ import harness
 from containers import Container, needs_containers
 from harness import AUDIT
 
-ORDER = ["header", "process", "mount", "container", "file", "finding", "coverage", "summary"]
+ORDER = ["header", "process", "mount", "file", "container", "finding", "coverage", "summary"]
 MEMBERS = {"container": "containers", "process": "processes", "mount": "mounts", "file": "files",
            "finding": "findings", "coverage": "coverage"}
 
