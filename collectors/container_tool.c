@@ -33,8 +33,23 @@ struct leads {
 
 static void note(const struct leads *leads, const char *reason, const char *example, const char *remedy)
 {
-	leads->tools->coverage->missed++;
 	coverage_note(leads->tools->coverage, leads->tools->snapshot->arena, reason, example, remedy);
+}
+
+static void note_missed(const struct leads *leads, const char *reason, const char *example,
+			const char *remedy)
+{
+	leads->tools->coverage->missed++;
+	note(leads, reason, example, remedy);
+}
+
+/* That a link was not followed. The walk tells of the mounts that were not entered. */
+static void note_link(const struct leads *leads, const char *path, int number)
+{
+	if (number == EXDEV)
+		note(leads, "link of a tool's name leads over a mount: not followed", path, NULL);
+	else if (number != ENOENT && number != ENOTDIR && number != ELOOP)
+		note_missed(leads, "link of a tool's name could not be followed", path, NULL);
 }
 
 /* ---- what a link leads to ---------------------------------------------------------------------- */
@@ -86,8 +101,8 @@ static bool is_executable(const struct leads *leads, int descriptor, const struc
 	if (S_ISREG(facts->stx_mode) && (facts->stx_mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
 		is_program = tool_is_program(leads->tools->request->proc, descriptor);
 	if (is_program < 0)
-		note(leads, "what a link of a tool's name leads to could not be read", name,
-		     "run as root with CAP_DAC_READ_SEARCH");
+		note_missed(leads, "what a link of a tool's name leads to could not be read", name,
+			    "run as root with CAP_DAC_READ_SEARCH");
 	return is_program > 0;
 }
 
@@ -99,11 +114,8 @@ static int follow(const struct leads *leads, const struct found_file *link, stru
 	struct statx facts;
 	char *path;
 
-	if (descriptor < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
-		note(leads,
-		     errno == EXDEV ? "link of a tool's name leads over a mount: not followed"
-				    : "link of a tool's name could not be followed",
-		     link->file.path, NULL);
+	if (descriptor < 0)
+		note_link(leads, link->file.path, errno);
 	if (descriptor < 0 ||
 	    statx(descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &facts))
 		return 0;
@@ -132,9 +144,10 @@ static bool open_root(struct leads *leads)
 		leads->root = namespace_open_root(tools->proc, tools->snapshot, mounts, tools->buffer);
 	if (leads->root >= 0)
 		return true;
-	note(leads,
-	     "links of tools' names were not followed: the root of a container could not be opened again",
-	     container_label(leads->container, label, sizeof(label)), COVERAGE_REMEDY_PTRACE);
+	note_missed(
+		leads,
+		"links of tools' names were not followed: the root of a container could not be opened again",
+		container_label(leads->container, label, sizeof(label)), COVERAGE_REMEDY_PTRACE);
 	return false;
 }
 
