@@ -24,6 +24,11 @@ int open_in_root(int root, const char *path, int flags)
 	return open_resolved(root, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV);
 }
 
+int open_through_mounts(int root, const char *path, int flags)
+{
+	return open_resolved(root, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
 int open_mounted(int at, const char *name)
 {
 	return open_resolved(at, name, O_PATH | O_NOFOLLOW,

@@ -11,6 +11,9 @@ int open_beneath(int at, const char *path, int flags);
  * and through no magic link. -1 with errno: EXDEV for a mount. */
 int open_in_root(int root, const char *path, int flags);
 
+/* The same through mounts: for paths of the host's own. */
+int open_through_mounts(int root, const char *path, int flags);
+
 /* Opens the mount that lies on `name` in the directory `at`, for its facts only (O_PATH): its file system is
  * not asked anything. A link is opened itself. */
 int open_mounted(int at, const char *name);

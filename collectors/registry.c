@@ -9,6 +9,7 @@ const struct collector *const collectors[] = {
 	&collector_mount,
 	&collector_limit,
 	&collector_filesystem,
+	&collector_program,
 	NULL,
 };
 /* clang-format on */

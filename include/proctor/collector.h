@@ -67,11 +67,12 @@ struct collector {
 		       struct error **error);
 };
 
-/* Every collector, in the order they run: host process container mount limit filesystem. Ends with NULL. */
+/* Every collector, in the order they run: host process container mount limit filesystem
+ * program. Ends with NULL. */
 extern const struct collector *const collectors[];
 
 extern const struct collector collector_host, collector_process, collector_container, collector_mount,
-	collector_limit, collector_filesystem;
+	collector_limit, collector_filesystem, collector_program;
 
 /* Runs the collectors of `enabled` (ended by NULL, in the order of collectors[]) into a new snapshot,
  * owned by the caller. NULL and *error when one of them fails. */
