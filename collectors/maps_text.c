@@ -18,9 +18,10 @@ static bool take_number(struct rest *rest, unsigned base, char after, uint64_t *
 		digit = memchr(digits, *rest->at, base);
 		if (!digit)
 			break;
-		if (*number > UINT64_MAX / base - 1)
+		uint64_t value = (uint64_t)(digit - digits);
+		if (*number > (UINT64_MAX - value) / base)
 			return false;
-		*number = *number * base + (uint64_t)(digit - digits);
+		*number = *number * base + value;
 	}
 	if (rest->at == start || rest->at == rest->end || *rest->at != after)
 		return false;

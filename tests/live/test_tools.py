@@ -4,7 +4,7 @@ import os
 import shutil
 
 import harness
-from containers import Container, bind, needs_containers
+from containers import Container, bind, hardened, needs_containers
 from files import make
 
 ALL = ("image.shell", "image.package-manager", "image.network-tool", "image.compiler", "image.debugger",
@@ -20,12 +20,12 @@ def program(path):
 
 def only(config):
     """Nothing but the program that runs, under no tool's name."""
-    config["process"]["args"] = ["/app", "cat"]
+    config["process"]["args"] = ["/busybox-app", "cat"]
 
 
 def make_distroless(root):
     """A root with one static binary."""
-    shutil.copy(f"{root}/bin/busybox", f"{root}/app")
+    shutil.copy(f"{root}/bin/busybox", f"{root}/busybox-app")
     shutil.rmtree(f"{root}/bin")
     shutil.rmtree(f"{root}/srv")
 
@@ -108,6 +108,38 @@ class ToolsTest(harness.Case):
 
     def tools_with_gaps(self, container):
         return {tool["path"]: (tool["kinds"], tool["names"]) for tool in self.container_of(container)["tools"]}
+
+    def test_findings(self):
+        """They are judged by what the container may do."""
+        def prepare(root):
+            os.symlink("busybox", f"{root}/bin/nc")
+            program(f"{root}/bin/apk")
+
+        container = Container(self, "open", prepare=prepare)
+        self.container_of(container)
+        findings = self.findings()
+        self.assertEqual({rule: finding["severity"] for rule, finding in findings.items()},
+                         {"image.shell": "low", "image.network-tool": "low", "image.package-manager": "medium"})
+        self.assertEqual(findings["image.package-manager"]["evidence"]["tools"], "/bin/apk")
+        self.assertIn("/bin/nc", findings["image.network-tool"]["evidence"]["tools"])
+        self.assertEqual(findings["image.shell"]["evidence"]["count"], 1)
+        closed = Container(self, "closed", hardened, prepare=prepare)
+        self.container_of(closed)
+        self.assertEqual({rule: finding["severity"] for rule, finding in self.findings().items()},
+                         {"image.shell": "info", "image.network-tool": "info", "image.package-manager": "info"})
+
+    def test_distroless(self):
+        container = Container(self, "distroless", only, prepare=make_distroless)
+        self.assertEqual(self.tools(container), {})
+        self.assertEqual({rule: finding["severity"] for rule, finding in self.findings().items()},
+                         {"image.minimal": "info"})
+
+    def test_ndjson(self):
+        """The container's line tells of them as well."""
+        container = Container(self, "lines")
+        lines = self.lines("audit", "--container", container.id)
+        told = [line for line in lines if line["type"] == "container"]
+        self.assertEqual([[tool["path"] for tool in line["tools"]] for line in told], [["/bin/busybox"]])
 
     def test_excluded_directories(self):
         """What was left out is not said to be free of tools."""
