@@ -7,7 +7,7 @@
 static const struct stage stages[] = {
 	{&collector_host, {&record_header}},
 	{&collector_mount, {&record_process, &record_mount}},
-	{&collector_filesystem, {&record_container}},
+	{&collector_program, {&record_container}},
 	{0},
 };
 
