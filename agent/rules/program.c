@@ -10,7 +10,6 @@ static void program_evidence(const struct program *program, struct verdict *verd
 	verdict->path = program->path;
 	verdict_text(verdict, "used_as", program->executable ? "program" : "library");
 	verdict_number(verdict, "processes", (int64_t)program->process_count);
-	verdict_incidental(verdict);
 }
 
 /* ---- file.drift -------------------------------------------------------------------------------- */

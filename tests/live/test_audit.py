@@ -72,10 +72,11 @@ class FormTest(harness.Case):
         self.assertRegex(table, r"(?m)^  filesystem +0 seen\n +not  switched off\n +fix  leave out --no-collector$")
 
     def test_every_collector_is_accounted_for(self):
-        document = self.document("audit", "--no-collector", "mount,limit,filesystem")
+        document = self.document("audit", "--no-collector", "mount,limit,filesystem,program")
         coverage = {record["collector"]: record for record in document["coverage"]}
-        self.assertEqual(set(coverage), {"host", "process", "container", "mount", "limit", "filesystem"})
-        for name in ("mount", "limit", "filesystem"):
+        self.assertEqual(set(coverage), {"host", "process", "container", "mount", "limit", "filesystem",
+                                         "program"})
+        for name in ("mount", "limit", "filesystem", "program"):
             self.assertEqual([reason["reason"] for reason in coverage[name]["reasons"]], ["switched off"])
         self.assertFalse({"mounts", "files"} & set(document))
 

@@ -194,6 +194,15 @@ class ProgramsTest(harness.Case):
         self.assertEqual(self.told(container), {})
         self.assertEqual(self.programs["/bin/busybox-owned"]["uid"], APP)
 
+    def test_without_the_mounts(self):
+        """Where a program lies is not made up."""
+        container = Container(self, "unmounted", prepare=self.layered())
+        document = self.document("audit", "--container", container.id, "--no-collector", "filesystem,mount")
+        self.assertEqual(document["containers"][0]["programs"], [])
+        self.assertEqual(document["containers"][0]["program_count"], 1)
+        coverage = next(one for one in document["coverage"] if one["collector"] == "program")
+        self.assertIn("root of a container could not be opened", coverage["reasons"][0]["reason"])
+
     # ---- what they have open
 
     def test_written(self):
