@@ -12,23 +12,35 @@ enum { DESCRIPTORS_MAX = 65536 }; /* looked at in one container */
 
 /* ---- what one process has open ----------------------------------------------------------------- */
 
+/* A descriptor that was closed, or whose process ended, is none. */
+static void note_unread(struct open_files *files)
+{
+	if (errno != ENOENT && errno != ESRCH)
+		files->left_out = "files that a process of a container has open could not be read";
+}
+
 /* True for a link in /proc/PID/fd to a file that can be written to: its own mode tells (proc_pid_fd(5)). */
-static bool is_for_writing(int directory, const char *name)
+static bool is_for_writing(struct open_files *files, int directory, const char *name)
 {
 	struct stat facts;
 
-	return !fstatat(directory, name, &facts, AT_SYMLINK_NOFOLLOW) && (facts.st_mode & S_IWUSR);
+	if (!fstatat(directory, name, &facts, AT_SYMLINK_NOFOLLOW))
+		return facts.st_mode & S_IWUSR;
+	note_unread(files);
+	return false;
 }
 
 /* True when it leads to a regular file on the root that still has a name. Its file system is not asked. */
-static bool is_on_root(int directory, const char *name, const struct mount *root)
+static bool is_on_root(struct open_files *files, int directory, const char *name, const struct mount *root)
 {
 	struct statx facts;
 
-	return !statx(directory, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
-		      STATX_TYPE | STATX_NLINK | STATX_MNT_ID, &facts) &&
-	       S_ISREG(facts.stx_mode) && facts.stx_nlink && (facts.stx_mask & STATX_MNT_ID) &&
-	       facts.stx_mnt_id == root->id;
+	if (!statx(directory, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
+		   STATX_TYPE | STATX_NLINK | STATX_MNT_ID, &facts))
+		return S_ISREG(facts.stx_mode) && facts.stx_nlink && (facts.stx_mask & STATX_MNT_ID) &&
+		       facts.stx_mnt_id == root->id;
+	note_unread(files);
+	return false;
 }
 
 static int add_path(struct open_files *files, const char *path)
@@ -57,11 +69,34 @@ static int add_path(struct open_files *files, const char *path)
 static int add_descriptor(struct open_files *files, int directory, const char *name, const struct mount *root,
 			  struct buffer *buffer)
 {
-	if (!is_for_writing(directory, name) || !is_on_root(directory, name, root))
+	if (!is_for_writing(files, directory, name) || !is_on_root(files, directory, name, root))
 		return 0;
-	if (buffer_readlink(buffer, directory, name) < 0)
+	if (buffer_readlink(buffer, directory, name) < 0) {
+		note_unread(files);
 		return errno == ENOMEM ? -1 : 0;
+	}
 	return buffer->data[0] == '/' ? add_path(files, buffer->data) : 0;
+}
+
+static int add_descriptors(struct open_files *files, DIR *descriptors, const struct mount *root,
+			   struct buffer *buffer)
+{
+	const struct dirent *entry;
+
+	while (errno = 0, (entry = readdir(descriptors))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		if (++files->descriptors > DESCRIPTORS_MAX) {
+			files->left_out = "processes of a container have more than 65536 files open: the "
+					  "rest is not looked at";
+			return 0;
+		}
+		if (add_descriptor(files, dirfd(descriptors), entry->d_name, root, buffer))
+			return -1;
+	}
+	if (errno)
+		note_unread(files);
+	return 0;
 }
 
 int open_files_read(struct open_files *files, int directory, const struct container_view *view,
@@ -70,24 +105,16 @@ int open_files_read(struct open_files *files, int directory, const struct contai
 	const struct mount *root = view->mounts ? view->mounts->root : NULL;
 	int opened = root ? openat(directory, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	_cleanup_closedir_ DIR *descriptors = opened < 0 ? NULL : fdopendir(opened);
-	const struct dirent *entry;
 
-	if (!descriptors && root && errno != ESRCH && errno != ENOENT)
-		files->left_out = "files that a process of a container has open could not be read";
-	if (!descriptors && opened >= 0)
+	if (!root)
+		return 0;
+	if (descriptors)
+		return add_descriptors(files, descriptors, root, buffer);
+	note_unread(files);
+	int number = errno;
+	if (opened >= 0)
 		close(opened);
-	while (descriptors && (entry = readdir(descriptors))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		if (++files->descriptors > DESCRIPTORS_MAX) {
-			files->left_out = "processes of a container have more than 65536 files open: the "
-					  "rest is not looked at";
-			return 0;
-		}
-		if (add_descriptor(files, opened, entry->d_name, root, buffer))
-			return -1;
-	}
-	return 0;
+	return number == ENOMEM ? -1 : 0;
 }
 
 /* ---- all of them ------------------------------------------------------------------------------- */

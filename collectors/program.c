@@ -175,7 +175,8 @@ static int open_view(struct gathering *gathering, const struct process *process)
 {
 	const struct mount_namespace *mounts = namespace_of(gathering, process);
 	struct container_view *view = &gathering->view;
-	char label[64];
+	char buffer[64];
+	const char *label = container_label(gathering->container, buffer, sizeof(buffer));
 
 	if (gathering->viewed && view->mounts == mounts)
 		return 0;
@@ -184,7 +185,6 @@ static int open_view(struct gathering *gathering, const struct process *process)
 	if (container_view_open(view, gathering->proc, gathering->host, gathering->snapshot, mounts,
 				&gathering->buffer))
 		return -1;
-	container_label(gathering->container, label, sizeof(label));
 	if (view->beneath.root < 0)
 		note(gathering,
 		     "root of a container could not be opened: who may write to its programs is not known",
@@ -214,33 +214,43 @@ static int add_mappings(struct gathering *gathering, const struct process *proce
 	return 0;
 }
 
-/* Tells that a process could not be read: errno. */
-static void miss(struct gathering *gathering, const struct process *process)
+/* Tells that a process could not be read, or not be recognised behind that: errno. -1: for want of memory. */
+static int miss(struct gathering *gathering, const struct process *process)
 {
 	char example[64];
 
-	if (errno == ESRCH || errno == ENOENT)
-		return; /* it ended: it executes nothing */
+	if (errno == ENOMEM)
+		return -1;
+	if (errno == ESRCH || errno == ENOENT) {
+		note(gathering, "process ended while what it executes was read", NULL, NULL);
+		return 0;
+	}
 	snprintf(example, sizeof(example), "%s/%d/maps", gathering->request->proc, (int)process->pid);
 	gathering->coverage->missed++;
 	gathering->complete = false;
 	note(gathering, "what a process executes could not be read", example,
 	     errno == EACCES || errno == EPERM ? COVERAGE_REMEDY_PTRACE : NULL);
+	return 0;
+}
+
+/* Reads the mappings of the process that `directory` is held open for; whether they were `cut`. -1 with
+ * errno; ESRCH: it is another than the snapshot's. */
+static int read_maps(struct gathering *gathering, const struct process *process, int directory, int *cut)
+{
+	*cut = buffer_read(&gathering->maps, directory, "maps", MAPS_LIMIT);
+	if (*cut < 0)
+		return -1;
+	errno = ESRCH;
+	return process_is_held(directory, process, &gathering->buffer) ? 0 : -1;
 }
 
 static int read_process(struct gathering *gathering, const struct process *process)
 {
 	_cleanup_close_ int directory = process_hold(gathering->proc, process);
-	int cut = directory < 0 ? -1 : buffer_read(&gathering->maps, directory, "maps", MAPS_LIMIT);
+	int cut;
 
-	if (cut < 0 && errno == ENOMEM)
-		return -1;
-	if (cut < 0) {
-		miss(gathering, process);
-		return 0;
-	}
-	if (!process_is_held(directory, process, &gathering->buffer))
-		return 0;
+	if (directory < 0 || read_maps(gathering, process, directory, &cut))
+		return miss(gathering, process);
 	if (open_view(gathering, process) ||
 	    open_files_read(&gathering->open_files, directory, &gathering->view, &gathering->buffer))
 		return -1;
