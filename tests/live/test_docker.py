@@ -21,6 +21,7 @@ OPTIONS = {
     "host-pid": ("--pid", "host"),
     "bind": ("-v", "/etc:/host/etc"),
     "workers": (),
+    "drift": (),
 }
 
 
@@ -92,6 +93,9 @@ class DockerTest(harness.Case):
         command = [busybox, "sleep", "86400"]
         if name == "workers":
             command = [busybox, "sh", "-c", f"for i in 1 2 3; do {busybox} sleep 86400 & done; wait"]
+        if name == "drift":
+            script = f"{busybox} cp {busybox} {busybox}-new; exec {busybox}-new sleep 86400"
+            command = [busybox, "sh", "-c", script]
         result = cls.docker("run", "--detach", "--network", "none", "--name", f"proctor-{name}", *options,
                             "proctor-test", *command)
         if result.returncode:
@@ -155,6 +159,30 @@ class DockerTest(harness.Case):
         found = [finding for finding in self.audited["findings"] if finding["rule"] == "process.root-user"
                  and workers & set(finding["subject"]["pids"])]
         self.assertEqual(len(found), 1, found)
+
+    def severities(self, name, family):
+        """Of one container's findings, also of its files."""
+        document = self.document("audit", "--container", self.ids[name])
+        self.told = document["containers"][0]
+        return {finding["rule"]: finding["severity"] for finding in document["findings"]
+                if finding["rule"].startswith(family)}
+
+    def test_tools(self):
+        """One static busybox under many names is one tool; where all is closed it gives nothing."""
+        self.assertEqual(self.severities("default", "image."), {"image.shell": "low", "image.network-tool": "low"})
+        self.assertEqual(len(self.told["tools"]), 1, self.told["tools"])
+        tool = self.told["tools"][0]
+        self.assertEqual(tool["kinds"], ["shell", "network"])
+        self.assertLessEqual({"/bin/busybox", "/bin/sh", executable("default")}, set(tool["names"]))
+        self.assertEqual(set(self.severities("hardened", "").values()), {"info"})
+
+    def test_drift(self):
+        """A program that was copied since the container was started, into the layer that is its own."""
+        self.assertEqual(self.severities("default", "file."), {})
+        self.assertEqual(self.told["programs"], [])
+        self.wait_for(lambda: self.severities("drift", "file.") == {"file.drift": "medium"})
+        self.assertEqual([(program["path"], program["origin"]) for program in self.told["programs"]],
+                         [(executable("drift") + "-new", "run-time")])
 
     def test_read_only_root(self):
         told = {container["id"]: container.get("root_read_only") for container in self.audited["containers"]}
