@@ -156,7 +156,7 @@ static int lead_all(struct leads *leads)
 	for (size_t i = 0; i < leads->found_count; i++) {
 		const struct found_file *found = leads->found[i];
 		int leading = 1;
-		if (!found->tools)
+		if (!found->tools || found->file.origin == ORIGIN_MOUNT)
 			continue;
 		if (!found->link)
 			leads->leads[leads->count] = lead_of_file(found, found->file.path, found->tools);

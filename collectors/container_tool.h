@@ -14,9 +14,9 @@ struct container_tools {
 	int proc; /* descriptor of procfs */
 };
 
-/* Sets container->tools of all containers. Links are followed in the root of their container, beneath no
- * other mount: one that leads elsewhere, or to no program, is none. Several names of one file are one tool.
- * -1: no memory. */
+/* Sets container->tools of all containers, of what lies in their own roots, not of what is mounted there.
+ * Links are followed in the root of their container, beneath no other mount: one that leads elsewhere, or to
+ * no program, is none. Several names of one file are one tool. -1: no memory. */
 int container_tools_keep(const struct container_tools *tools, const struct found_list *list);
 
 #endif

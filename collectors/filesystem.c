@@ -104,6 +104,7 @@ static int walk_namespace(struct gathering *gathering, struct container *contain
 	}
 	if (walk_plan_make(&plan, &setting))
 		return -1;
+	gathering->found.own = container ? walk_plan_find(&plan, "/")->mount : NULL;
 	if (walk_plan_find(&plan, "/")->treatment == WALK_LEAVE)
 		return 0;
 	_cleanup_close_ int descriptor =

@@ -99,6 +99,8 @@ static struct found_file *add_found(struct walk_worker *worker, const struct wal
 		.noexec = met->mount->options & MOUNT_NOEXEC,
 		.reachable = met->directory->reachable,
 		.writable_directory = met->directory->writable,
+		.origin =
+			share->found->own && share->found->own != met->mount ? ORIGIN_MOUNT : ORIGIN_UNKNOWN,
 	};
 	found->next = share->first;
 	share->first = found;

@@ -17,6 +17,7 @@ struct found_file {
 struct found {
 	const struct request *request;
 	const struct container *container; /* whose files are walked; NULL: the host's */
+	const struct mount *own;           /* the container's root: what is on others was mounted in it */
 	atomic_uint tools;                 /* names of tools that were kept of it */
 	pthread_mutex_t telling;           /* of request->found */
 };

@@ -247,7 +247,7 @@ struct container {
 	bool all_devices_known;
 	bool self;                /* the one the auditor runs in */
 	bool files_walked;        /* its whole root was: what is not in the snapshot is not there */
-	const struct tool *tools; /* by path */
+	const struct tool *tools; /* in its own root, not on what is mounted there; by path */
 	size_t tool_count;
 	const struct program *programs; /* by path */
 	size_t program_count;

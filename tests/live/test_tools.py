@@ -82,6 +82,7 @@ class ToolsTest(harness.Case):
         """They are followed in the container's root, and no further."""
         outside = self.scratch()
         program(f"{outside}/program")
+        program(f"{outside}/gdb")  # on a volume, not in the image
 
         def prepare(root):
             os.symlink(f"{outside}/program", f"{root}/bin/gdb")
