@@ -59,6 +59,25 @@ static struct file_capability read_capability(struct walk_worker *worker, const 
 
 /* ---- keeping ----------------------------------------------------------------------------------- */
 
+static bool gives_privilege(uint32_t mode, struct file_capability capability)
+{
+	return (mode & (S_ISUID | S_ISGID)) || capability.version;
+}
+
+void found_add(struct found_share *share, struct found_file *found)
+{
+	const struct request *request = share->found->request;
+
+	found->next = share->first;
+	share->first = found;
+	share->count++;
+	if (!request->found || !gives_privilege(found->file.mode, found->file.capability))
+		return;
+	pthread_mutex_lock(&share->found->telling);
+	request->found(request->found_context, &found->file);
+	pthread_mutex_unlock(&share->found->telling);
+}
+
 /* A name of a container's tools counts; false when it has too many. */
 static bool counts_as_tool(struct walk_worker *worker)
 {
@@ -70,11 +89,12 @@ static bool counts_as_tool(struct walk_worker *worker)
 	worker->coverage.missed++;
 	coverage_note(&worker->coverage, worker->arena,
 		      "a container has more than 4096 names of tools: the rest is left out",
-		      container_label(found->container, label, sizeof(label)), NULL);
+		      found->layer ? found->layer : container_label(found->container, label, sizeof(label)),
+		      NULL);
 	return false;
 }
 
-static struct found_file *add_found(struct walk_worker *worker, const struct walk_file *met,
+static struct found_file *new_found(struct walk_worker *worker, const struct walk_file *met,
 				    const struct statx *facts)
 {
 	struct found_share *share = worker->context;
@@ -102,27 +122,19 @@ static struct found_file *add_found(struct walk_worker *worker, const struct wal
 		.origin =
 			share->found->own && share->found->own != met->mount ? ORIGIN_MOUNT : ORIGIN_UNKNOWN,
 	};
-	found->next = share->first;
-	share->first = found;
-	share->count++;
 	return found;
 }
 
-static void tell(struct walk_worker *worker, const struct found_file *found)
+/* A file of a layer that has facts only: the overlay takes its data from a layer below (metacopy). */
+static bool has_no_data(const struct found *found, int descriptor)
 {
-	struct found_share *share = worker->context;
-	const struct request *request = share->found->request;
+	char path[PATH_MAX];
 
-	if (!request->found)
-		return;
-	pthread_mutex_lock(&share->found->telling);
-	request->found(request->found_context, &found->file);
-	pthread_mutex_unlock(&share->found->telling);
-}
-
-static bool gives_privilege(uint32_t mode, struct file_capability capability)
-{
-	return (mode & (S_ISUID | S_ISGID)) || capability.version;
+	if (!found->layer)
+		return false;
+	snprintf(path, sizeof(path), "%s/self/fd/%d", found->request->proc, descriptor);
+	return getxattr(path, "trusted.overlay.metacopy", NULL, 0) >= 0 ||
+	       getxattr(path, "user.overlay.metacopy", NULL, 0) >= 0;
 }
 
 static void keep_file(struct walk_worker *worker, const struct walk_file *met, int descriptor,
@@ -137,13 +149,13 @@ static void keep_file(struct walk_worker *worker, const struct walk_file *met, i
 	}
 	if (!S_ISREG(facts.stx_mode) || (!tools && !gives_privilege(facts.stx_mode, capability)))
 		return; /* it is another by now */
-	found = add_found(worker, met, &facts);
+	found = new_found(worker, met, &facts);
 	if (!found)
 		return;
 	found->file.capability = capability;
 	found->tools = tools;
-	if (gives_privilege(facts.stx_mode, capability))
-		tell(worker, found);
+	found->elsewhere = tools && has_no_data(((struct found_share *)worker->context)->found, descriptor);
+	found_add(worker->context, found);
 }
 
 /* ---- looking ----------------------------------------------------------------------------------- */
@@ -160,20 +172,24 @@ static void examine_link(struct walk_worker *worker, const struct walk_file *met
 	}
 	if (!counts_as_tool(worker))
 		return;
-	found = add_found(worker, met, &met->facts);
+	found = new_found(worker, met, &met->facts);
 	if (!found)
 		return;
 	found->tools = tool_kinds(met->name);
 	found->link = arena_copy(worker->arena, target, (size_t)length);
 	worker->out_of_memory |= !found->link;
+	found_add(worker->context, found);
 }
 
 /* The kinds of tool that a container's file is, by its name and by what is in it. */
 static uint32_t examine_tool(struct walk_worker *worker, const struct walk_file *met, int descriptor)
 {
 	const struct found *found = ((struct found_share *)worker->context)->found;
-	uint32_t kinds = found->container ? tool_kinds(met->name) : 0;
+	uint32_t kinds = found->container || found->layer ? tool_kinds(met->name) : 0;
 	int is_program = kinds ? tool_is_program(found->request->proc, descriptor) : 0;
+
+	if (kinds && !is_program)
+		is_program = has_no_data(found, descriptor);
 
 	if (is_program < 0)
 		walk_note(worker, met->directory, met->name, "the first bytes of a program", errno);
@@ -201,7 +217,7 @@ void found_examine(struct walk_worker *worker, const struct walk_file *met)
 		examine_link(worker, met);
 		return;
 	}
-	if (!(met->facts.stx_mode & (S_ISUID | S_ISGID | S_IXUSR | S_IXGRP | S_IXOTH)))
+	if (!(met->facts.stx_mode & FOUND_MODE))
 		return;
 	descriptor = met->descriptor;
 	if (descriptor < 0)

@@ -69,10 +69,14 @@ struct walk_worker {
 /* Looks at one regular file or link; called in any worker's thread. */
 typedef void (*walk_visitor)(struct walk_worker *worker, const struct walk_file *file);
 
+/* Looks at a directory that is about to be listed, open as `descriptor`; called in any worker's thread. */
+typedef void (*walk_entrance)(struct walk_worker *worker, const struct directory *directory, int descriptor);
+
 /* What the workers share. */
 struct walk {
 	const struct request *request;
 	walk_visitor visitor;
+	walk_entrance entrance; /* NULL: no one looks */
 	const struct walk_root *root;
 	struct descriptors descriptors;
 	struct walk_worker workers[WALK_WORKERS_MAX];

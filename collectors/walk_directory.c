@@ -300,6 +300,8 @@ void walk_directory(struct walk_worker *worker, struct directory *directory)
 		directory_end(directory, descriptors);
 		return;
 	}
+	if (worker->walk->entrance && !directory->suspended)
+		worker->walk->entrance(worker, directory, listing.descriptor);
 	whole = list(&listing);
 	directory_anchor(directory, listing.descriptor, &worker->found, descriptors);
 	if (whole)

@@ -7,6 +7,7 @@ import unittest
 
 import harness
 from containers import make_root
+from files import make
 from harness import AUDIT, DOCKER_DEFAULT, mask, names
 
 OPTIONS = {
@@ -22,6 +23,7 @@ OPTIONS = {
     "bind": ("-v", "/etc:/host/etc"),
     "workers": (),
     "drift": (),
+    "writer": (),
 }
 
 
@@ -82,6 +84,7 @@ class DockerTest(harness.Case):
     def import_image(cls):
         root = f"{cls.place}/root"
         make_root(root, *map(executable, OPTIONS))
+        make(f"{root}/bin/setuid", 0o4755)
         with subprocess.Popen(["tar", "-C", root, "-c", "."], stdout=subprocess.PIPE) as archive:
             result = cls.docker("import", "-", "proctor-test", stdin=archive.stdout)
         if result.returncode:
@@ -96,6 +99,9 @@ class DockerTest(harness.Case):
         if name == "drift":
             script = f"{busybox} cp {busybox} {busybox}-new; exec {busybox}-new sleep 86400"
             command = [busybox, "sh", "-c", script]
+        if name == "writer":
+            command = [busybox, "sh", "-c", "echo >/etc/new; echo >>/etc/passwd; cat /etc/group >/tmp/t; "
+                       f"{busybox} rm /tmp/t; {busybox} mkdir -p /srv/made/deep; exec {busybox} sleep 86400"]
         result = cls.docker("run", "--detach", "--network", "none", "--name", f"proctor-{name}", *options,
                             "proctor-test", *command)
         if result.returncode:
@@ -130,6 +136,24 @@ class DockerTest(harness.Case):
         self.assertTrue(daemons)
         for process in daemons:
             self.assertNotIn("container_id", process, process["comm"])
+
+    def test_layers(self):
+        """The root of each container is walked by its layers, and shows what the merged mount does."""
+        def files(document):
+            return {(file["path"], file["container_id"]): file.get("origin") for file in document["files"]
+                    if file.get("container_id") in self.ids.values()}
+
+        merged = files(self.document("files", wrap=("setpriv", "--bounding-set", "-sys_admin")))
+        document = self.document("files")
+        found = files(document)
+        self.assertEqual(set(found), set(merged))
+        self.assertEqual(set(found.values()), {"image"})
+        self.assertEqual(len(found), len(self.ids))
+        reasons = [reason["reason"] for entry in document["coverage"] for reason in entry["reasons"]]
+        self.assertEqual([reason for reason in reasons if "overlay" in reason], [])
+        told = {container["id"]: container for container in document["containers"]}
+        self.assertEqual(told[self.ids["default"]]["written"], [])
+        self.assertEqual(told[self.ids["writer"]]["written"], ["/etc/new", "/etc/passwd", "/srv/made", "/tmp"])
 
     def test_capabilities(self):
         for name, expected in (("default", DOCKER_DEFAULT), ("hardened", 0),
