@@ -7,6 +7,7 @@
 #include "agent/files_table.h"
 #include "agent/formats/format.h"
 #include "agent/formats/json.h"
+#include "agent/layer_cache.h"
 #include "agent/progress.h"
 #include "agent/selection.h"
 #include "agent/stage.h"
@@ -17,6 +18,7 @@ enum files_option {
 	FILES_CONTAINER = OPTION_OWN,
 	FILES_CROSS_FILE_SYSTEMS,
 	FILES_EXCLUDE,
+	FILES_LAYER_CACHE,
 };
 
 struct files {
@@ -24,6 +26,7 @@ struct files {
 	const char *output_file;
 	struct request request;
 	const char **excluded; /* request.excluded_paths */
+	struct layer_cache layer_cache;
 
 	struct output *output;
 	const struct collector *const *enabled; /* ended by NULL */
@@ -54,6 +57,9 @@ static int handle_option(void *state, int id, const char *value, struct error **
 	case FILES_EXCLUDE:
 		files->excluded[request->excluded_count++] = value;
 		return config_check_path(value, error);
+	case FILES_LAYER_CACHE:
+		files->layer_cache.path = value;
+		return 0;
 	case OPTION_FORMAT:
 		return format_parse(value, &files->format, error);
 	case OPTION_OUTPUT_FILE:
@@ -146,6 +152,8 @@ static struct snapshot *collect(struct files *files, struct error **error)
 		files->request.found = found;
 		files->request.found_context = files;
 	}
+	if (layer_cache_load(&files->layer_cache, &files->request, error))
+		return NULL;
 	progress_start(&progress, &files->request);
 	snapshot = snapshot_collect(files->enabled, &files->request, error);
 	progress_end(&progress);
@@ -184,12 +192,15 @@ static int show(struct files *files, struct error **error)
 		result = print_rest(files, snapshot, error);
 	if (!result)
 		result = output_commit(files->output, error);
+	if (!result)
+		result = layer_cache_save(&files->layer_cache, snapshot, error);
 	if (!result && files->format == FORMAT_TABLE) {
 		coverage_report_columns(files->left_out);
 		coverage_report(snapshot);
 	}
 	record_context_free(&files->context);
 	snapshot_free(snapshot);
+	layer_cache_free(&files->layer_cache);
 	output_free(files->output);
 	error_free(files->error);
 	return result ? EXIT_FAILED : EXIT_AUDITED;
@@ -226,6 +237,7 @@ static const struct option_entry options[] = {
 	 COMPLETE_DIRECTORY},
 	{FILES_CROSS_FILE_SYSTEMS, "cross-file-systems", NULL,
 	 "walk network, FUSE and unknown file systems, too: they may never answer", COMPLETE_NONE},
+	OPTION_ENTRY_LAYER_CACHE(FILES_LAYER_CACHE),
 	OPTION_ENTRY_FORMAT,
 	OPTION_ENTRY_OUTPUT_FILE,
 	{0},

@@ -406,6 +406,8 @@ static int gather(struct gathering *gathering, struct error **error)
 		result = error_set(error, ENOMEM, "walking files");
 	gathering->snapshot->files_walked = atomic_load(&gathering->walk->listed);
 	walk_free(gathering->walk, gathering->snapshot->arena, gathering->coverage);
+	if (!result && layered_remember(&gathering->layered))
+		result = error_set(error, ENOMEM, "remembering layers");
 	layered_end(&gathering->layered);
 	if (!result && keep(gathering))
 		result = error_set(error, ENOMEM, "walking files");

@@ -8,14 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "collectors/layer_memory.h"
 #include "collectors/open.h"
 #include "collectors/resolve.h"
 #include "collectors/tool.h"
 #include "proctor/cleanup.h"
 
-enum { OPEN_MANY = 128 };
+enum {
+	OPEN_MANY = 128,
+	JUST_NOW = 2, /* seconds; no file system of this machine has coarser times */
+};
 
 /* One worker's share of the walk of a layer. What it found comes first: it is the visitor's context too. */
 struct layer_share {
@@ -25,6 +30,12 @@ struct layer_share {
 		struct redirect *next;
 		const char *path;
 	} * redirects;
+	struct testimony {
+		struct testimony *next;
+		struct witness witness;
+	} * testimonies;
+	int64_t newest; /* change time of them */
+	bool remembers;
 };
 
 /* ---- marks ------------------------------------------------------------------------------------- */
@@ -202,7 +213,6 @@ static struct layer *layer_new(struct layers *layers, const struct statx *facts,
 		.major = facts->stx_dev_major,
 		.minor = facts->stx_dev_minor,
 		.inode = facts->stx_ino,
-		.changed = {facts->stx_ctime.tv_sec, facts->stx_ctime.tv_nsec},
 		.user_attributes = user_attributes,
 		.descriptor = -1,
 		.root = {.path = "", .kind = PLACE_DIRECTORY, .mode = facts->stx_mode, .below = ""},
@@ -290,12 +300,44 @@ static bool is_whiteout(struct walk_worker *worker, const struct walk_file *met,
 	return getxattr(path, user ? "user.overlay.whiteout" : "trusted.overlay.whiteout", NULL, 0) >= 0;
 }
 
+/* Remembers how a directory or file was before it was looked into. */
+static void testify(struct walk_worker *worker, const char *path, const struct statx *facts)
+{
+	struct layer_share *share = worker->context;
+	struct testimony *testimony = arena_alloc(worker->arena, sizeof(*testimony));
+
+	if (!testimony || !path) {
+		worker->out_of_memory = true;
+		return;
+	}
+	testimony->witness =
+		(struct witness){path, facts->stx_ino, facts->stx_ctime.tv_sec, facts->stx_ctime.tv_nsec};
+	testimony->next = share->testimonies;
+	share->testimonies = testimony;
+	if (share->newest < facts->stx_ctime.tv_sec)
+		share->newest = facts->stx_ctime.tv_sec;
+}
+
 static void examine(struct walk_worker *worker, const struct walk_file *met)
 {
 	const struct layer_share *share = worker->context;
+	const struct found_file *before = share->found.first;
 
-	if (!is_whiteout(worker, met, share->layer->user_attributes))
-		found_examine(worker, met);
+	if (is_whiteout(worker, met, share->layer->user_attributes))
+		return;
+	found_examine(worker, met);
+	if (share->remembers && share->found.first != before)
+		testify(worker, share->found.first->file.path, &met->facts);
+}
+
+static void testify_directory(struct walk_worker *worker, const struct directory *directory, int descriptor)
+{
+	struct statx facts;
+
+	if (statx(descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &facts))
+		walk_note(worker, directory, NULL, "a directory", errno);
+	else
+		testify(worker, directory_path(worker->arena, directory, NULL), &facts);
 }
 
 /* Remembers a directory that shows another one of the layers below. */
@@ -303,6 +345,9 @@ static void enter(struct walk_worker *worker, const struct directory *directory,
 {
 	struct layer_share *share = worker->context;
 	struct redirect *redirect;
+
+	if (share->remembers)
+		testify_directory(worker, directory, descriptor);
 
 	if (fgetxattr(descriptor,
 		      share->layer->user_attributes ? "user.overlay.redirect" : "trusted.overlay.redirect",
@@ -326,7 +371,7 @@ static int compare_found(const void *a, const void *b)
 	return strcmp((*left)->file.path, (*right)->file.path);
 }
 
-/* Brings what the workers found into the layer, and empties their shares. */
+/* Brings what the workers found into the layer. */
 static int keep(struct layers *layers, struct layer *layer)
 {
 	size_t files = 0, redirects = 0;
@@ -341,15 +386,35 @@ static int keep(struct layers *layers, struct layer *layer)
 	if (!layer->files || !layer->redirects)
 		return -1;
 	for (unsigned i = 0; i < layers->walk->count; i++) {
-		struct layer_share *share = &layers->shares[i];
+		const struct layer_share *share = &layers->shares[i];
 		for (struct found_file *one = share->found.first; one; one = one->next)
 			layer->files[layer->file_count++] = one;
 		for (struct redirect *one = share->redirects; one; one = one->next)
 			layer->redirects[layer->redirect_count++] = one->path;
-		*share = (struct layer_share){.found.found = &layers->found};
 	}
 	if (files)
 		qsort(layer->files, files, sizeof(*layer->files), compare_found);
+	return 0;
+}
+
+/* Brings what bears witness of the layer into it, unless something in it changed so shortly before that
+ * another change could have the same time. */
+static int keep_witnesses(struct layers *layers, struct layer *layer)
+{
+	size_t count = 0;
+
+	for (unsigned i = 0; i < layers->walk->count; i++) {
+		if (!layers->shares[i].remembers || layers->shares[i].newest >= layers->started - JUST_NOW)
+			return 0;
+		for (struct testimony *one = layers->shares[i].testimonies; one; one = one->next)
+			count++;
+	}
+	layer->witnesses = arena_array(layers->arena, count, sizeof(*layer->witnesses));
+	if (!layer->witnesses)
+		return -1;
+	for (unsigned i = 0; i < layers->walk->count; i++)
+		for (struct testimony *one = layers->shares[i].testimonies; one; one = one->next)
+			layer->witnesses[layer->witness_count++] = one->witness;
 	return 0;
 }
 
@@ -362,10 +427,8 @@ static int prepare_walk(struct layers *layers)
 	if (!layers->walk || !layers->shares)
 		return -1;
 	layers->walk->entrance = enter;
-	for (unsigned i = 0; i < layers->walk->count; i++) {
-		layers->shares[i].found.found = &layers->found;
+	for (unsigned i = 0; i < layers->walk->count; i++)
 		layers->walk->workers[i].context = &layers->shares[i];
-	}
 	return 0;
 }
 
@@ -378,26 +441,37 @@ static uint64_t missed(const struct walk *walk)
 	return count;
 }
 
-int layer_walk(struct layers *layers, struct layer *layer)
+/* Walks it anew. */
+static int walk(struct layers *layers, struct layer *layer, bool remembers)
 {
 	struct walk_root root = {
 		.descriptor = layer->descriptor, .path = "/", .reachable = true, .links = tool_is_named};
 	uint64_t missed_before;
 
-	if (layer->walked)
-		return 0;
 	if (prepare_walk(layers))
 		return -1;
 	for (unsigned i = 0; i < layers->walk->count; i++)
-		layers->shares[i].layer = layer;
+		layers->shares[i] = (struct layer_share){
+			.found.found = &layers->found, .layer = layer, .remembers = remembers};
 	layers->found.layer = layer->directory;
 	atomic_store(&layers->found.tools, 0);
 	missed_before = missed(layers->walk);
 	root.on = walk_plan_find(&layers->plan, layer->directory);
 	if (walk_run(layers->walk, &root) || keep(layers, layer))
 		return -1;
-	layer->walked = true;
 	layer->whole = missed(layers->walk) == missed_before;
+	return layer->whole ? keep_witnesses(layers, layer) : 0;
+}
+
+int layer_walk(struct layers *layers, struct layer *layer, bool lower)
+{
+	bool remembers = lower && layers->request.remember_layers;
+
+	if (layer->walked)
+		return 0;
+	if (!(remembers && layer_recall(layers, layer)) && walk(layers, layer, remembers))
+		return -1;
+	layer->walked = true;
 	return 0;
 }
 
@@ -409,7 +483,11 @@ int layers_begin(struct layers *layers, int root, const struct mount_namespace *
 	struct walk_plan_setting setting = {
 		.request = &layers->request, .mounts = host, .arena = arena, .coverage = coverage};
 
-	*layers = (struct layers){.arena = arena, .coverage = coverage, .request = *request, .root = root};
+	*layers = (struct layers){.arena = arena,
+				  .coverage = coverage,
+				  .request = *request,
+				  .root = root,
+				  .started = time(NULL)};
 	layers->request.excluded_count = 0;
 	layers->request.cross_file_systems = false;
 	layers->request.found = NULL;

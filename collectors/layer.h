@@ -2,8 +2,6 @@
 #ifndef COLLECTORS_LAYER_H
 #define COLLECTORS_LAYER_H
 
-#include <time.h>
-
 #include "collectors/found.h"
 #include "collectors/walk_plan.h"
 
@@ -20,6 +18,14 @@ struct place {
 			      none, what lies here is opaque */
 };
 
+/* A directory that was listed, or a file that was kept: as long as it has not changed, it holds. */
+struct witness {
+	const char *path;
+	uint64_t inode;
+	int64_t seconds; /* its change time */
+	uint32_t nanoseconds;
+};
+
 struct merged;
 
 struct layer {
@@ -27,8 +33,7 @@ struct layer {
 	const char *directory; /* as the host has it, without links */
 	uint32_t major, minor; /* what tells it from others */
 	uint64_t inode;
-	struct timespec changed; /* its own directory */
-	bool user_attributes;    /* its marks are user.overlay.* */
+	bool user_attributes; /* its marks are user.overlay.* */
 	bool walked;
 	bool whole;                /* nothing in it could not be read */
 	int descriptor;            /* -1: not open */
@@ -37,8 +42,12 @@ struct layer {
 	size_t file_count;
 	const char **redirects; /* directories that show others of the layers below */
 	size_t redirect_count;
-	void *places;          /* that were asked for: tsearch(3) */
-	struct merged *merged; /* stacks that it is on top of */
+	void *places;              /* that were asked for: tsearch(3) */
+	struct merged *merged;     /* stacks that it is on top of */
+	struct witness *witnesses; /* that it has not changed; NULL: it cannot be remembered */
+	size_t witness_count;
+	unsigned idle; /* how often it was remembered without being met */
+	bool recalled; /* not walked but remembered */
 };
 
 struct layer_share;
@@ -54,7 +63,9 @@ struct layers {
 	struct found found;
 	struct layer_share *shares;
 	struct layer *first;
-	size_t open; /* descriptors */
+	size_t open;              /* descriptors */
+	struct layer *remembered; /* of the last time; their texts lie in request.remembered_layers */
+	int64_t started;          /* seconds of the real time */
 };
 
 /* Makes ready to open layers by the host's mounts, beneath `root`, a descriptor of its root directory that it
@@ -72,8 +83,9 @@ struct layer *layer_open(struct layers *layers, const char *path, bool user_attr
 /* Closes the layers that are open when they are many. Between overlays only. */
 void layers_close_some(struct layers *layers);
 
-/* Walks it, unless it was walked before. -1: no memory. */
-int layer_walk(struct layers *layers, struct layer *layer);
+/* Walks it, unless it was walked before. What nothing is written to while its container runs (`lower`) may be
+ * remembered in its place. -1: no memory. */
+int layer_walk(struct layers *layers, struct layer *layer, bool lower);
 
 /* Follows an absolute path down in a layer as far as there are directories: the place where that ends, and
  * *rest, what of the path is left behind it. NULL with errno. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collectors/layer_memory.h"
 #include "collectors/merge.h"
 #include "collectors/namespace_root.h"
 #include "collectors/open.h"
@@ -203,7 +204,8 @@ static int walk_layers(struct subject *subject)
 	struct layers *layers = &subject->layered->layers;
 
 	for (size_t i = 0; i < subject->overlay.count; i++) {
-		if (layer_walk(layers, subject->layers[i]))
+		bool lower = i || !subject->overlay.has_upper;
+		if (layer_walk(layers, subject->layers[i], lower))
 			return give_up(subject, NULL);
 		if (subject->layers[i]->redirect_count && !subject->overlay.follows_redirects)
 			return give_up(subject, "it has marks that it is not to follow");
@@ -350,6 +352,45 @@ static bool may_read_marks(const struct subject *subject)
 	       (self->user_namespace_initial && (self->effective & CAPABILITY_MASK(CAP_SYS_ADMIN)));
 }
 
+static void read_boot(struct layered *layered)
+{
+	struct buffer *buffer = layered->buffer;
+
+	if (!buffer_read(buffer, layered->proc, "sys/kernel/random/boot_id", sizeof(layered->boot) - 1))
+		snprintf(layered->boot, sizeof(layered->boot), "%s", buffer->data);
+}
+
+/* Takes in what was remembered of layers the last time. -1: no memory. */
+static int begin_recalling(struct layered *layered)
+{
+	const struct request *request = layered->request;
+	const char *why = request->remembered_refusal;
+	char reason[128];
+	int result = 0;
+
+	if (!request->remember_layers || !layered->snapshot->self.user_namespace_initial)
+		return 0;
+	read_boot(layered);
+	if (!layered->boot[0])
+		why = "the id of this boot is not readable";
+	else if (!why && request->remembered_layers.length)
+		result = layer_memory_read(&layered->layers, request->remembered_layers, layered->boot, &why);
+	if (!why)
+		return result;
+	snprintf(reason, sizeof(reason), "layer cache not used: %s", why);
+	coverage_note(layered->coverage, layered->snapshot->arena, reason, NULL, NULL);
+	return 0;
+}
+
+int layered_remember(struct layered *layered)
+{
+	struct snapshot *snapshot = layered->snapshot;
+
+	if (!layered->begun || !layered->boot[0])
+		return 0;
+	return layer_memory_write(&layered->layers, layered->boot, &snapshot->layers_to_remember);
+}
+
 static int begin(struct subject *subject)
 {
 	struct layered *layered = subject->layered;
@@ -365,8 +406,10 @@ static int begin(struct subject *subject)
 	layered->begun = true;
 	layered->defaults = overlay_defaults_read("/sys/module/overlay/parameters");
 	if (layers_begin(&layered->layers, root, layered->host, layered->request, layered->snapshot->arena,
-			 layered->coverage))
+			 layered->coverage) ||
+	    begin_recalling(layered))
 		return give_up(subject, NULL);
+	layered->layers.request.remember_layers = layered->boot[0];
 	return 0;
 }
 

@@ -17,6 +17,7 @@ struct layered {
 	struct found_share *share;          /* where files are brought */
 
 	bool begun;
+	char boot[64]; /* id of this boot of the machine; "": not known, nothing is remembered */
 	struct layers layers;
 	struct overlay_defaults defaults;
 };
@@ -25,6 +26,9 @@ struct layered {
  * Returns 1, with container->files_walked and written set; 0: its merged mount is to be walked, and why is in
  * coverage; -1: no memory. */
 int layered_walk(struct layered *layered, struct container *container, const struct walk_plan *plan);
+
+/* Sets snapshot->layers_to_remember where that was asked for. -1: no memory. */
+int layered_remember(struct layered *layered);
 
 void layered_end(struct layered *layered);
 

@@ -43,6 +43,13 @@ struct request {
 	const char *container;   /* only this container (id, a prefix of it of 12 or more, or name) and its
 				    files; NULL: all */
 
+	/* filesystem: whether layers of overlays are to be remembered for the next time, in
+	 * snapshot->layers_to_remember; what was remembered the last time, which outlives the snapshot; and
+	 * why that is not to be believed (NULL: it may be). */
+	bool remember_layers;
+	struct bytes remembered_layers;
+	const char *remembered_refusal;
+
 	/* Called now and then from any thread, one at a time, with what was done so far; NULL: no one asks.
 	 */
 	void (*progress)(void *context, const char *collector, uint64_t done);

@@ -447,8 +447,9 @@ struct snapshot {
 	size_t mount_namespace_count;
 	struct file *files; /* host last, then by container and path */
 	size_t file_count;
-	bool files_walked;         /* a directory was listed, or a file that was asked for looked at */
-	struct coverage *coverage; /* one for each collector that ran, in order */
+	bool files_walked;               /* a directory was listed, or a file that was asked for looked at */
+	struct bytes layers_to_remember; /* for request->remembered_layers the next time; none: as before */
+	struct coverage *coverage;       /* one for each collector that ran, in order */
 	size_t coverage_count;
 };
 

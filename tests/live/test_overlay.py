@@ -5,6 +5,7 @@ import random
 import shutil
 import stat
 import subprocess
+import time
 
 import harness
 from containers import Container, bind, needs_containers
@@ -398,6 +399,110 @@ class FallbackTest(OverlayCase):
         container = self.start(lambda layer: program(f"{layer}/usr/file"))
         self.unmount(container.root)
         self.assertMerged(container, "it is not among the host's mounts", ["/usr/file"])
+
+
+@needs_containers
+class CacheTest(OverlayCase):
+    """--layer-cache: what is remembered of a layer is believed as long as the layer has not changed."""
+
+    def setUp(self):
+        def lower(layer):
+            for number in range(20):
+                program(f"{layer}/usr/{number % 4}/{number}", 0o644 if number % 2 else 0o4755)
+            tool(f"{layer}/usr/bin/nc")
+            whiteout(f"{layer}/etc/group")
+
+        self.container = self.start(lower, lambda layer: program(f"{layer}/opt/file"))
+        self.layer = self.container.layers[1]
+        self.cache = f"{self.scratch()}/cache"
+        self.become_old()
+
+    def become_old(self):
+        """What changed less than two seconds ago is not remembered: it could change again in the same instant."""
+        last = time.time()
+        self.wait_for(lambda: time.time() > last + 3)
+
+    def audited(self):
+        """What is found, by the cache, and how many files were looked at. Without the cache it is the same."""
+        document = self.by_layers(self.container, "--layer-cache", self.cache)
+        self.assertEqual(comparable(document), comparable(self.by_layers(self.container)))
+        coverage = next(entry for entry in document["coverage"] if entry["collector"] == "filesystem")
+        return {file["path"]: file for file in document["files"]}, coverage
+
+    def assertRefused(self, why):
+        _, coverage = self.audited()
+        self.assertReason(coverage, f"layer cache not used: {why}")
+
+    def test_remembered(self):
+        first, coverage = self.audited()
+        self.assertGreater(coverage["seen"], 20)
+        self.assertEqual(stat.S_IMODE(os.stat(self.cache).st_mode), 0o600)
+        inode = os.stat(self.cache).st_ino
+        second, coverage = self.audited()
+        self.assertEqual(second, first)
+        self.assertEqual(coverage["seen"], 0, "of the image")
+        self.assertEqual(os.stat(self.cache).st_ino, inode, "nothing new, nothing written")
+        self.assertEqual(list(first), sorted(first))
+        document = self.document("audit", "--container", self.container.id, "--layer-cache", self.cache)
+        told = next(one for one in document["containers"] if one["id"] == self.container.id)
+        self.assertIn("/usr/bin/nc", [tool["path"] for tool in told["tools"]])
+        self.assertTrue(told["files_walked"])
+
+    def test_changed(self):
+        self.audited()
+        changes = {
+            "added": lambda: program(f"{self.layer}/usr/1/new"),
+            "chmod": lambda: os.chmod(f"{self.layer}/usr/0/0", 0o2755),
+            "no more setuid": lambda: os.chmod(f"{self.layer}/usr/0/4", 0o755),
+            "removed": lambda: os.unlink(f"{self.layer}/usr/0/8"),
+            "moved": lambda: os.rename(f"{self.layer}/usr/2", f"{self.layer}/usr/moved"),
+            "capabilities": lambda: os.setxattr(f"{self.layer}/usr/0/12", "security.capability", RAW),
+            "opaque": lambda: os.setxattr(f"{self.layer}/usr/3", "trusted.overlay.opaque", b"y"),
+        }
+        for name, change in changes.items():
+            with self.subTest(name):
+                change()
+                _, coverage = self.audited()
+                self.assertGreater(coverage["seen"], 0)
+        self.become_old()
+        self.audited()
+        _, coverage = self.audited()
+        self.assertEqual(coverage["seen"], 0)
+
+    def test_just_changed(self):
+        """Another change in the same instant would not be noticed: it is not remembered."""
+        os.utime(f"{self.layer}/usr/1", (time.time() + 3600,) * 2)
+        self.audited()
+        program(f"{self.layer}/usr/1/at-once")
+        self.assertIn("/usr/1/at-once", self.audited()[0])
+
+    def test_not_believed(self):
+        self.audited()
+        with open(self.cache, "rb") as file:
+            sound = file.read()
+        for number, content in enumerate([b"", b"{}", sound[:-1], sound[:40], sound + b"x",
+                                          sound.replace(b"/usr/0/0", b"/usr/0/1"), bytes(len(sound))]):
+            with self.subTest(number):
+                with open(self.cache, "wb") as file:
+                    file.write(content)
+                if content:
+                    self.assertRefused("it is damaged, or is no such file")
+                else:
+                    self.audited()
+                with open(self.cache, "rb") as file:
+                    self.assertEqual(len(file.read()), len(sound), "written anew")
+
+    def test_of_others(self):
+        self.audited()
+        os.chmod(self.cache, 0o620)
+        self.assertRefused("others may write to it")
+        os.chmod(self.cache, 0o600)
+        os.chown(self.cache, 12345, 0)
+        self.assertRefused("it belongs to another user")
+        self.assertEqual(os.stat(self.cache).st_uid, 12345, "it is left alone")
+        os.unlink(self.cache)
+        os.mkfifo(self.cache)
+        self.assertRefused("it is no regular file")
 
 
 @needs_containers
