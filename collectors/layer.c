@@ -340,20 +340,11 @@ static void testify_directory(struct walk_worker *worker, const struct directory
 		testify(worker, directory_path(worker->arena, directory, NULL), &facts);
 }
 
-/* Remembers a directory that shows another one of the layers below. */
-static void enter(struct walk_worker *worker, const struct directory *directory, int descriptor)
+static void add_redirect(struct walk_worker *worker, const struct directory *directory)
 {
 	struct layer_share *share = worker->context;
-	struct redirect *redirect;
+	struct redirect *redirect = arena_alloc(worker->arena, sizeof(*redirect));
 
-	if (share->remembers)
-		testify_directory(worker, directory, descriptor);
-
-	if (fgetxattr(descriptor,
-		      share->layer->user_attributes ? "user.overlay.redirect" : "trusted.overlay.redirect",
-		      NULL, 0) < 0)
-		return;
-	redirect = arena_alloc(worker->arena, sizeof(*redirect));
 	if (redirect)
 		*redirect =
 			(struct redirect){share->redirects, directory_path(worker->arena, directory, NULL)};
@@ -362,6 +353,21 @@ static void enter(struct walk_worker *worker, const struct directory *directory,
 		return;
 	}
 	share->redirects = redirect;
+}
+
+/* Remembers a directory that shows another one of the layers below. */
+static void enter(struct walk_worker *worker, const struct directory *directory, int descriptor)
+{
+	const struct layer_share *share = worker->context;
+	const char *mark =
+		share->layer->user_attributes ? "user.overlay.redirect" : "trusted.overlay.redirect";
+
+	if (share->remembers)
+		testify_directory(worker, directory, descriptor);
+	if (fgetxattr(descriptor, mark, NULL, 0) >= 0)
+		add_redirect(worker, directory);
+	else if (errno != ENODATA && errno != EOPNOTSUPP)
+		walk_note(worker, directory, NULL, "a mark of overlayfs", errno);
 }
 
 static int compare_found(const void *a, const void *b)

@@ -227,14 +227,13 @@ static int merge_layers(struct subject *subject)
 
 /* ---- what is found ----------------------------------------------------------------------------- */
 
-/* The kinds of tool of a file whose data lie in another layer than its name, by what the merged mount shows.
+/* Whether a file whose data lie in another layer than its name is a program, by what the merged mount shows.
  */
-static uint32_t merged_tools(const struct subject *subject, const struct merged_file *file)
+static int is_merged_program(const struct subject *subject, const struct merged_file *file)
 {
 	_cleanup_close_ int descriptor = open_beneath(subject->root, file->path + 1, O_PATH | O_NOFOLLOW);
-	bool is_program = descriptor >= 0 && tool_is_program(subject->layered->request->proc, descriptor) > 0;
 
-	return is_program ? file->found->tools : 0;
+	return descriptor < 0 ? -1 : tool_is_program(subject->layered->request->proc, descriptor);
 }
 
 /* A directory of the container's, as it is merged. */
@@ -306,8 +305,12 @@ static int keep_file(struct subject *subject, const struct merged_file *merged, 
 	found->file.writable_directory = way->writable;
 	found->file.origin = run_time ? ORIGIN_RUN_TIME : ORIGIN_IMAGE;
 	found->file.layer = merged->layer->directory;
-	if (found->elsewhere)
-		found->tools = merged_tools(subject, merged);
+	if (found->elsewhere) {
+		int is_program = is_merged_program(subject, merged);
+		if (is_program < 0)
+			return give_up_by_error(subject, "a file of it could not be looked at");
+		found->tools = is_program ? found->tools : 0;
+	}
 	found->next = subject->kept;
 	subject->kept = found;
 	return 0;

@@ -88,9 +88,33 @@ static bool is_dots(const char *name)
 	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 }
 
+/* What was written in a directory that cannot be read is not known: that is told. */
+static int fail(const struct written *written, const char *path)
+{
+	if (errno == ENOMEM)
+		return -1;
+	written->coverage->missed++;
+	coverage_note(written->coverage, written->arena,
+		      "what a container has written in a directory could not be read", *path ? path : "/",
+		      NULL);
+	return 0;
+}
+
 static bool is_much(const struct written *written, const char *path, size_t before)
 {
 	return *path && written->count - before > MANY;
+}
+
+/* The next name in it but for itself and the one above; NULL with errno, 0 at the end. */
+static const struct dirent *next_entry(DIR *directory)
+{
+	const struct dirent *entry;
+
+	do {
+		errno = 0;
+		entry = readdir(directory);
+	} while (entry && is_dots(entry->d_name));
+	return entry;
 }
 
 /* Tells of a directory that was there before. One that is there without anything in it was changed itself, or
@@ -99,27 +123,24 @@ static int list(struct written *written, const char *path, unsigned depth)
 {
 	_cleanup_closedir_ DIR *directory = open_directory(written, path);
 	size_t before = written->count, entries = 0;
-	const struct dirent *entry;
+	const struct dirent *entry = NULL;
 	int result = 0;
 
-	if (!directory)
-		return errno == ENOMEM ? -1 : add(written, path);
-	while (!result && !is_much(written, path, before) && (entry = readdir(directory))) {
+	while (directory && !result && !is_much(written, path, before) && (entry = next_entry(directory))) {
 		_cleanup_free_ char *inside = NULL;
-		if (is_dots(entry->d_name))
-			continue;
-		entries++;
 		if (asprintf(&inside, "%s/%s", path, entry->d_name) < 0) {
 			inside = NULL;
 			return -1;
 		}
+		entries++;
 		result = meet(written, inside, entry->d_type, depth);
 	}
-	if (*path && (!entries || is_much(written, path, before))) {
-		written->count = before;
-		result = result < 0 ? result : add(written, path);
-	}
-	return result;
+	if (!entry && !result && errno)
+		return fail(written, path);
+	if (result < 0 || !*path || (entries && !is_much(written, path, before)))
+		return result;
+	written->count = before;
+	return add(written, path);
 }
 
 static int compare_texts(const void *a, const void *b)
