@@ -47,7 +47,7 @@ struct scene {
 
 static void read_mounts(struct scene *scene, struct mount_namespace *mounts, pid_t pid)
 {
-	struct mountinfo_faults faults;
+	struct mountinfo_faults faults = {0};
 	char path[64];
 
 	snprintf(path, sizeof(path), "%d/mountinfo", (int)pid);
