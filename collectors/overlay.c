@@ -74,7 +74,7 @@ int overlay_parse(const struct mount *mount, const struct overlay_defaults *defa
 			set & OVERLAY_REDIRECTS ||
 			(!(set & (OVERLAY_NO_REDIRECTS | OVERLAY_USER_ATTRIBUTES)) && defaults->redirects),
 	};
-	if (!mount->lower)
+	if (!mount->lower || mount->lower[0] == ':')
 		*why = "its layers are not told";
 	else if (mount->foreign)
 		*why = "mounted in a user namespace";
