@@ -6,6 +6,7 @@
 #include "agent/audit_print.h"
 #include "agent/command.h"
 #include "agent/config.h"
+#include "agent/layer_cache.h"
 #include "agent/pid_list.h"
 #include "agent/progress.h"
 #include "proctor/cleanup.h"
@@ -17,6 +18,7 @@ enum audit_option {
 	AUDIT_CONTAINER,
 	AUDIT_EXCLUDE,
 	AUDIT_FAIL_ON,
+	AUDIT_LAYER_CACHE,
 	AUDIT_MIN_SEVERITY,
 	AUDIT_NO_COLLECTOR,
 	AUDIT_NO_RULE,
@@ -34,6 +36,7 @@ struct audit {
 	struct audit_print print; /* how and where to print, and what of it */
 	struct pid_list pids;
 	struct words rules, rules_off, collectors_off, excluded;
+	struct layer_cache layer_cache;
 	const char *config_file, *docker_socket;
 	struct config *config;          /* NULL: none */
 	enum severity minimum, fail_on; /* SEVERITY_NONE: not given */
@@ -114,6 +117,9 @@ static int handle_option(void *state, int id, const char *value, struct error **
 													  : 0;
 	case AUDIT_FAIL_ON:
 		return parse_severity(value, &audit->fail_on, error);
+	case AUDIT_LAYER_CACHE:
+		audit->layer_cache.path = value;
+		return 0;
 	case AUDIT_MIN_SEVERITY:
 		return parse_severity(value, &audit->minimum, error);
 	case AUDIT_NO_COLLECTOR:
@@ -175,6 +181,8 @@ static struct snapshot *collect(struct audit *audit, struct error **error)
 	struct progress progress = {0};
 	struct snapshot *snapshot;
 
+	if (layer_cache_load(&audit->layer_cache, &request, error))
+		return NULL;
 	if (audit->print.format != FORMAT_TABLE)
 		request.facts |= REQUEST_COMMAND_LINE;
 	for (size_t i = 0, count = 0; collectors[i] && count < COLLECTORS_MAX - 1; i++)
@@ -297,7 +305,10 @@ static int audit_run(struct audit *audit, struct error **error)
 	snapshot = collect(audit, error);
 	if (snapshot)
 		status = judge_and_print(audit, snapshot, error);
+	if (status != EXIT_FAILED && layer_cache_save(&audit->layer_cache, snapshot, error))
+		status = EXIT_FAILED;
 	snapshot_free(snapshot);
+	layer_cache_free(&audit->layer_cache);
 	return status;
 }
 
@@ -352,6 +363,7 @@ static const struct option_entry options[] = {
 	{AUDIT_NO_COLLECTOR, "no-collector", "COLLECTOR,…", "do not read these facts", COMPLETE_COLLECTOR},
 	{AUDIT_EXCLUDE, "exclude", "GLOB", "do not walk directories of this path; can be given again",
 	 COMPLETE_DIRECTORY},
+	OPTION_ENTRY_LAYER_CACHE(AUDIT_LAYER_CACHE),
 	{AUDIT_CONFIG, "config", "FILE",
 	 "read severities, rules that are off, paths and exceptions from FILE", COMPLETE_FILE},
 	OPTION_ENTRY_DOCKER_SOCKET("/var/run/docker.sock where it is there"),

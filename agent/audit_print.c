@@ -7,7 +7,7 @@
 static const struct stage stages[] = {
 	{&collector_identity, {&record_header}},
 	{&collector_mount, {&record_process, &record_mount}},
-	{&collector_network, {&record_container}},
+	{&collector_program, {&record_container}},
 	{0},
 };
 

@@ -8,6 +8,7 @@
 #include "agent/files_table.h"
 #include "agent/formats/format.h"
 #include "agent/formats/json.h"
+#include "agent/layer_cache.h"
 #include "agent/progress.h"
 #include "agent/selection.h"
 #include "agent/stage.h"
@@ -18,6 +19,7 @@ enum files_option {
 	FILES_CONTAINER = OPTION_OWN,
 	FILES_CROSS_FILE_SYSTEMS,
 	FILES_EXCLUDE,
+	FILES_LAYER_CACHE,
 };
 
 struct files {
@@ -25,6 +27,7 @@ struct files {
 	const char *output_file;
 	struct request request;
 	const char **excluded; /* request.excluded_paths */
+	struct layer_cache layer_cache;
 
 	struct output *output;
 	const struct collector *const *enabled; /* ended by NULL */
@@ -35,7 +38,8 @@ struct files {
 };
 
 static const struct stage stages[] = {
-	{&collector_identity, {&record_header, &record_container}},
+	{&collector_identity, {&record_header}},
+	{&collector_filesystem, {&record_container}},
 	{0},
 };
 
@@ -56,6 +60,9 @@ static int handle_option(void *state, int id, const char *value, struct error **
 		return config_check_path(value, error);
 	case OPTION_DOCKER_SOCKET:
 		request->docker_socket = value;
+		return 0;
+	case FILES_LAYER_CACHE:
+		files->layer_cache.path = value;
 		return 0;
 	case OPTION_FORMAT:
 		return format_parse(value, &files->format, error);
@@ -154,6 +161,8 @@ static struct snapshot *collect(struct files *files, struct error **error)
 		files->request.found = found;
 		files->request.found_context = files;
 	}
+	if (layer_cache_load(&files->layer_cache, &files->request, error))
+		return NULL;
 	progress_start(&progress, &files->request);
 	snapshot = snapshot_collect(files->enabled, &files->request, error);
 	progress_end(&progress);
@@ -192,12 +201,15 @@ static int show(struct files *files, struct error **error)
 		result = print_rest(files, snapshot, error);
 	if (!result)
 		result = output_commit(files->output, error);
+	if (!result)
+		result = layer_cache_save(&files->layer_cache, snapshot, error);
 	if (!result && files->format == FORMAT_TABLE) {
 		coverage_report_columns(files->left_out);
 		coverage_report(snapshot);
 	}
 	record_context_free(&files->context);
 	snapshot_free(snapshot);
+	layer_cache_free(&files->layer_cache);
 	output_free(files->output);
 	error_free(files->error);
 	return result ? EXIT_FAILED : EXIT_AUDITED;
@@ -235,6 +247,7 @@ static const struct option_entry options[] = {
 	{FILES_CROSS_FILE_SYSTEMS, "cross-file-systems", NULL,
 	 "walk network, FUSE and unknown file systems, too: they may never answer", COMPLETE_NONE},
 	OPTION_ENTRY_DOCKER_SOCKET("/var/run/docker.sock where it is there"),
+	OPTION_ENTRY_LAYER_CACHE(FILES_LAYER_CACHE),
 	OPTION_ENTRY_FORMAT,
 	OPTION_ENTRY_OUTPUT_FILE,
 	{0},

@@ -135,9 +135,9 @@ static int keep_evidence(struct arena *arena, const struct evidence **to, const 
 static const char *scope_kind(enum scope scope)
 {
 	static const char *const kinds[] = {
-		[SCOPE_PROCESS] = "process",     [SCOPE_CONTAINER] = "container", [SCOPE_MOUNT] = "mount",
-		[SCOPE_FILE] = "file",           [SCOPE_HOST] = "host",           [SCOPE_SYSCTL] = "host",
-		[SCOPE_EXCEPTION] = "exception",
+		[SCOPE_PROCESS] = "process", [SCOPE_CONTAINER] = "container", [SCOPE_MOUNT] = "mount",
+		[SCOPE_FILE] = "file",       [SCOPE_PROGRAM] = "file",        [SCOPE_HOST] = "host",
+		[SCOPE_SYSCTL] = "host",     [SCOPE_EXCEPTION] = "exception",
 	};
 
 	return kinds[scope];

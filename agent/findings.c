@@ -170,6 +170,32 @@ static int judge_files(struct judging *judging, const struct rule *rule)
 	return 0;
 }
 
+/* One program for each process that executes it. */
+static int judge_program(struct judging *judging, const struct rule *rule, struct subject *subject)
+{
+	for (size_t i = 0; i < subject->program->process_count; i++) {
+		subject->process = subject->program->processes[i];
+		if (judging->process_chosen[subject->process - judging->snapshot->processes] &&
+		    process_is_judged(subject->process) && judge(judging, rule, subject))
+			return -1;
+	}
+	return 0;
+}
+
+static int judge_programs(struct judging *judging, const struct rule *rule)
+{
+	for (size_t i = 0; i < judging->snapshot->container_count; i++) {
+		const struct container *container = judging->snapshot->containers[i];
+		struct subject subject = subject_of(judging, container);
+		for (size_t k = 0; judging->container_chosen[i] && k < container->program_count; k++) {
+			subject.program = &container->programs[k];
+			if (judge_program(judging, rule, &subject))
+				return -1;
+		}
+	}
+	return 0;
+}
+
 static int judge_sysctls(struct judging *judging, const struct rule *rule)
 {
 	for (size_t i = 0; i < judging->snapshot->host.sysctl_count; i++) {
@@ -205,6 +231,8 @@ static int judge_scope(struct judging *judging, const struct rule *rule)
 		return judge_mounts(judging, rule);
 	case SCOPE_FILE:
 		return judging->policy->pids ? 0 : judge_files(judging, rule);
+	case SCOPE_PROGRAM:
+		return judge_programs(judging, rule);
 	case SCOPE_HOST:
 		return some ? 0
 			    : judge(judging, rule,

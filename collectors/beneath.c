@@ -53,12 +53,18 @@ static int look(const struct beneath *beneath, int fd, const struct mount **moun
 
 int beneath_open(struct beneath *beneath, int directory, const struct mount_namespace *namespace)
 {
+	int root = openat(directory, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	*beneath = (struct beneath){.root = root};
+	return root < 0 ? -1 : beneath_open_at(beneath, root, namespace);
+}
+
+int beneath_open_at(struct beneath *beneath, int root, const struct mount_namespace *namespace)
+{
 	const struct mount *mount;
 	struct statx facts;
 
-	*beneath = (struct beneath){.root = openat(directory, "root", O_PATH | O_DIRECTORY | O_CLOEXEC)};
-	if (beneath->root < 0)
-		return -1;
+	*beneath = (struct beneath){.root = root};
 	if (namespace->mount_count)
 		beneath->by_id = calloc(namespace->mount_count, sizeof(struct mount *));
 	if (!beneath->by_id) {

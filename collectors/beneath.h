@@ -21,6 +21,9 @@ struct beneath {
  * Returns -1 with errno: EACCES without CAP_SYS_PTRACE, ESRCH or ENOENT when it vanished. */
 int beneath_open(struct beneath *beneath, int directory, const struct mount_namespace *namespace);
 
+/* The same with the root open already; takes it over, also when it fails. */
+int beneath_open_at(struct beneath *beneath, int root, const struct mount_namespace *namespace);
+
 void beneath_close(struct beneath *beneath);
 
 /* Opens the absolute `path` with O_PATH; *mount, unless NULL, is set to the mount that it lies on. Returns -1

@@ -10,10 +10,12 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#include "collectors/found.h"
+#include "collectors/container_tool.h"
+#include "collectors/layered.h"
 #include "collectors/mountinfo.h"
 #include "collectors/namespace_root.h"
 #include "collectors/resolve.h"
+#include "collectors/tool.h"
 #include "proctor/cleanup.h"
 
 struct gathering {
@@ -24,7 +26,8 @@ struct gathering {
 	int proc;
 	struct walk *walk;
 	struct found found;
-	struct found_share shares[WALK_WORKERS_MAX];
+	struct found_share shares[WALK_WORKERS_MAX + 1]; /* the last: of what layers show */
+	struct layered layered;
 	struct walked_parts parts;
 	struct mount_index host_points; /* the host's mounts; none: not known */
 };
@@ -68,8 +71,52 @@ static void note_root(struct gathering *gathering, int number)
 	note(gathering, reason, whose, number == EACCES ? COVERAGE_REMEDY_PTRACE : NULL);
 }
 
+/* What could not be read so far, by this thread and by the workers. */
+static uint64_t missed(const struct gathering *gathering)
+{
+	uint64_t count = gathering->coverage->missed;
+
+	for (unsigned i = 0; i < gathering->walk->count; i++)
+		count += gathering->walk->workers[i].coverage.missed;
+	return count;
+}
+
+/* Walks the layers of a container's root, if that can be: what is left is mounted beneath it. Else the root
+ * is walked with all the rest. 1 when all of the layers was seen; -1: no memory. */
+static int walk_layers(struct gathering *gathering, struct container *container, struct walk_plan *plan)
+{
+	struct walk_mount *root = walk_plan_find(plan, "/");
+	int result = 0;
+
+	gathering->found.own = container ? root->mount : NULL;
+	if (container && root->treatment == WALK_LIST && !strcmp(root->mount->type, "overlay"))
+		result = layered_walk(&gathering->layered, container, plan);
+	if (result <= 0)
+		return result;
+	root->treatment = WALK_PASS;
+	atomic_store(&gathering->walk->listed, true);
+	return container->files_walked;
+}
+
+/* Walks what the plan has from the root on. -1: no memory. */
+static int walk_root(struct gathering *gathering, const struct walk_plan *plan,
+		     const struct walk_plan_setting *setting)
+{
+	struct walk_root root = {
+		.path = "/", .reachable = true, .links = gathering->found.container ? tool_is_named : NULL};
+	_cleanup_close_ int descriptor = namespace_open_root(gathering->proc, gathering->snapshot,
+							     setting->mounts, &gathering->buffer);
+
+	if (descriptor < 0) {
+		note_root(gathering, errno);
+		return 0;
+	}
+	root.descriptor = descriptor;
+	return walk_planned(gathering, plan, setting, &root);
+}
+
 /* Walks what a mount namespace shows at its root. -1: no memory. */
-static int walk_namespace(struct gathering *gathering, const struct container *container,
+static int walk_namespace(struct gathering *gathering, struct container *container,
 			  const struct mount_namespace *mounts)
 {
 	struct walk_plan_setting setting = {gathering->request,
@@ -79,11 +126,13 @@ static int walk_namespace(struct gathering *gathering, const struct container *c
 					    gathering->snapshot->arena,
 					    gathering->coverage,
 					    &gathering->host_points};
-	struct walk_root root = {.path = "/", .reachable = true};
 	_cleanup_walk_plan_ struct walk_plan plan = {0};
+	uint64_t missed_before = missed(gathering);
 	char label[64];
+	int whole;
 
 	gathering->found.container = container;
+	atomic_store(&gathering->found.tools, 0);
 	if (!mounts || !mounts->root) {
 		note(gathering, mounts ? "root directory is not a mount point" : "mount table was not read",
 		     container_label(container, label, sizeof(label)), NULL);
@@ -91,16 +140,14 @@ static int walk_namespace(struct gathering *gathering, const struct container *c
 	}
 	if (walk_plan_make(&plan, &setting))
 		return -1;
-	if (walk_plan_find(&plan, "/")->treatment == WALK_LEAVE)
-		return 0;
-	_cleanup_close_ int descriptor =
-		namespace_open_root(gathering->proc, gathering->snapshot, mounts, &gathering->buffer);
-	if (descriptor < 0) {
-		note_root(gathering, errno);
-		return 0;
-	}
-	root.descriptor = descriptor;
-	return walk_planned(gathering, &plan, &setting, &root);
+	whole = walk_layers(gathering, container, &plan);
+	if (whole < 0 || (walk_plan_lists(&plan) && walk_root(gathering, &plan, &setting)))
+		return -1;
+	if (container)
+		container->files_walked = (whole || walk_plan_find(&plan, "/")->treatment == WALK_LIST) &&
+					  !gathering->request->excluded_count &&
+					  missed(gathering) == missed_before;
+	return 0;
 }
 
 /* ---- every root -------------------------------------------------------------------------------- */
@@ -138,7 +185,7 @@ static int walk_containers(struct gathering *gathering, bool with_host)
 	const struct snapshot *snapshot = gathering->snapshot;
 
 	for (size_t i = 0; i < snapshot->container_count; i++) {
-		const struct container *container = snapshot->containers[i];
+		struct container *container = snapshot->containers[i];
 		if (!is_asked_for(gathering->request, container))
 			continue;
 		if (is_shared(gathering, i, with_host))
@@ -158,6 +205,13 @@ static int walk_all(struct gathering *gathering)
 	const struct mount_namespace *host = host_mounts(snapshot);
 	bool with_host = snapshot->host.view == VIEW_HOST && !gathering->request->container;
 
+	gathering->layered = (struct layered){.snapshot = gathering->snapshot,
+					      .request = gathering->request,
+					      .coverage = gathering->coverage,
+					      .host = host,
+					      .proc = gathering->proc,
+					      .buffer = &gathering->buffer,
+					      .share = &gathering->shares[WALK_WORKERS_MAX]};
 	if (with_host && host && host->root && walked_parts_reserve(&gathering->parts, host->root))
 		return -1;
 	if (host && mount_index_points(&gathering->host_points, host))
@@ -322,6 +376,18 @@ static int walk_paths(struct gathering *gathering, struct error **error)
 
 /* ---- all of it --------------------------------------------------------------------------------- */
 
+/* Brings all that the walks found into the snapshot. -1: no memory. */
+static int keep(struct gathering *gathering)
+{
+	const struct container_tools tools = {gathering->snapshot, gathering->request, gathering->coverage,
+					      &gathering->buffer, gathering->proc};
+	struct found_list list;
+
+	if (found_gather(gathering->shares, WALK_WORKERS_MAX + 1, gathering->snapshot->arena, &list))
+		return -1;
+	return container_tools_keep(&tools, &list) || found_keep(&list, gathering->snapshot) ? -1 : 0;
+}
+
 static int gather(struct gathering *gathering, struct error **error)
 {
 	const struct request *request = gathering->request;
@@ -330,17 +396,20 @@ static int gather(struct gathering *gathering, struct error **error)
 	gathering->walk = walk_new(request, found_examine);
 	if (!gathering->walk)
 		return error_set(error, ENOMEM, "walking files");
-	for (unsigned i = 0; i < gathering->walk->count; i++) {
+	for (size_t i = 0; i <= WALK_WORKERS_MAX; i++)
 		gathering->shares[i].found = &gathering->found;
+	for (unsigned i = 0; i < gathering->walk->count; i++)
 		gathering->walk->workers[i].context = &gathering->shares[i];
-	}
 	if (request->paths)
 		result = walk_paths(gathering, error);
 	else if (walk_all(gathering))
 		result = error_set(error, ENOMEM, "walking files");
 	gathering->snapshot->files_walked = atomic_load(&gathering->walk->listed);
 	walk_free(gathering->walk, gathering->snapshot->arena, gathering->coverage);
-	if (!result && found_keep(gathering->shares, WALK_WORKERS_MAX, gathering->snapshot))
+	if (!result && layered_remember(&gathering->layered))
+		result = error_set(error, ENOMEM, "remembering layers");
+	layered_end(&gathering->layered);
+	if (!result && keep(gathering))
 		result = error_set(error, ENOMEM, "walking files");
 	return result;
 }

@@ -171,7 +171,8 @@ static uint32_t option_bits(struct bytes options)
 	} names[] = {{"ro", MOUNT_READ_ONLY},
 		     {"nosuid", MOUNT_NOSUID},
 		     {"nodev", MOUNT_NODEV},
-		     {"noexec", MOUNT_NOEXEC}};
+		     {"noexec", MOUNT_NOEXEC},
+		     {"idmapped", MOUNT_ID_MAPPED}};
 	uint32_t bits = 0;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -180,10 +181,26 @@ static uint32_t option_bits(struct bytes options)
 	return bits;
 }
 
-/* The layers of an overlay below its upper directory: in one option, or, since Linux 6.5, one each. */
+/* Puts a backslash before each colon and backslash of what stands from `text` to `end`, behind which there is
+ * room. Returns the new end. */
+static char *escape_colons(char *text, char *end)
+{
+	for (char *at = text; at < end; at++)
+		if (*at == ':' || *at == '\\') {
+			memmove(at + 1, at, (size_t)(end++ - at));
+			*at++ = '\\';
+		}
+	return end;
+}
+
+/* The layers of an overlay below its upper directory: in one option, where a colon in a name stands behind a
+ * backslash, or, since Linux 6.5, one each, where it does not. */
 static const char *keep_layers(char **room, struct bytes options)
 {
-	static const char *const names[] = {"lowerdir=", "lowerdir+=", "datadir+="};
+	static const struct {
+		const char *name, *before;
+		bool single;
+	} kinds[] = {{"lowerdir=", ":", false}, {"lowerdir+=", ":", true}, {"datadir+=", "::", true}};
 	const char *at = options.data, *end = bytes_end(options);
 	char *layers = *room, *to = layers;
 
@@ -191,12 +208,15 @@ static const char *keep_layers(char **room, struct bytes options)
 		const char *comma = memchr(at, ',', (size_t)(end - at));
 		struct bytes option = {at, (size_t)((comma ? comma : end) - at)};
 		at = comma ? comma + 1 : end;
-		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-			if (!drop_prefix(&option, names[i]))
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+			if (!drop_prefix(&option, kinds[i].name))
 				continue;
 			if (to != layers)
-				*to++ = ':';
+				to = stpcpy(to, kinds[i].before);
+			char *layer = to;
 			to += mountinfo_unescape(to, option);
+			if (kinds[i].single)
+				to = escape_colons(layer, to);
 			break;
 		}
 	}
@@ -204,6 +224,32 @@ static const char *keep_layers(char **room, struct bytes options)
 		return NULL;
 	*room = to + 1;
 	return layers;
+}
+
+/* How an overlay is set, as far as its options tell: one that is as the module's parameter says is not shown.
+ */
+static uint32_t overlay_bits(struct bytes options)
+{
+	static const struct {
+		const char *name, *value;
+		uint32_t bit;
+	} settings[] = {
+		{"userxattr", "", OVERLAY_USER_ATTRIBUTES},
+		{"redirect_dir", "on", OVERLAY_REDIRECTS},
+		{"redirect_dir", "follow", OVERLAY_REDIRECTS},
+		{"redirect_dir", "off", OVERLAY_NO_REDIRECTS},
+		{"redirect_dir", "nofollow", OVERLAY_NO_REDIRECTS},
+		{"index", "on", OVERLAY_INDEX},
+		{"index", "off", OVERLAY_NO_INDEX},
+		{"nfs_export", "on", OVERLAY_INDEX},
+	};
+	struct bytes value;
+	uint32_t bits = 0;
+
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+		if (mountinfo_option(options, settings[i].name, &value) && is_text(value, settings[i].value))
+			bits |= settings[i].bit;
+	return bits;
 }
 
 static int keep_mount(struct mount *mount, const struct mountinfo_line *line, struct arena *arena)
@@ -217,8 +263,8 @@ static int keep_mount(struct mount *mount, const struct mountinfo_line *line, st
 		layers = line->super_options;
 	}
 	room = arena_alloc(arena, line->root.length + line->point.length + line->type.length +
-					  line->source.length + upper.length + work.length + layers.length +
-					  7);
+					  line->source.length + upper.length + work.length +
+					  2 * layers.length + 7);
 	if (!room)
 		return -1;
 	*mount = (struct mount){
@@ -240,8 +286,10 @@ static int keep_mount(struct mount *mount, const struct mountinfo_line *line, st
 		mount->upper = keep_field(&room, upper);
 	if (work.length)
 		mount->work = keep_field(&room, work);
-	if (layers.length)
+	if (layers.length) {
 		mount->lower = keep_layers(&room, layers);
+		mount->overlay = overlay_bits(layers);
+	}
 	return 0;
 }
 

@@ -19,9 +19,14 @@ int open_beneath(int at, const char *path, int flags)
 			     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV);
 }
 
-int open_in_root(int at, const char *path, int flags)
+int open_in_root(int root, const char *path, int flags)
 {
-	return open_resolved(at, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	return open_resolved(root, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV);
+}
+
+int open_through_mounts(int root, const char *path, int flags)
+{
+	return open_resolved(root, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
 int open_mounted(int at, const char *name)

@@ -7,9 +7,12 @@
  * before Linux 5.6. */
 int open_beneath(int at, const char *path, int flags);
 
-/* Opens `path` as who has the directory `at` for a root would: links and mounts lead on, but not out of it.
- * For places that only the host's root can write to. Close-on-exec. -1 with errno. */
-int open_in_root(int at, const char *path, int flags);
+/* Opens `path` as a process whose root directory is `root` would, through its links, but into no other mount
+ * and through no magic link. -1 with errno: EXDEV for a mount. */
+int open_in_root(int root, const char *path, int flags);
+
+/* The same through mounts: for paths of the host's own. */
+int open_through_mounts(int root, const char *path, int flags);
 
 /* Opens the mount that lies on `name` in the directory `at`, for its facts only (O_PATH): its file system is
  * not asked anything. A link is opened itself. */

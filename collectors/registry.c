@@ -11,6 +11,7 @@ const struct collector *const collectors[] = {
 	&collector_limit,
 	&collector_network,
 	&collector_filesystem,
+	&collector_program,
 	NULL,
 };
 /* clang-format on */

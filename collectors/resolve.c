@@ -15,6 +15,7 @@ enum { LINKS_MAX = 40 }; /* as the kernel has it (MAXSYMLINKS) */
 /* How far a path was followed from the root. */
 struct progress {
 	const struct walk_plan *plan;
+	int root;                     /* -1: ours */
 	const struct walk_mount *on;  /* what `directory` lies on */
 	char *done;                   /* the path so far, without links; "" at the root */
 	int parent, descriptor;       /* of the directory above, -1 at the root, and of what `done` names */
@@ -38,7 +39,8 @@ static int open_root(struct progress *progress, size_t length)
 	progress->above = progress->above_parent = true;
 	progress->done = calloc(1, length + 2);
 	progress->on = walk_plan_find(progress->plan, "/");
-	progress->descriptor = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	progress->descriptor = progress->root < 0 ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)
+						  : fcntl(progress->root, F_DUPFD_CLOEXEC, 0);
 	if (!progress->done || progress->descriptor < 0 || fstat(progress->descriptor, &facts))
 		return -1;
 	progress->mode = facts.st_mode;
@@ -208,7 +210,8 @@ static int keep(struct progress *progress, struct resolved *resolved)
 	return resolved->path && (!name || resolved->only) ? 0 : -1;
 }
 
-int resolve(const char *path, const struct walk_plan *plan, struct resolved *resolved, struct error **error)
+int resolve_from(int root, const char *path, const struct walk_plan *plan, struct resolved *resolved,
+		 struct error **error)
 {
 	char *text = absolute(path);
 	unsigned links = 0;
@@ -217,7 +220,7 @@ int resolve(const char *path, const struct walk_plan *plan, struct resolved *res
 	if (!text)
 		return error_set(error, errno, "opening %s", path);
 	while (text && !result) {
-		struct progress progress = {.plan = plan, .parent = -1, .descriptor = -1};
+		struct progress progress = {.plan = plan, .root = root, .parent = -1, .descriptor = -1};
 		char *again = NULL;
 		result = follow(&progress, text, &again, &links);
 		if (!result && !again)
@@ -229,6 +232,11 @@ int resolve(const char *path, const struct walk_plan *plan, struct resolved *res
 		text = again;
 	}
 	return result;
+}
+
+int resolve(const char *path, const struct walk_plan *plan, struct resolved *resolved, struct error **error)
+{
+	return resolve_from(-1, path, plan, resolved, error);
 }
 
 char *resolved_whole(const struct resolved *resolved, struct arena *arena)

@@ -16,6 +16,12 @@ struct resolved {
  * looked at, or lies on a file system that is left alone. */
 int resolve(const char *path, const struct walk_plan *plan, struct resolved *resolved, struct error **error);
 
+/* The same from another root than ours, open as `root`, whose mounts are those of the plan. `path` is
+ * absolute.
+ */
+int resolve_from(int root, const char *path, const struct walk_plan *plan, struct resolved *resolved,
+		 struct error **error);
+
 /* The whole path; NULL when memory is exhausted. */
 char *resolved_whole(const struct resolved *resolved, struct arena *arena);
 

@@ -11,6 +11,7 @@
 enum {
 	HELD_MAX = 512,       /* descriptors kept open */
 	PROGRESS_STEP = 8192, /* files between two reports of one worker */
+	ALONE = 64,           /* directories that the first worker lists before others are started */
 };
 
 /* ---- what went wrong --------------------------------------------------------------------------- */
@@ -110,13 +111,25 @@ static struct directory *take_turn(struct walk_worker *worker, bool was_busy)
 	return next;
 }
 
+static void *work(void *argument);
+
+/* Starts the other workers; fewer when threads are not to be had. */
+static void start_others(struct walk *walk)
+{
+	struct walk_worker *workers = walk->workers;
+
+	while (walk->started < walk->count &&
+	       !pthread_create(&workers[walk->started].thread, NULL, work, &workers[walk->started]))
+		walk->started++;
+}
+
 static void *work(void *argument)
 {
 	struct walk_worker *worker = argument;
 	struct walk *walk = worker->walk;
 	struct directory *directory = take_turn(worker, false);
 
-	for (; directory; directory = take_turn(worker, true)) {
+	for (unsigned listed = 1; directory; directory = take_turn(worker, true), listed++) {
 		if (atomic_load(&walk->failed))
 			directory_end(directory, &walk->descriptors);
 		else
@@ -125,22 +138,19 @@ static void *work(void *argument)
 			atomic_store(&walk->failed, true);
 		if (worker->coverage.seen - worker->reported >= PROGRESS_STEP)
 			report(worker);
+		if (listed == ALONE && worker == walk->workers)
+			start_others(walk);
 	}
 	return NULL;
 }
 
-/* Runs the workers, this thread being the first of them. Fewer run when threads are not to be had. */
+/* Runs the workers, this thread being the first of them. Most walks are too small for others. */
 static void run_workers(struct walk *walk)
 {
-	struct walk_worker *workers = walk->workers;
-	unsigned started = 1;
-
-	while (started < walk->count &&
-	       !pthread_create(&workers[started].thread, NULL, work, &workers[started]))
-		started++;
-	work(&workers[0]);
-	for (unsigned i = 1; i < started; i++)
-		pthread_join(workers[i].thread, NULL);
+	walk->started = 1;
+	work(&walk->workers[0]);
+	for (unsigned i = 1; i < walk->started; i++)
+		pthread_join(walk->workers[i].thread, NULL);
 }
 
 int walk_run(struct walk *walk, const struct walk_root *root)

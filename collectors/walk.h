@@ -33,13 +33,14 @@ struct walk_root {
 	struct walk_mount *mounts; /* those beneath `path`, one for each mount point, by path
 				      (mountinfo_compare_paths) */
 	size_t mount_count;
-	const char *only; /* the one name in it that is asked for; NULL: all */
-	bool reachable;   /* every directory above it lets others search */
+	const char *only;                /* the one name in it that is asked for; NULL: all */
+	bool reachable;                  /* every directory above it lets others search */
+	bool (*links)(const char *name); /* whether a symbolic link of that name is visited; NULL: none is */
 };
 
 struct walk;
 
-/* A regular file as the walk meets it. */
+/* A regular file, or a symbolic link, as the walk meets it. */
 struct walk_file {
 	const struct directory *directory; /* the one it is in */
 	const char *name;
@@ -65,19 +66,23 @@ struct walk_worker {
 	pthread_t thread;
 };
 
-/* Looks at one regular file; called in any worker's thread. */
+/* Looks at one regular file or link; called in any worker's thread. */
 typedef void (*walk_visitor)(struct walk_worker *worker, const struct walk_file *file);
+
+/* Looks at a directory that is about to be listed, open as `descriptor`; called in any worker's thread. */
+typedef void (*walk_entrance)(struct walk_worker *worker, const struct directory *directory, int descriptor);
 
 /* What the workers share. */
 struct walk {
 	const struct request *request;
 	walk_visitor visitor;
+	walk_entrance entrance; /* NULL: no one looks */
 	const struct walk_root *root;
 	struct descriptors descriptors;
 	struct walk_worker workers[WALK_WORKERS_MAX];
-	unsigned count;
-	atomic_bool listed;   /* a directory was listed, or the file that was asked for looked at */
-	atomic_bool failed;   /* memory ran out: no more is listed */
+	unsigned count, started; /* workers, and those of them that run; only the first one's thread knows */
+	atomic_bool listed;      /* a directory was listed, or the file that was asked for looked at */
+	atomic_bool failed;      /* memory ran out: no more is listed */
 	pthread_mutex_t lock; /* of the three that follow */
 	pthread_cond_t more;
 	struct directory *stack; /* what is still to be listed */

@@ -85,9 +85,16 @@ static struct directory *add_child(struct listing *listing, const char *name, st
 	return child;
 }
 
+static bool wants_link(const struct listing *listing, const char *name)
+{
+	const struct walk_root *root = listing->worker->walk->root;
+
+	return root->links && root->links(name);
+}
+
 static void visit(struct listing *listing, const struct walk_file *file)
 {
-	listing->worker->coverage.seen++;
+	listing->worker->coverage.seen += S_ISREG(file->facts.stx_mode);
 	listing->worker->walk->visitor(listing->worker, file);
 }
 
@@ -106,7 +113,7 @@ static void meet_file(struct listing *listing, const char *name, struct mounts b
 		walk_note(listing->worker, file.directory, name, "a file", errno);
 	else if (file.facts.stx_attributes & STATX_ATTR_MOUNT_ROOT)
 		walk_note(listing->worker, file.directory, name, "a file", EXDEV);
-	else if (S_ISREG(file.facts.stx_mode))
+	else if (S_ISREG(file.facts.stx_mode) || (S_ISLNK(file.facts.stx_mode) && wants_link(listing, name)))
 		visit(listing, &file);
 	else if (S_ISDIR(file.facts.stx_mode))
 		add_child(listing, name, beneath);
@@ -154,7 +161,7 @@ static void meet(struct listing *listing, const char *name, unsigned char type)
 		meet_mount(listing, name, beneath);
 	else if (type == DT_DIR)
 		add_child(listing, name, beneath);
-	else if (type == DT_REG || type == DT_UNKNOWN)
+	else if (type == DT_REG || type == DT_UNKNOWN || (type == DT_LNK && wants_link(listing, name)))
 		meet_file(listing, name, beneath);
 }
 
@@ -293,6 +300,8 @@ void walk_directory(struct walk_worker *worker, struct directory *directory)
 		directory_end(directory, descriptors);
 		return;
 	}
+	if (worker->walk->entrance && !directory->suspended)
+		worker->walk->entrance(worker, directory, listing.descriptor);
 	whole = list(&listing);
 	directory_anchor(directory, listing.descriptor, &worker->found, descriptors);
 	if (whole)

@@ -329,6 +329,14 @@ void walk_plan_free(struct walk_plan *plan)
 	mount_index_free(&plan->points);
 }
 
+bool walk_plan_lists(const struct walk_plan *plan)
+{
+	for (size_t i = 0; i < plan->points.count; i++)
+		if (plan->mounts[i].treatment == WALK_LIST)
+			return true;
+	return false;
+}
+
 void walk_plan_note_missed(const struct walk_plan *plan, const struct walk_plan_setting *setting)
 {
 	for (size_t i = 0; i < plan->points.count; i++) {

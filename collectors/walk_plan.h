@@ -43,6 +43,9 @@ struct walk_mount *walk_plan_find(const struct walk_plan *plan, const char *path
 /* Those mounted beneath `path`, as the members of a walk's root. */
 void walk_plan_beneath(const struct walk_plan *plan, const char *path, struct walk_root *root);
 
+/* Whether anything is to be listed. */
+bool walk_plan_lists(const struct walk_plan *plan);
+
 /* Tells of mounts that were to be listed beneath `path` and were not met. */
 void walk_plan_note_missed(const struct walk_plan *plan, const struct walk_plan_setting *setting);
 

@@ -1,4 +1,3 @@
-#include <string.h>
 
 #include "agent/formats/field.h"
 #include "proctor/cleanup.h"
@@ -50,52 +49,10 @@ static json_t *imds_route(const void *record, const struct field *field, struct 
 
 /* ---- limits ------------------------------------------------------------------------------------- */
 
-static json_t *limit_unlimited(const void *record, const struct field *field, struct record_context *context)
-{
-	const struct limit *limit = record;
-
-	(void)field;
-	return json_made(json_boolean(limit->state == LIMIT_NONE), context);
-}
-
-static json_t *limit_value(const void *record, const struct field *field, struct record_context *context)
-{
-	const struct limit *limit = record;
-
-	(void)field;
-	return limit->state == LIMIT_SET ? json_of_number(limit->value, context) : NULL;
-}
-
-static const struct field limit_fields[] = {
-	{.name = "unlimited",
-	 .type = FIELD_BOOLEAN,
-	 .description = "Whether it is known that there is none.",
-	 .get = limit_unlimited},
-	{.name = "value",
-	 .type = FIELD_INTEGER,
-	 .optional = true,
-	 .description = "The limit.",
-	 .get = limit_value},
-	{.name = "source",
-	 .type = FIELD_STRING,
-	 .optional = true,
-	 .description = "The file that tells it.",
-	 .get = field_text,
-	 MEMBER(struct limit, source)},
-	{0},
-};
-
-static const void *limit_item(const void *record, const struct field *field, size_t index)
-{
-	const struct limit *limit = item_member(record, field, index);
-
-	return limit->state == LIMIT_UNKNOWN ? NULL : limit;
-}
-
 #define LIMIT(limit, text)                                                                                   \
 	{                                                                                                    \
 		.name = #limit, .type = FIELD_OBJECT, .optional = true, .description = (text),               \
-		.members = limit_fields, .item = limit_item, MEMBER(struct limits, limit)                    \
+		.members = field_limit, .item = field_limit_item, MEMBER(struct limits, limit)               \
 	}
 
 static const struct field limits_fields[] = {
@@ -153,11 +110,15 @@ static const struct field device_fields[] = {
 	{0},
 };
 
-enum { KNOWS_DEVICES = 1 };
+enum { KNOWS_DEVICES = 1 << 0, KNOWS_TOOLS = 1 << 1, KNOWS_PROGRAMS = 1 << 2 };
 
 static uint32_t known(const void *record)
 {
-	return ((const struct container *)record)->devices_known ? KNOWS_DEVICES : 0;
+	const struct container *container = record;
+
+	return (container->devices_known ? KNOWS_DEVICES : 0) |
+	       (container->files_walked || container->tool_count ? KNOWS_TOOLS : 0) |
+	       (container->programs_known || container->program_count ? KNOWS_PROGRAMS : 0);
 }
 
 static const void *device_item(const void *record, const struct field *field, size_t index)
@@ -168,68 +129,22 @@ static const void *device_item(const void *record, const struct field *field, si
 	return index < container->device_count ? &container->devices[index] : NULL;
 }
 
-/* ---- who it is ---------------------------------------------------------------------------------- */
+/* ---- files -------------------------------------------------------------------------------------- */
 
-#define TEXT(struct_type, member_name, field_name, text)                                                     \
-	{                                                                                                    \
-		.name = (field_name), .type = FIELD_STRING, .optional = true, .description = (text),         \
-		.get = field_text, MEMBER(struct_type, member_name)                                          \
-	}
-
-static const struct field task_fields[] = {
-	TEXT(struct task, arn, "arn", "Its ARN."),
-	TEXT(struct task, family, "family", "Family of its task definition."),
-	TEXT(struct task, revision, "revision", "Revision of its task definition."),
-	TEXT(struct task, cluster, "cluster", "Name or ARN of the cluster."),
-	TEXT(struct task, launch_type, "launch_type", "`EC2`, `FARGATE` or `EXTERNAL`."),
-	TEXT(struct task, availability_zone, "availability_zone", "Where it runs."),
-	{0},
-};
-
-static const struct field pod_fields[] = {
-	TEXT(struct pod, name, "name", "Its name."),
-	TEXT(struct pod, name_space, "namespace", "Its namespace in Kubernetes."),
-	TEXT(struct pod, uid, "uid", "Its uid."),
-	TEXT(struct pod, container, "container", "What it calls the container."),
-	{0},
-};
-
-/* Labels that say who a container is. Others may hold secrets, as arguments do. */
-static const char *const plain_labels[] = {
-	"com.amazonaws.ecs.", "com.docker.compose.", "io.container.manager",      "io.kubernetes.",
-	"nerdctl/name",       "nerdctl/namespace",   "org.opencontainers.image.", NULL,
-};
-
-/* Annotations that hold whole manifests, with environments and arguments. */
-static const char *const secret_labels[] = {"io.kubernetes.cri-o.Annotations", "io.kubernetes.cri-o.Labels",
-					    "io.kubernetes.cri-o.Metadata",
-					    "com.docker.compose.project.environment_file", NULL};
-
-static bool begins_with_any(const char *text, const char *const *starts)
-{
-	for (; *starts; starts++)
-		if (!strncmp(text, *starts, strlen(*starts)))
-			return true;
-	return false;
-}
-
-static json_t *labels(const void *record, const struct field *field, struct record_context *context)
+static const void *tool_item(const void *record, const struct field *field, size_t index)
 {
 	const struct container *container = record;
-	json_t *map = container->label_count ? json_made(json_object(), context) : NULL;
 
 	(void)field;
-	for (size_t i = 0; map && i < container->label_count; i++) {
-		const struct label *label = &container->labels[i];
-		if (!context->with_arguments && (!begins_with_any(label->name, plain_labels) ||
-						 begins_with_any(label->name, secret_labels)))
-			continue;
-		_cleanup_json_ json_t *name = json_of_text(label->name, context);
-		if (name &&
-		    json_object_set_new(map, json_string_value(name), json_of_text(label->value, context)))
-			context->failed = true;
-	}
-	return map;
+	return index < container->tool_count ? &container->tools[index] : NULL;
+}
+
+static json_t *written(const void *record, const struct field *field, struct record_context *context)
+{
+	const struct container *container = record;
+
+	(void)field;
+	return container->written ? json_of_texts(container->written, context) : NULL;
 }
 
 static json_t *sources(const void *record, const struct field *field, struct record_context *context)
@@ -239,97 +154,6 @@ static json_t *sources(const void *record, const struct field *field, struct rec
 	(void)field;
 	return container->sources ? json_of_texts(container->sources, context) : NULL;
 }
-
-/* ---- what it was declared to be ------------------------------------------------------------------ */
-
-static json_t *declared_boolean(const struct declared *declared, uint32_t fact, bool value,
-				struct record_context *context)
-{
-	return declared->known & fact ? json_made(json_boolean(value), context) : NULL;
-}
-
-static json_t *declared_privileged(const void *record, const struct field *field,
-				   struct record_context *context)
-{
-	const struct declared *declared = record;
-
-	(void)field;
-	return declared_boolean(declared, DECLARED_PRIVILEGED, declared->privileged, context);
-}
-
-static json_t *declared_read_only(const void *record, const struct field *field,
-				  struct record_context *context)
-{
-	const struct declared *declared = record;
-
-	(void)field;
-	return declared_boolean(declared, DECLARED_READ_ONLY, declared->read_only, context);
-}
-
-static json_t *declared_capabilities(const void *record, const struct field *field,
-				     struct record_context *context)
-{
-	const struct declared *declared = record;
-
-	(void)field;
-	return declared->known & DECLARED_CAPABILITIES ? json_of_capabilities(declared->capabilities, context)
-						       : NULL;
-}
-
-static const struct field declared_limits[] = {
-	{.name = "memory",
-	 .type = FIELD_OBJECT,
-	 .optional = true,
-	 .description = "Bytes of memory.",
-	 .members = limit_fields,
-	 .item = limit_item,
-	 MEMBER(struct declared, memory)},
-	{.name = "cpu",
-	 .type = FIELD_OBJECT,
-	 .optional = true,
-	 .description = "Thousandths of a processor.",
-	 .members = limit_fields,
-	 .item = limit_item,
-	 MEMBER(struct declared, cpu)},
-	{.name = "pids",
-	 .type = FIELD_OBJECT,
-	 .optional = true,
-	 .description = "Tasks.",
-	 .members = limit_fields,
-	 .item = limit_item,
-	 MEMBER(struct declared, pids)},
-	{0},
-};
-
-static const struct field declared_fields[] = {
-	{.name = "privileged",
-	 .type = FIELD_BOOLEAN,
-	 .optional = true,
-	 .description = "Whether it was to be privileged.",
-	 .get = declared_privileged},
-	{.name = "user",
-	 .type = FIELD_STRING,
-	 .optional = true,
-	 .description = "Who it was to run as, as `1000:1000`.",
-	 .get = field_text,
-	 MEMBER(struct declared, user)},
-	{.name = "readonly",
-	 .type = FIELD_BOOLEAN,
-	 .optional = true,
-	 .description = "Whether its root was to be read-only.",
-	 .get = declared_read_only},
-	{.name = "capabilities",
-	 .type = FIELD_STRINGS,
-	 .optional = true,
-	 .description = "All that it was to be granted in any set.",
-	 .pattern = CAPABILITY_PATTERN,
-	 .get = declared_capabilities},
-	{.name = "limits",
-	 .type = FIELD_OBJECT,
-	 .description = "What it was to be limited to.",
-	 .members = declared_limits},
-	{0},
-};
 
 /* ---- the container ------------------------------------------------------------------------------ */
 
@@ -364,21 +188,21 @@ static const struct field fields[] = {
 	 .description = "The image it was made from, as its owner wrote it.",
 	 .get = field_text,
 	 MEMBER(struct container, image)},
-	TEXT(struct container, image_id, "image_id", "Digest of the image's configuration."),
-	TEXT(struct container, image_digest, "image_digest",
-	     "Digest of the image's manifest, by which it is pulled."),
+	FIELD_TEXT(struct container, image_id, "image_id", "Digest of the image's configuration."),
+	FIELD_TEXT(struct container, image_digest, "image_digest",
+		   "Digest of the image's manifest, by which it is pulled."),
 	{.name = "task",
 	 .type = FIELD_OBJECT,
 	 .optional = true,
 	 .description = "The ECS task it is of.",
-	 .members = task_fields,
+	 .members = field_task,
 	 .item = item_pointer,
 	 MEMBER(struct container, task)},
 	{.name = "pod",
 	 .type = FIELD_OBJECT,
 	 .optional = true,
 	 .description = "The Kubernetes pod it is of.",
-	 .members = pod_fields,
+	 .members = field_pod,
 	 .item = item_pointer,
 	 MEMBER(struct container, pod)},
 	{.name = "labels",
@@ -386,12 +210,12 @@ static const struct field fields[] = {
 	 .optional = true,
 	 .description = "Its labels and annotations: those by which ECS, Kubernetes, Compose and images say "
 			"who it is; with --with-arguments the others, which may hold secrets, as well.",
-	 .get = labels},
+	 .get = field_labels},
 	{.name = "declared",
 	 .type = FIELD_OBJECT,
 	 .optional = true,
 	 .description = "What those who started it declared it to be; what it is, the other fields tell.",
-	 .members = declared_fields,
+	 .members = field_declared,
 	 .item = item_pointer,
 	 MEMBER(struct container, declared)},
 	{.name = "sources",
@@ -451,6 +275,38 @@ static const struct field fields[] = {
 		 "are.",
 	 .values = route_states,
 	 .get = imds_route},
+	{.name = "files_walked",
+	 .type = FIELD_BOOLEAN,
+	 .description = "Whether all files in its root were looked at: a tool that is not told is not there.",
+	 .get = field_boolean,
+	 MEMBER(struct container, files_walked)},
+	{.name = "tools",
+	 .type = FIELD_OBJECTS,
+	 .optional = true,
+	 .known = KNOWS_TOOLS,
+	 .description = "Programs by which an attacker goes on, by path.",
+	 .members = field_tool,
+	 .item = tool_item},
+	{.name = "program_count",
+	 .type = FIELD_INTEGER,
+	 .optional = true,
+	 .known = KNOWS_PROGRAMS,
+	 .description = "How many files its processes execute: programs and libraries.",
+	 .get = field_number,
+	 MEMBER(struct container, program_count)},
+	{.name = "programs",
+	 .type = FIELD_OBJECTS,
+	 .optional = true,
+	 .known = KNOWS_PROGRAMS,
+	 .description = "Those of them that are not the image's, or that not only root may write to.",
+	 .members = field_program,
+	 .item = item_program},
+	{.name = "written",
+	 .type = FIELD_STRINGS,
+	 .optional = true,
+	 .description =
+		 "Paths that it has written in its root since it was started, or has open for writing.",
+	 .get = written},
 	{.name = "auditor",
 	 .type = FIELD_BOOLEAN,
 	 .description = "Whether the auditor runs in it.",

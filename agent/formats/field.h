@@ -26,9 +26,15 @@ json_t *field_seccomp_filters(const void *record, const struct field *field, str
 /* A capability_set as an array of CAP_NAMES. */
 json_t *field_capabilities(const void *record, const struct field *field, struct record_context *context);
 
+/* An enum file_origin by its name, of field_origins; unknown: not known. */
+json_t *field_origin(const void *record, const struct field *field, struct record_context *context);
+
 /* Items: the member at field->offset itself, and where its pointer points. */
 const void *item_member(const void *record, const struct field *field, size_t index);
 const void *item_pointer(const void *record, const struct field *field, size_t index);
+
+/* Of a container, those programs of which there is something to tell. */
+const void *item_program(const void *record, const struct field *field, size_t index);
 
 /* A string of any bytes. NULL with context->failed when memory is exhausted. */
 json_t *json_of_bytes(const char *data, size_t length, struct record_context *context);
@@ -51,9 +57,28 @@ extern const struct field field_namespaces[];
 /* Members of an object whose record is a struct credentials: its sets. */
 extern const struct field field_capability_sets[];
 
+/* A string that is a member of the record's struct, left out when it is not known. */
+#define FIELD_TEXT(struct_type, member_name, field_name, text)                                               \
+	{                                                                                                    \
+		.name = (field_name), .type = FIELD_STRING, .optional = true, .description = (text),         \
+		.get = field_text, MEMBER(struct_type, member_name)                                          \
+	}
+
+/* Members of an object whose record is a struct limit, and its item: NULL for one that is not known. */
+extern const struct field field_limit[];
+const void *field_limit_item(const void *record, const struct field *field, size_t index);
+
+/* Members of an object whose record is a struct task, a struct pod, and a struct declared. */
+extern const struct field field_task[], field_pod[], field_declared[];
+/* The labels of a struct container: those that say who it is, or all when arguments are asked for. */
+json_t *field_labels(const void *record, const struct field *field, struct record_context *context);
+
+/* Members of an object whose record is a struct tool, and a struct program. */
+extern const struct field field_tool[], field_program[];
+
 /* Members of an object whose record is a struct remedy. */
 extern const struct field field_remedy[];
-/* The values of a severity but for none, and of seccomp, each ended by NULL. */
-extern const char *const field_severities[], *const field_seccomp_modes[];
+/* The values of a severity but for none, of seccomp and of an origin, each ended by NULL. */
+extern const char *const field_severities[], *const field_seccomp_modes[], *const field_origins[];
 
 #endif

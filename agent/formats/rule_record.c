@@ -9,7 +9,7 @@ static json_t *severity(const void *record, const struct field *field, struct re
 }
 
 /* In the order of enum scope. */
-static const char *const scopes[] = {"process", "container", "mount",     "file",
+static const char *const scopes[] = {"process", "container", "mount",     "file", "program",
 				     "host",    "sysctl",    "exception", NULL};
 
 static json_t *scope(const void *record, const struct field *field, struct record_context *context)

@@ -21,6 +21,13 @@ const char *const rootness_words[] = {
 	[ROOT_HOST] = "the host's root",
 };
 
+const char *const file_origin_words[] = {
+	[ORIGIN_UNKNOWN] = NULL,
+	[ORIGIN_IMAGE] = "image",
+	[ORIGIN_RUN_TIME] = "run time",
+	[ORIGIN_MOUNT] = "mount",
+};
+
 /* ---- of a process ------------------------------------------------------------------------------ */
 
 bool process_is_judged(const struct process *process)

@@ -91,6 +91,9 @@ enum file_owner file_group(const struct context *context, const struct file *fil
 /* As file_obstacle, also for what is in the way of setuid and setgid only. */
 const char *set_id_obstacle(const struct context *context, const struct file *file);
 
+/* The words for an origin, as evidence; NULL: not known. */
+extern const char *const file_origin_words[];
+
 /* ---- of a process ------------------------------------------------------------------------------ */
 
 /* False for a kernel thread, one that is dead, and one of which nothing was read. */

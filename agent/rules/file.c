@@ -117,6 +117,8 @@ static void file_evidence(const struct subject *subject, struct verdict *verdict
 		verdict_incidental(verdict);
 	}
 	verdict_text(verdict, "location", location_words[location_of(file)]);
+	verdict_text(verdict, "origin", file_origin_words[file->origin]);
+	verdict_text(verdict, "layer", file->layer);
 }
 
 /* INFO, with the reason why the file gives nothing; NONE when nothing is in the way. */
@@ -129,6 +131,17 @@ static enum severity judge_obstacle(const char *obstacle, struct verdict *verdic
 	return SEVERITY_INFO;
 }
 
+/* True, with the reason, for a file that is not as the image brought it. */
+static bool came_at_run_time(const struct file *file, struct verdict *verdict)
+{
+	if (file->origin != ORIGIN_RUN_TIME)
+		return false;
+	verdict_why(verdict,
+		    "it was put there, or changed, since the container was started: the image did not "
+		    "bring it so");
+	return true;
+}
+
 /* ---- file.setuid ------------------------------------------------------------------------------- */
 
 static enum severity judge_setuid_root(const struct subject *subject, struct verdict *verdict)
@@ -139,6 +152,8 @@ static enum severity judge_setuid_root(const struct subject *subject, struct ver
 		verdict_why(verdict, "it does what it is told, as root: whoever starts it is root");
 		return SEVERITY_HIGH;
 	}
+	if (came_at_run_time(file, verdict))
+		return SEVERITY_HIGH;
 	switch (location_of(file)) {
 	case LOCATION_OPEN:
 		verdict_why(verdict,
@@ -289,6 +304,8 @@ static enum severity judge_capabilities(const struct subject *subject, struct ve
 		verdict_why(verdict, "it does what it is told: whoever starts it has these capabilities");
 		return strong ? SEVERITY_HIGH : SEVERITY_MEDIUM;
 	}
+	if (came_at_run_time(file, verdict))
+		return strong ? SEVERITY_HIGH : SEVERITY_MEDIUM;
 	if (location_of(file) == LOCATION_SYSTEM)
 		return !subject_is_host(subject) ? strong ? SEVERITY_MEDIUM : SEVERITY_LOW : SEVERITY_INFO;
 	return strong ? SEVERITY_HIGH : SEVERITY_LOW;

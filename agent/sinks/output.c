@@ -14,13 +14,14 @@
 #include "agent/sinks/unnamed.h"
 #include "proctor/cleanup.h"
 
-enum { BUFFER_SIZE = 64 * 1024, NEW_FILE_MODE = 0644 };
+enum { BUFFER_SIZE = 64 * 1024 };
 
 struct output {
 	int fd;
 	int directory; /* of the file that is replaced; -1: written in place */
 	char *path;    /* as the user named it; NULL: stdout */
 	char *target;  /* the file that is replaced, links resolved */
+	mode_t mode;   /* of a new file */
 	bool terminal;
 	int failure; /* errno of the first write that failed */
 	size_t used;
@@ -69,7 +70,7 @@ static int open_directory(struct output *output, struct error **error)
  * new file). */
 static int open_unnamed(struct output *output, const struct stat *old, struct error **error)
 {
-	const mode_t mode = old ? old->st_mode & 0777 : NEW_FILE_MODE;
+	const mode_t mode = old ? old->st_mode & 0777 : output->mode;
 
 	output->fd = unnamed_open(output->directory, mode);
 	if (output->fd < 0) {
@@ -111,7 +112,7 @@ static int open_path(struct output *output, struct error **error)
 	return open_unnamed(output, exists ? &old : NULL, error);
 }
 
-struct output *output_open(const char *path, struct error **error)
+static struct output *open_with_mode(const char *path, mode_t mode, struct error **error)
 {
 	struct output *output = malloc(sizeof(*output));
 
@@ -122,6 +123,7 @@ struct output *output_open(const char *path, struct error **error)
 	memset(output, 0, offsetof(struct output, buffer));
 	output->fd = path ? -1 : STDOUT_FILENO;
 	output->directory = -1;
+	output->mode = mode;
 	output->terminal = !path && isatty(STDOUT_FILENO) == 1;
 	if (!path)
 		return output;
@@ -132,6 +134,16 @@ struct output *output_open(const char *path, struct error **error)
 		return output;
 	output_free(output);
 	return NULL;
+}
+
+struct output *output_open(const char *path, struct error **error)
+{
+	return open_with_mode(path, 0644, error);
+}
+
+struct output *output_open_private(const char *path, struct error **error)
+{
+	return open_with_mode(path, 0600, error);
 }
 
 /* Waits until a descriptor that someone made non-blocking takes bytes again. */

@@ -150,7 +150,7 @@ static void list_directory(struct identification *identification, DIR *directory
 
 static void list_namespaces(struct identification *identification, struct namespaces *namespaces)
 {
-	int fd = open_in_root(identification->root, tasks, O_RDONLY | O_DIRECTORY);
+	int fd = open_through_mounts(identification->root, tasks, O_RDONLY | O_DIRECTORY);
 	_cleanup_closedir_ DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 	int number = errno;
 

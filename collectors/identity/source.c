@@ -180,7 +180,7 @@ void identity_labels(struct identification *identification, struct claim *claim,
 
 bool identity_read_file(struct identification *identification, int directory, const char *path)
 {
-	_cleanup_close_ int fd = open_in_root(directory, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	_cleanup_close_ int fd = open_through_mounts(directory, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	struct stat facts;
 	int result;
 

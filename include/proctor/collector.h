@@ -47,6 +47,12 @@ struct request {
 		*docker_socket; /* identity: of Docker's API; NULL: /var/run/docker.sock where it is there */
 	const char *task_metadata; /* identity: URI of our own container in ECS task metadata; NULL: not in a
 				      task */
+	/* filesystem: whether layers of overlays are to be remembered for the next time, in
+	 * snapshot->layers_to_remember; what was remembered the last time, which outlives the snapshot; and
+	 * why that is not to be believed (NULL: it may be). */
+	bool remember_layers;
+	struct bytes remembered_layers;
+	const char *remembered_refusal;
 
 	/* Called now and then from any thread, one at a time, with what was done so far; NULL: no one asks.
 	 */
@@ -72,13 +78,12 @@ struct collector {
 		       struct error **error);
 };
 
-/* Every collector, in the order they run: host process container identity mount limit network
- * filesystem. Ends with
- * NULL. */
+/* Every collector, in the order they run: host process container identity mount limit network filesystem
+ * program. Ends with NULL. */
 extern const struct collector *const collectors[];
 
 extern const struct collector collector_host, collector_process, collector_container, collector_identity,
-	collector_mount, collector_limit, collector_network, collector_filesystem;
+	collector_mount, collector_limit, collector_network, collector_filesystem, collector_program;
 
 /* Runs the collectors of `enabled` (ended by NULL, in the order of collectors[]) into a new snapshot,
  * owned by the caller. NULL and *error when one of them fails. */

@@ -16,6 +16,9 @@ struct output;
 /* Opens stdout (`path` NULL) or the file without a name. NULL and *error when that cannot be done. */
 struct output *output_open(const char *path, struct error **error);
 
+/* The same for a file that, where it is new, no one else may read. */
+struct output *output_open_private(const char *path, struct error **error);
+
 /* Buffers `length` bytes and writes as the buffer fills. A failure is kept and told by output_commit; what
  * follows it is dropped. */
 void output_write(struct output *output, const char *data, size_t length);

@@ -31,6 +31,7 @@ enum scope {
 	SCOPE_CONTAINER,
 	SCOPE_MOUNT,
 	SCOPE_FILE,
+	SCOPE_PROGRAM, /* each file that a container executes, for each process that does */
 	SCOPE_HOST,
 	SCOPE_SYSCTL,    /* each sysctl that was read */
 	SCOPE_EXCEPTION, /* each exception of the policy */
@@ -43,11 +44,12 @@ struct subject {
 	const struct snapshot *snapshot;
 	const struct context *context;
 	const struct container *container; /* NULL: the host */
-	const struct process
-		*process; /* SCOPE_PROCESS; of a container or mount: the container's first process or NULL */
-	const struct mount *mount;                     /* SCOPE_MOUNT: each mount of each container once */
+	const struct process *process;     /* SCOPE_PROCESS and SCOPE_PROGRAM; of a container or mount: the
+					      container's first     process or NULL */
+	const struct mount *mount;         /* SCOPE_MOUNT: each mount of each container once */
 	const struct mount_namespace *mount_namespace; /* SCOPE_MOUNT */
 	const struct file *file;                       /* SCOPE_FILE */
+	const struct program *program;                 /* SCOPE_PROGRAM */
 	const struct sysctl *sysctl;                   /* SCOPE_SYSCTL */
 	const struct exception *exception;             /* SCOPE_EXCEPTION */
 };
@@ -123,7 +125,8 @@ struct rule {
 
 /* A family's table, ended by an entry without an id. */
 extern const struct rule rules_process[], rules_capability[], rules_container[], rules_mount[], rules_file[],
-	rules_image[], rules_limit[], rules_host[], rules_ecs[], rules_policy[];
+	rules_program[], rules_image[], rules_tool[], rules_limit[], rules_host[], rules_ecs[],
+	rules_policy[];
 
 /* Every family, ended by NULL. */
 extern const struct rule *const rule_families[];

@@ -256,7 +256,7 @@ struct container {
 	enum route_state imds_route; /* to 169.254.169.254, the instance's metadata and its credentials */
 	bool self;                   /* the one the auditor runs in */
 	bool files_walked;           /* its whole root was: what is not in the snapshot is not there */
-	const struct tool *tools;    /* by path */
+	const struct tool *tools;    /* in its own root, not on what is mounted there; by path */
 	size_t tool_count;
 	const struct program *programs; /* by path */
 	size_t program_count;
@@ -272,6 +272,17 @@ enum mount_option {
 	MOUNT_NOSUID = 1 << 1,
 	MOUNT_NODEV = 1 << 2,
 	MOUNT_NOEXEC = 1 << 3,
+	MOUNT_ID_MAPPED = 1 << 4, /* ids of its files are not those of its file system */
+};
+
+/* Options of an overlay (Documentation/filesystems/overlayfs.rst) that differ from what its module does
+ * by default. */
+enum overlay_option {
+	OVERLAY_USER_ATTRIBUTES = 1 << 0, /* its marks are user.overlay.*, not trusted.overlay.* */
+	OVERLAY_REDIRECTS = 1 << 1,       /* a directory that was moved is found by its mark */
+	OVERLAY_NO_REDIRECTS = 1 << 2,
+	OVERLAY_INDEX = 1 << 3, /* hard links stay together when they are copied up */
+	OVERLAY_NO_INDEX = 1 << 4,
 };
 
 /* What a mount of the host's, bound into a container, is. Told from mountinfo, not from names inside. */
@@ -298,7 +309,9 @@ struct mount {
 	bool covered;             /* another mount lies on it or above it: not reachable by path */
 	const char *upper, *work; /* overlay's directories; NULL for others or unknown */
 	const char *lower;        /* overlay's layers below, as its option lowerdir has them: parted by `:`, a
-				     colon in a name behind a backslash; NULL for others */
+				     colon in a name behind a backslash, those for data only behind `::`; NULL
+				     for others */
+	uint32_t overlay;         /* enum overlay_option */
 	const char *host_path;    /* a mount of a container's: where in the host's mounts its root lies, as
 				     `/run/docker.sock`; NULL: nowhere there, or unknown */
 	bool foreign;     /* an overlay that neither the host nor a user namespace of our own privilege has
@@ -443,8 +456,9 @@ struct snapshot {
 	size_t mount_namespace_count;
 	struct file *files; /* host last, then by container and path */
 	size_t file_count;
-	bool files_walked;         /* a directory was listed, or a file that was asked for looked at */
-	struct coverage *coverage; /* one for each collector that ran, in order */
+	bool files_walked;               /* a directory was listed, or a file that was asked for looked at */
+	struct bytes layers_to_remember; /* for request->remembered_layers the next time; none: as before */
+	struct coverage *coverage;       /* one for each collector that ran, in order */
 	size_t coverage_count;
 };
 

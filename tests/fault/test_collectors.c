@@ -6,7 +6,9 @@
  */
 #include "tests/unit/test.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -75,28 +77,42 @@ static const struct collector disarming = {.name = "disarm", .description = "", 
 
 static const char *tree; /* what the filesystem collector walks */
 
-/* Runs the collectors up to `target`, that one with the round's fault; `*calls` is how many of its calls
+/* What else there is in `/`, which it leaves out where it walks what there is of containers. */
+enum { EXCLUDED_MAX = 64 };
+static const char *excluded[EXCLUDED_MAX];
+static size_t excluded_count;
+
+/* One collector, and what it is given to do. */
+struct target {
+	size_t index;    /* in collectors[] */
+	bool containers; /* not the tree, but containers */
+};
+
+/* Runs the collectors up to the target, that one with the round's fault; `*calls` is how many of its calls
  * could have failed. */
-static struct snapshot *collect(size_t target, unsigned long *calls, struct error **error)
+static struct snapshot *collect(struct target target, unsigned long *calls, struct error **error)
 {
+	size_t index = target.index;
 	struct request request = {
 		.proc = "/proc",
 		.facts = (uint32_t)(REQUEST_STAT | REQUEST_CGROUP | REQUEST_EXECUTABLE |
 				    REQUEST_COMMAND_LINE | REQUEST_LSM | REQUEST_THREADS | REQUEST_ROOT |
 				    REQUEST_USER_MAPS | REQUEST_NAMESPACES_ALL | REQUEST_MACHINE),
 		.workers = 2,
-		.paths = &tree,
-		.path_count = 1,
+		.paths = target.containers ? NULL : &tree,
+		.path_count = !target.containers,
+		.excluded_paths = excluded,
+		.excluded_count = target.containers ? excluded_count : 0,
 	};
 	const struct collector *enabled[COLLECTORS_MAX + 3] = {NULL};
 	struct snapshot *snapshot;
 
-	memcpy(enabled, collectors, target * sizeof(*enabled));
-	enabled[target] = &arming;
-	enabled[target + 1] = collectors[target];
-	enabled[target + 2] = &disarming;
+	memcpy(enabled, collectors, index * sizeof(*enabled));
+	enabled[index] = &arming;
+	enabled[index + 1] = collectors[index];
+	enabled[index + 2] = &disarming;
 	snapshot = snapshot_collect(enabled, &request, error);
-	*calls = snapshot ? snapshot->coverage[target + 2].seen : inject_disarm();
+	*calls = snapshot ? snapshot->coverage[index + 2].seen : inject_disarm();
 	return snapshot;
 }
 
@@ -133,25 +149,36 @@ static char *digest(const struct snapshot *snapshot)
 	return json_dumps(all, JSON_INDENT(1));
 }
 
-/* Facts that coverage counts as missing. */
-static uint64_t reasons(const struct snapshot *snapshot)
+/* How often coverage gives that reason. */
+static uint64_t times_said(const struct snapshot *snapshot, const char *text)
 {
 	uint64_t count = 0;
 
 	for (size_t i = 0; i < snapshot->coverage_count; i++)
 		for (const struct coverage_reason *reason = snapshot->coverage[i].reasons; reason;
 		     reason = reason->next)
-			count += reason->count;
+			count += strcmp(reason->reason, text) ? 0 : reason->count;
 	return count;
+}
+
+/* Whether its coverage misses something that the other's does not. */
+static bool misses_more(const struct snapshot *snapshot, const struct snapshot *other)
+{
+	for (size_t i = 0; i < snapshot->coverage_count; i++)
+		for (const struct coverage_reason *reason = snapshot->coverage[i].reasons; reason;
+		     reason = reason->next)
+			if (times_said(snapshot, reason->reason) > times_said(other, reason->reason))
+				return true;
+	return false;
 }
 
 /* What a collector finds when nothing fails. */
 struct whole {
 	char *digest;
-	uint64_t reasons;
+	struct snapshot *snapshot;
 };
 
-static struct whole collect_whole(size_t target)
+static struct whole collect_whole(struct target target)
 {
 	static const struct fault nothing = {CALL_THREAD, 0, false, false};
 	_cleanup_error_ struct error *error = NULL;
@@ -164,8 +191,7 @@ static struct whole collect_whole(size_t target)
 	snapshot = collect(target, &calls, &error);
 	if (!snapshot)
 		fail_msg("without a fault: %s", error_message(error));
-	whole = (struct whole){digest(snapshot), reasons(snapshot)};
-	snapshot_free(snapshot);
+	whole = (struct whole){digest(snapshot), snapshot};
 	return whole;
 }
 
@@ -176,12 +202,12 @@ static bool is_honest(const struct snapshot *snapshot, const struct fault *fault
 {
 	_cleanup_free_ char *found = digest(snapshot);
 
-	return fault->may_hide || reasons(snapshot) > whole->reasons || !strcmp(found, whole->digest);
+	return fault->may_hide || misses_more(snapshot, whole->snapshot) || !strcmp(found, whole->digest);
 }
 
 /* Runs the collector with the nth call failing; false when there are not that many. */
-static bool play(size_t target, const struct fault *fault, unsigned long nth, const struct whole *whole,
-		 unsigned *bad)
+static bool play(struct target target, const struct fault *fault, unsigned long nth,
+		 const struct whole *whole, unsigned *bad)
 {
 	_cleanup_error_ struct error *error = NULL;
 	struct snapshot *snapshot;
@@ -202,7 +228,7 @@ static bool play(size_t target, const struct fault *fault, unsigned long nth, co
 
 static void test_every_failure(void **state)
 {
-	size_t target = *(size_t *)*state;
+	struct target target = *(struct target *)*state;
 	struct whole whole = collect_whole(target);
 	unsigned long failed = 0;
 	unsigned bad = 0;
@@ -214,6 +240,7 @@ static void test_every_failure(void **state)
 		failed += nth - 1;
 	}
 	free(whole.digest);
+	snapshot_free(whole.snapshot);
 	assert_int_equal(bad, 0);
 	assert_true(failed > 0);
 }
@@ -221,7 +248,7 @@ static void test_every_failure(void **state)
 /* Reads of a few bytes, with signals between them, change nothing. */
 static void test_short_reads(void **state)
 {
-	size_t target = *(size_t *)*state;
+	struct target target = *(struct target *)*state;
 	struct whole whole = collect_whole(target);
 
 	for (unsigned long most = 1; most <= 4096; most *= 8) {
@@ -235,10 +262,11 @@ static void test_short_reads(void **state)
 			fail_msg("%s", error_message(error));
 		found = digest(snapshot);
 		assert_string_equal(found, whole.digest);
-		assert_int_equal(reasons(snapshot), whole.reasons);
+		assert_false(misses_more(snapshot, whole.snapshot));
 		snapshot_free(snapshot);
 	}
 	free(whole.digest);
+	snapshot_free(whole.snapshot);
 }
 
 /* ---- the place --------------------------------------------------------------------------------- */
@@ -295,23 +323,57 @@ static void make_tree(void)
 	tree = "/tmp/tree";
 }
 
+/* Tools of the container that all this may be in: a program, and a link to it. */
+static void make_tools(void)
+{
+	int script = open("/tmp/sh", O_CREAT | O_WRONLY | O_CLOEXEC, 0755);
+
+	must(script >= 0 && write(script, "#!/", 3) == 3 && !close(script), "script");
+	must(!symlink("sh", "/tmp/nc"), "link");
+}
+
+static void exclude_the_rest(void)
+{
+	DIR *root = opendir("/");
+	const struct dirent *entry;
+
+	must(root, "/");
+	while ((entry = readdir(root)) && excluded_count < EXCLUDED_MAX)
+		if (strcmp(entry->d_name, "tmp") != 0 && entry->d_name[0] != '.') {
+			char *path;
+			must(asprintf(&path, "/%s", entry->d_name) > 0, "path");
+			excluded[excluded_count++] = path;
+		}
+	closedir(root);
+}
+
+static void add_tests(struct CMUnitTest *tests, struct target *target)
+{
+	static const char *const names[] = {"every call fails", "short reads"};
+	static const CMUnitTestFunction functions[] = {test_every_failure, test_short_reads};
+	const char *of = target->containers ? " of containers" : "";
+
+	for (size_t i = 0; i < 2; i++) {
+		char *name;
+		must(asprintf(&name, "%s%s: %s", collectors[target->index]->name, of, names[i]) > 0, "name");
+		tests[i] = (struct CMUnitTest){name, functions[i], NULL, NULL, target};
+	}
+}
+
 static int run_all(void)
 {
-	static size_t index[COLLECTORS_MAX];
-	static char names[COLLECTORS_MAX * 2][64];
-	struct CMUnitTest tests[COLLECTORS_MAX * 2];
+	static struct target targets[COLLECTORS_MAX + 1];
+	struct CMUnitTest tests[(COLLECTORS_MAX + 1) * 2];
 	size_t count = 0;
 
 	for (size_t i = 0; i < COLLECTORS_MAX && collectors[i]; i++) {
-		index[i] = i;
-		snprintf(names[count], sizeof(names[count]), "%s: every call fails", collectors[i]->name);
-		tests[count] = (struct CMUnitTest){names[count], test_every_failure, NULL, NULL, &index[i]};
-		count++;
-		snprintf(names[count], sizeof(names[count]), "%s: short reads", collectors[i]->name);
-		tests[count] = (struct CMUnitTest){names[count], test_short_reads, NULL, NULL, &index[i]};
-		count++;
+		targets[count++] = (struct target){i, false};
+		if (collectors[i] == &collector_filesystem)
+			targets[count++] = (struct target){i, true};
 	}
-	return _cmocka_run_group_tests("collectors", tests, count, NULL, NULL);
+	for (size_t i = 0; i < count; i++)
+		add_tests(&tests[2 * i], &targets[i]);
+	return _cmocka_run_group_tests("collectors", tests, 2 * count, NULL, NULL);
 }
 
 /* The exit status of a child. */
@@ -332,6 +394,8 @@ static int run_inside(void)
 	must(!mount("proc", "/proc", "proc", 0, NULL), "procfs");
 	make_devices();
 	make_tree();
+	make_tools();
+	exclude_the_rest();
 	start_neighbour(false);
 	start_neighbour(true);
 	child = fork();

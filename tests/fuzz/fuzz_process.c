@@ -4,7 +4,9 @@
 
 #include "collectors/cgroup.h"
 #include "collectors/cgroup_limit.h"
+#include "collectors/maps_text.h"
 #include "collectors/process_text.h"
+#include "collectors/read.h"
 #include "collectors/rlimit_text.h"
 #include "collectors/route_text.h"
 #include "proctor/cleanup.h"
@@ -40,6 +42,26 @@ static void read_cgroup(const char *text, size_t size, struct arena *arena)
 	rlimits_parse(text, size, "limits", &limits);
 }
 
+static void read_maps(const char *text, size_t size)
+{
+	_cleanup_free_ char *path = malloc(size + 1);
+	const char *cursor = text, *line;
+	struct mapping mapping;
+	size_t length;
+
+	if (!path)
+		abort();
+	while (line_next(&cursor, text + size, &line, &length)) {
+		if (!mapping_parse(line, length, &mapping))
+			continue;
+		if (mapping.path < line || mapping.path + mapping.length > line + length)
+			abort();
+		mapping_path(path, mapping.path, mapping.length);
+		if (mapping_deleted(path) >= size)
+			abort();
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_arena_ struct arena *arena = arena_new();
@@ -55,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	stat_parse(text, size, &stat);
 	read_cgroup(text, size, arena);
 	route_find(text, size, 0xFEA9FEA9);
+	read_maps(text, size);
 	if (text_escape(escaped, 4 * size + 1, text, size) != strlen(escaped))
 		abort();
 	return 0;

@@ -6,7 +6,7 @@ import harness
 from containers import Container, needs_containers
 from harness import AUDIT
 
-ORDER = ["header", "process", "mount", "container", "file", "finding", "coverage", "summary"]
+ORDER = ["header", "process", "mount", "file", "container", "finding", "coverage", "summary"]
 MEMBERS = {"container": "containers", "process": "processes", "mount": "mounts", "file": "files",
            "finding": "findings", "coverage": "coverage"}
 
@@ -72,11 +72,11 @@ class FormTest(harness.Case):
         self.assertRegex(table, r"(?m)^  filesystem +0 seen\n +not  switched off\n +fix  leave out --no-collector$")
 
     def test_every_collector_is_accounted_for(self):
-        document = self.document("audit", "--no-collector", "mount,limit,network,filesystem")
+        document = self.document("audit", "--no-collector", "mount,limit,network,filesystem,program")
         coverage = {record["collector"]: record for record in document["coverage"]}
         self.assertEqual(set(coverage), {"host", "process", "container", "identity", "mount", "limit", "network",
-                                         "filesystem"})
-        for name in ("mount", "limit", "network", "filesystem"):
+                                         "filesystem", "program"})
+        for name in ("mount", "limit", "network", "filesystem", "program"):
             self.assertEqual([reason["reason"] for reason in coverage[name]["reasons"]], ["switched off"])
         self.assertFalse({"mounts", "files"} & set(document))
 

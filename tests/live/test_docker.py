@@ -7,6 +7,7 @@ import unittest
 
 import harness
 from containers import make_root
+from files import make
 from harness import AUDIT, DOCKER_DEFAULT, mask, names
 
 OPTIONS = {
@@ -22,6 +23,8 @@ OPTIONS = {
     "bind": ("-v", "/etc:/host/etc"),
     "workers": (),
     "updated": ("--pids-limit", "32"),
+    "drift": (),
+    "writer": (),
 }
 
 
@@ -82,6 +85,7 @@ class DockerTest(harness.Case):
     def import_image(cls):
         root = f"{cls.place}/root"
         make_root(root, *map(executable, OPTIONS))
+        make(f"{root}/bin/setuid", 0o4755)
         with subprocess.Popen(["tar", "-C", root, "-c", "."], stdout=subprocess.PIPE) as archive:
             result = cls.docker("import", "-", "proctor-test", stdin=archive.stdout)
         if result.returncode:
@@ -93,6 +97,12 @@ class DockerTest(harness.Case):
         command = [busybox, "sleep", "86400"]
         if name == "workers":
             command = [busybox, "sh", "-c", f"for i in 1 2 3; do {busybox} sleep 86400 & done; wait"]
+        if name == "drift":
+            script = f"{busybox} cp {busybox} {busybox}-new; exec {busybox}-new sleep 86400"
+            command = [busybox, "sh", "-c", script]
+        if name == "writer":
+            command = [busybox, "sh", "-c", "echo >/etc/new; echo >>/etc/passwd; cat /etc/group >/tmp/t; "
+                       f"{busybox} rm /tmp/t; {busybox} mkdir -p /srv/made/deep; exec {busybox} sleep 86400"]
         result = cls.docker("run", "--detach", "--network", "none", "--name", f"proctor-{name}", *options,
                             "proctor-test", *command)
         if result.returncode:
@@ -159,6 +169,24 @@ class DockerTest(harness.Case):
         for process in daemons:
             self.assertNotIn("container_id", process, process["comm"])
 
+    def test_layers(self):
+        """The root of each container is walked by its layers, and shows what the merged mount does."""
+        def files(document):
+            return {(file["path"], file["container_id"]): file.get("origin") for file in document["files"]
+                    if file.get("container_id") in self.ids.values()}
+
+        merged = files(self.document("files", wrap=("setpriv", "--bounding-set", "-sys_admin")))
+        document = self.document("files")
+        found = files(document)
+        self.assertEqual(set(found), set(merged))
+        self.assertEqual(set(found.values()), {"image"})
+        self.assertEqual(len(found), len(self.ids))
+        reasons = [reason["reason"] for entry in document["coverage"] for reason in entry["reasons"]]
+        self.assertEqual([reason for reason in reasons if "overlay" in reason], [])
+        told = {container["id"]: container for container in document["containers"]}
+        self.assertEqual(told[self.ids["default"]]["written"], [])
+        self.assertEqual(told[self.ids["writer"]]["written"], ["/etc/new", "/etc/passwd", "/srv/made", "/tmp"])
+
     def test_capabilities(self):
         for name, expected in (("default", DOCKER_DEFAULT), ("hardened", 0),
                                ("cap-add", DOCKER_DEFAULT | mask("CAP_SYS_PTRACE"))):
@@ -187,6 +215,30 @@ class DockerTest(harness.Case):
         found = [finding for finding in self.audited["findings"] if finding["rule"] == "process.root-user"
                  and workers & set(finding["subject"]["pids"])]
         self.assertEqual(len(found), 1, found)
+
+    def severities(self, name, family):
+        """Of one container's findings, also of its files."""
+        document = self.document("audit", "--container", self.ids[name])
+        self.told = document["containers"][0]
+        return {finding["rule"]: finding["severity"] for finding in document["findings"]
+                if finding["rule"].startswith(family)}
+
+    def test_tools(self):
+        """One static busybox under many names is one tool; where all is closed it gives nothing."""
+        self.assertEqual(self.severities("default", "image."), {"image.shell": "low", "image.network-tool": "low"})
+        self.assertEqual(len(self.told["tools"]), 1, self.told["tools"])
+        tool = self.told["tools"][0]
+        self.assertEqual(tool["kinds"], ["shell", "network"])
+        self.assertLessEqual({"/bin/busybox", "/bin/sh", executable("default")}, set(tool["names"]))
+        self.assertEqual(set(self.severities("hardened", "").values()), {"info"})
+
+    def test_drift(self):
+        """A program that was copied since the container was started, into the layer that is its own."""
+        self.assertEqual(self.severities("default", "file."), {})
+        self.assertEqual(self.told["programs"], [])
+        self.wait_for(lambda: self.severities("drift", "file.") == {"file.drift": "medium"})
+        self.assertEqual([(program["path"], program["origin"]) for program in self.told["programs"]],
+                         [(executable("drift") + "-new", "run-time")])
 
     def test_read_only_root(self):
         told = {container["id"]: container.get("root_read_only") for container in self.audited["containers"]}

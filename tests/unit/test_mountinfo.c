@@ -40,17 +40,28 @@ static const struct mount *mount_by_id(const struct mount_namespace *namespace, 
 
 static void test_layers(void **state)
 {
-	struct mount_namespace namespace =
-		parse(*state,
-		      "1 0 0:40 / /a rw - overlay o "
-		      "rw,lowerdir+=/one,x,lowerdir+=/t\\054wo,datadir+=/three,userxattr\n"
-		      "2 0 0:41 / /b rw - overlay o rw,upperdir=/lowerdir=/x\n"
-		      "3 0 0:42 / /c rw - tmpfs o rw,lowerdir=/x\n",
-		      0);
+	struct mount_namespace namespace = parse(
+		*state,
+		"1 0 0:40 / /a rw - overlay o "
+		"rw,lowerdir+=/one,x,lowerdir+=/t\\054wo,datadir+=/three,userxattr\n"
+		"2 0 0:41 / /b rw - overlay o rw,upperdir=/lowerdir=/x\n"
+		"3 0 0:42 / /c rw - tmpfs o rw,lowerdir=/x,index=on\n"
+		"4 0 0:43 / /d rw - overlay o rw,lowerdir+=:a\\134b:,lowerdir+=/c,lowerdir+=:::\n"
+		"5 0 0:44 / /e rw,idmapped - overlay o "
+		"rw,lowerdir=a\\134:b::/c,index=off,redirect_dir=nofollow\n"
+		"6 0 0:45 / /f rw - overlay o rw,redirect_dir=on,redirect_dir=maybe,userxattr=x,index=on\n",
+		0);
 
-	assert_string_equal(namespace.mounts[0].lower, "/one:/t,wo:/three");
+	assert_string_equal(namespace.mounts[0].lower, "/one:/t,wo::/three");
+	assert_int_equal(namespace.mounts[0].overlay, OVERLAY_USER_ATTRIBUTES);
 	assert_null(namespace.mounts[1].lower);
 	assert_null(namespace.mounts[2].lower);
+	assert_int_equal(namespace.mounts[2].overlay, 0);
+	assert_string_equal(namespace.mounts[3].lower, "\\:a\\\\b\\::/c:\\:\\:\\:");
+	assert_string_equal(namespace.mounts[4].lower, "a\\:b::/c");
+	assert_int_equal(namespace.mounts[4].overlay, OVERLAY_NO_INDEX | OVERLAY_NO_REDIRECTS);
+	assert_int_equal(namespace.mounts[4].options, MOUNT_ID_MAPPED);
+	assert_int_equal(namespace.mounts[5].overlay, OVERLAY_REDIRECTS | OVERLAY_INDEX);
 }
 
 static bool is_covered(const struct mount_namespace *namespace, uint32_t id)

@@ -184,6 +184,43 @@ static void test_setuid_for_someone(void **state)
 	assert_obstacle(build, "file.setuid", "no_new_privs");
 }
 
+/* One that no image brought is worse, and where it lies is told. */
+static void test_setuid_that_came_at_run_time(void **state)
+{
+	struct build *build = *state;
+	struct file *file = marked(build, contained(build), "/usr/bin/su", 04755);
+
+	file->origin = ORIGIN_IMAGE;
+	file->layer = "/layers/lower";
+	assert_severity(build, "file.setuid", SEVERITY_LOW);
+	assert_string_equal(build_evidence(build_finding(build, "file.setuid"), "origin")->text, "image");
+	assert_string_equal(build_evidence(build_finding(build, "file.setuid"), "layer")->text,
+			    "/layers/lower");
+	file->origin = ORIGIN_RUN_TIME;
+	assert_severity(build, "file.setuid", SEVERITY_HIGH);
+	assert_string_equal(build_evidence(build_finding(build, "file.setuid"), "origin")->text, "run time");
+	file->origin = ORIGIN_UNKNOWN;
+	file->layer = NULL;
+	assert_severity(build, "file.setuid", SEVERITY_LOW);
+	assert_null(build_evidence(build_finding(build, "file.setuid"), "origin"));
+	file->origin = ORIGIN_RUN_TIME;
+	file->nosuid = true;
+	assert_obstacle(build, "file.setuid", "nosuid");
+}
+
+static void test_capabilities_that_came_at_run_time(void **state)
+{
+	struct build *build = *state;
+	struct file *file = marked(build, contained(build), "/usr/bin/ping", 0755);
+
+	file->capability = (struct file_capability){.version = 2, .permitted = CAP(NET_RAW)};
+	assert_severity(build, "file.capabilities", SEVERITY_LOW);
+	file->origin = ORIGIN_RUN_TIME;
+	assert_severity(build, "file.capabilities", SEVERITY_MEDIUM);
+	file->capability.permitted = CAP(SETUID);
+	assert_severity(build, "file.capabilities", SEVERITY_HIGH);
+}
+
 /* ---- file.setgid ------------------------------------------------------------------------------- */
 
 static void test_setgid(void **state)
@@ -384,6 +421,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BUILD_TEST(test_a_file_without_marks),
+		BUILD_TEST(test_setuid_that_came_at_run_time),
+		BUILD_TEST(test_capabilities_that_came_at_run_time),
 		BUILD_TEST(test_setuid_on_host),
 		BUILD_TEST(test_setuid_in_container),
 		BUILD_TEST(test_setuid_in_a_user_namespace),

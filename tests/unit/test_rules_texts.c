@@ -44,6 +44,14 @@ static const char *const promised[] = {
 	"file.setgid",
 	"file.capabilities",
 	"file.world-writable-privileged",
+	"file.drift",
+	"file.writable-executable",
+	"image.shell",
+	"image.package-manager",
+	"image.network-tool",
+	"image.compiler",
+	"image.debugger",
+	"image.minimal",
 	"limit.memory",
 	"limit.cpu",
 	"limit.pids",
@@ -290,7 +298,7 @@ static void test_kubernetes_fragments_are_indented(void **state)
 
 static void check_docker(const struct rule *rule)
 {
-	static const char *const instructions[] = {"RUN ", "USER ", "COPY ", "FROM ", NULL};
+	static const char *const instructions[] = {"RUN ", "USER ", "COPY ", "FROM ", "ENTRYPOINT ", NULL};
 	const char *line = rule->remedy.dockerfile;
 
 	if (rule->remedy.docker &&

@@ -1,0 +1,31 @@
+/* Which directories an overlay is made of, as its mount options tell
+ * (Documentation/filesystems/overlayfs.rst). */
+#ifndef COLLECTORS_OVERLAY_H
+#define COLLECTORS_OVERLAY_H
+
+#include "proctor/snapshot.h"
+
+/* The layers of an overlay, uppermost first, named as its mounter named them: perhaps relative to a directory
+ * that the options do not tell. Layers that hold the data of files only are not among them. */
+struct overlay {
+	const char **layers;
+	size_t count;
+	bool has_upper;         /* the first one is written to */
+	bool user_attributes;   /* its marks are user.overlay.* */
+	bool follows_redirects; /* a directory with that mark shows what lies elsewhere below */
+};
+
+/* What the overlay module does where a mount's options do not tell. */
+struct overlay_defaults {
+	bool index, redirects; /* the parameters of the module */
+};
+
+/* The parameters beneath `directory`, /sys/module/overlay/parameters; one that is not there is off. */
+struct overlay_defaults overlay_defaults_read(const char *directory);
+
+/* Takes the mount's options apart. 0; 1 with *why: its layers cannot be merged without the kernel; -1: no
+ * memory. */
+int overlay_parse(const struct mount *mount, const struct overlay_defaults *defaults, struct arena *arena,
+		  struct overlay *overlay, const char **why);
+
+#endif
