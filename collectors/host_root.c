@@ -23,8 +23,9 @@ static int open_root_of(int proc, const struct process *process, struct buffer *
 static bool is_of_host(const struct snapshot *snapshot, const struct process *process)
 {
 	return process->namespaces[NAMESPACE_MNT] == snapshot->host.mount_namespace &&
-	       !process->kernel_thread && !process->zombie && (process->known & PROCESS_KNOWS_ROOT) &&
-	       !process->root_changed;
+	       process->credentials.uid[ID_REAL] == 0 && process->user_namespace &&
+	       process->user_namespace->initial && !process->kernel_thread && !process->zombie &&
+	       (process->known & PROCESS_KNOWS_ROOT) && !process->root_changed;
 }
 
 int host_open_root(int proc, const struct snapshot *snapshot, struct buffer *buffer)

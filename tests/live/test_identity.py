@@ -329,6 +329,8 @@ class RuntimeStateTest(IdentityCase):
         self.assertEqual(told["declared"]["limits"]["memory"]["value"], 64 << 20)
         self.assertTrue(told["declared"]["readonly"])
         self.assertEqual(told["declared"]["capabilities"], harness.names(harness.DOCKER_DEFAULT))
+        beside = self.container(self.audit(wrap=("unshare", "--mount")), container.id)
+        self.assertEqual(beside["sources"], ["bundle"], "from another mount namespace")
 
     def in_cgroup(self, identity):
         """What starts a command in a cgroup of that name: crun, told to leave cgroups alone, stays in it."""
