@@ -86,6 +86,7 @@ static size_t excluded_count;
 struct target {
 	size_t index;    /* in collectors[] */
 	bool containers; /* not the tree, but containers */
+	char names[2][64];
 };
 
 /* Runs the collectors up to the target, that one with the round's fault; `*calls` is how many of its calls
@@ -354,9 +355,9 @@ static void add_tests(struct CMUnitTest *tests, struct target *target)
 	const char *of = target->containers ? " of containers" : "";
 
 	for (size_t i = 0; i < 2; i++) {
-		char *name;
-		must(asprintf(&name, "%s%s: %s", collectors[target->index]->name, of, names[i]) > 0, "name");
-		tests[i] = (struct CMUnitTest){name, functions[i], NULL, NULL, target};
+		snprintf(target->names[i], sizeof(target->names[i]), "%s%s: %s",
+			 collectors[target->index]->name, of, names[i]);
+		tests[i] = (struct CMUnitTest){target->names[i], functions[i], NULL, NULL, target};
 	}
 }
 
@@ -367,9 +368,9 @@ static int run_all(void)
 	size_t count = 0;
 
 	for (size_t i = 0; i < COLLECTORS_MAX && collectors[i]; i++) {
-		targets[count++] = (struct target){i, false};
+		targets[count++].index = i;
 		if (collectors[i] == &collector_filesystem)
-			targets[count++] = (struct target){i, true};
+			targets[count++] = (struct target){.index = i, .containers = true};
 	}
 	for (size_t i = 0; i < count; i++)
 		add_tests(&tests[2 * i], &targets[i]);
