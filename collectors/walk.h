@@ -83,7 +83,7 @@ struct walk {
 	unsigned count, started; /* workers, and those of them that run; only the first one's thread knows */
 	atomic_bool listed;      /* a directory was listed, or the file that was asked for looked at */
 	atomic_bool failed;      /* memory ran out: no more is listed */
-	pthread_mutex_t lock; /* of the three that follow */
+	pthread_mutex_t lock;    /* of the three that follow */
 	pthread_cond_t more;
 	struct directory *stack; /* what is still to be listed */
 	unsigned busy;           /* workers that list a directory now */

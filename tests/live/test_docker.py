@@ -234,9 +234,9 @@ class DockerTest(harness.Case):
 
     def test_drift(self):
         """A program that was copied since the container was started, into the layer that is its own."""
-        self.assertEqual(self.severities("default", "file."), {})
+        self.assertEqual(self.severities("default", "file.drift"), {})
         self.assertEqual(self.told["programs"], [])
-        self.wait_for(lambda: self.severities("drift", "file.") == {"file.drift": "medium"})
+        self.wait_for(lambda: self.severities("drift", "file.drift") == {"file.drift": "medium"})
         self.assertEqual([(program["path"], program["origin"]) for program in self.told["programs"]],
                          [(executable("drift") + "-new", "run-time")])
 
