@@ -9,6 +9,8 @@
 #include "agent/layer_cache.h"
 #include "agent/pid_list.h"
 #include "agent/progress.h"
+#include "agent/remediate.h"
+#include "agent/remedy/target.h"
 #include "proctor/cleanup.h"
 
 enum { COLLECTORS_MAX = 16 };
@@ -23,7 +25,10 @@ enum audit_option {
 	AUDIT_NO_COLLECTOR,
 	AUDIT_NO_RULE,
 	AUDIT_PID,
+	AUDIT_REMEDIATE,
 	AUDIT_RULE,
+	AUDIT_TASK_DEFINITION,
+	AUDIT_WRITE_TASK_DEFINITION,
 };
 
 struct words {
@@ -39,6 +44,7 @@ struct audit {
 	struct layer_cache layer_cache;
 	const char *config_file, *docker_socket;
 	struct config *config;          /* NULL: none */
+	struct remediation remediation; /* instead of the findings */
 	enum severity minimum, fail_on; /* SEVERITY_NONE: not given */
 };
 
@@ -128,6 +134,15 @@ static int handle_option(void *state, int id, const char *value, struct error **
 		return add_list(audit, &audit->rules_off, value, config_check_rule, error);
 	case AUDIT_PID:
 		return pid_list_add(&audit->pids, value, error);
+	case AUDIT_REMEDIATE:
+		audit->remediation.target = target_parse(value, error);
+		return audit->remediation.target ? 0 : -1;
+	case AUDIT_TASK_DEFINITION:
+		audit->remediation.task_definition_file = value;
+		return 0;
+	case AUDIT_WRITE_TASK_DEFINITION:
+		audit->remediation.write_task_definition = value;
+		return 0;
 	case AUDIT_RULE:
 		return add_list(audit, &audit->rules, value, config_check_rule, error);
 	case OPTION_DOCKER_SOCKET:
@@ -188,8 +203,9 @@ static struct snapshot *collect(struct audit *audit, struct error **error)
 	for (size_t i = 0, count = 0; collectors[i] && count < COLLECTORS_MAX - 1; i++)
 		if (!has_word(&audit->collectors_off, collectors[i]->name))
 			enabled[count++] = collectors[i];
-	audit_print_watch(&audit->print, enabled, &request);
-	if (!audit_print_streams_to_terminal(&audit->print))
+	if (!audit->remediation.target)
+		audit_print_watch(&audit->print, enabled, &request);
+	if (audit->remediation.target || !audit_print_streams_to_terminal(&audit->print))
 		progress_start(&progress, &request);
 	snapshot = snapshot_collect(enabled, &request, error);
 	progress_end(&progress);
@@ -256,6 +272,8 @@ static struct findings *judge(const struct audit *audit, const struct snapshot *
 		.pid_count = audit->print.selection.pid_count,
 	};
 
+	if (audit->remediation.target)
+		policy.minimum = SEVERITY_INFO; /* what a change closes besides is told */
 	if (policy.minimum == SEVERITY_NONE)
 		policy.minimum = audit->print.format == FORMAT_TABLE ? SEVERITY_LOW : SEVERITY_INFO;
 	return findings_judge(snapshot, &policy, error);
@@ -269,6 +287,33 @@ static bool is_met(enum severity fail_on, const struct findings *findings)
 	return false;
 }
 
+/* Plans what to change, and prints that. */
+static int print_plans(struct audit *audit, const struct snapshot *snapshot, const struct findings *findings,
+		       struct error **error)
+{
+	struct remediation *remediation = &audit->remediation;
+	enum severity minimum = audit->minimum == SEVERITY_NONE ? SEVERITY_LOW : audit->minimum;
+	_cleanup_arena_ struct arena *arena = arena_new();
+	struct snapshot part;
+	struct plans *plans;
+	int result = -1;
+
+	if (!arena || selection_make(&audit->print.selection, snapshot, arena, &part))
+		return error_set(error, 0, "planning what to change: out of memory");
+	plans = remediation_plan(remediation, &part, findings, minimum, error);
+	if (plans && !remediation_write(remediation, error))
+		result = audit_print_plans(&audit->print, &part, findings, plans, error);
+	plans_free(plans);
+	return result;
+}
+
+static int print_result(struct audit *audit, const struct snapshot *snapshot, const struct findings *findings,
+			struct error **error)
+{
+	return audit->remediation.target ? print_plans(audit, snapshot, findings, error)
+					 : audit_print_finish(&audit->print, snapshot, findings, error);
+}
+
 static int judge_and_print(struct audit *audit, struct snapshot *snapshot, struct error **error)
 {
 	struct findings *findings;
@@ -280,7 +325,7 @@ static int judge_and_print(struct audit *audit, struct snapshot *snapshot, struc
 	if (!pid_list_has_any(&audit->pids, snapshot) && pid_list_check(&audit->pids, snapshot, error))
 		return EXIT_FAILED;
 	findings = judge(audit, snapshot, error);
-	if (findings && !audit_print_finish(&audit->print, snapshot, findings, error) &&
+	if (findings && !print_result(audit, snapshot, findings, error) &&
 	    !pid_list_check(&audit->pids, snapshot, error)) /* when all else is printed */
 		status = is_met(audit->fail_on, findings) ? EXIT_FOUND : EXIT_AUDITED;
 	findings_free(findings);
@@ -292,7 +337,7 @@ static int judge_and_print(struct audit *audit, struct snapshot *snapshot, struc
 static int audit_run(struct audit *audit, struct error **error)
 {
 	struct snapshot *snapshot;
-	int status = EXIT_FAILED;
+	int status;
 
 	if (audit->pids.count) {
 		audit->print.selection.pids = audit->pids.pids;
@@ -300,6 +345,10 @@ static int audit_run(struct audit *audit, struct error **error)
 	}
 	if (load_config(audit, error))
 		return EXIT_USAGE;
+	status = remediation_start(&audit->remediation, error);
+	if (status != EXIT_AUDITED)
+		return status;
+	status = EXIT_FAILED;
 	if (audit_print_open(&audit->print, error))
 		return EXIT_FAILED;
 	snapshot = collect(audit, error);
@@ -326,6 +375,7 @@ static int run(const struct command *command, int argc, char **argv, struct erro
 	if (!parsed)
 		status = audit_run(&audit, error);
 	audit_print_close(&audit.print);
+	remediation_end(&audit.remediation);
 	config_free(audit.config);
 	pid_list_free(&audit.pids);
 	arena_free(audit.arena);
@@ -367,6 +417,16 @@ static const struct option_entry options[] = {
 	{AUDIT_CONFIG, "config", "FILE",
 	 "read severities, rules that are off, paths and exceptions from FILE", COMPLETE_FILE},
 	OPTION_ENTRY_DOCKER_SOCKET("/var/run/docker.sock where it is there"),
+	{AUDIT_REMEDIATE, "remediate", "TARGET",
+	 "print what to change so that the findings are gone, for ecs, docker, compose, kubernetes or "
+	 "dockerfile",
+	 COMPLETE_TARGET},
+	{AUDIT_TASK_DEFINITION, "task-definition", "FILE",
+	 "with --remediate ecs: make the changes in this definition, as describe-task-definition prints "
+	 "it; - is standard input",
+	 COMPLETE_FILE},
+	{AUDIT_WRITE_TASK_DEFINITION, "write-task-definition", "FILE",
+	 "write the changed definition to FILE, ready for register-task-definition", COMPLETE_FILE},
 	OPTION_ENTRY_FORMAT,
 	OPTION_ENTRY_OUTPUT_FILE,
 	OPTION_ENTRY_WITH_ARGUMENTS,
@@ -380,6 +440,10 @@ static const char *const examples[] = {
 	"one container, with what is only for information",
 	"proctor audit --format json --output-file audit.json --fail-on high",
 	"for a pipeline: the whole document, and status 1 when something is high or critical",
+	"proctor audit --container web --remediate docker",
+	"the options of docker run that close its findings",
+	"proctor audit --remediate ecs --task-definition shop.json --write-task-definition new.json",
+	"the changes to a task definition as a diff, and the changed one to be registered",
 	NULL,
 };
 
@@ -399,7 +463,12 @@ const struct command command_audit = {
 		"severities, switches rules off, names paths that are not walked, and accepts findings, with "
 		"a "
 		"reason and until a day. Accepted findings stay in JSON, marked with the reason; the table "
-		"counts them. proctor(8) describes it.",
+		"counts them. proctor(8) describes it.\n\n"
+		"With --remediate it prints, instead of the findings, the fewest changes that close those of "
+		"each container (low and worse, unless --min-severity says otherwise): what each closes and "
+		"what it may break, a question with a safe default where only who knows the program can "
+		"tell, what to paste, what to take away, and which findings are not closed by it. Findings "
+		"that an exception accepts are left as they are.",
 	.options = options,
 	.examples = examples,
 	.operands = COMPLETE_NONE,

@@ -1,7 +1,9 @@
 #include "agent/audit_print.h"
 
+#include "agent/coverage_report.h"
 #include "agent/formats/audit_table.h"
 #include "agent/formats/json.h"
+#include "agent/formats/plan_table.h"
 #include "proctor/cleanup.h"
 
 static const struct stage stages[] = {
@@ -118,6 +120,45 @@ int audit_print_finish(struct audit_print *print, const struct snapshot *snapsho
 					   : finish_document(print, snapshot, findings, error))
 		return -1;
 	return output_commit(print->output, error);
+}
+
+/* ---- plans -------------------------------------------------------------------------------------- */
+
+static int print_plan_records(struct audit_print *print, struct error **error)
+{
+	static const struct record_kind *const kinds[] = {&record_header,
+							  &record_container,
+							  &record_finding,
+							  &record_plan,
+							  &record_coverage,
+							  &record_summary,
+							  NULL};
+	static const struct record_kind *const with_definition[] = {
+		&record_header,          &record_container, &record_finding, &record_plan,
+		&record_task_definition, &record_coverage,  &record_summary, NULL};
+	const struct record_kind *const *chosen =
+		print->context.plans->task_definition ? with_definition : kinds;
+
+	return print->format == FORMAT_JSON ? json_document(print->output, chosen, &print->context, error)
+					    : ndjson_records(print->output, chosen, &print->context, error);
+}
+
+int audit_print_plans(struct audit_print *print, const struct snapshot *part, const struct findings *findings,
+		      const struct plans *plans, struct error **error)
+{
+	struct table_look look = table_look_of(print->output);
+
+	print->context.snapshot = part;
+	print->context.findings = findings;
+	print->context.plans = plans;
+	if (print->format == FORMAT_TABLE ? plan_table_print(plans, &look, print->output, error)
+					  : print_plan_records(print, error))
+		return -1;
+	if (output_commit(print->output, error))
+		return -1;
+	if (print->format == FORMAT_TABLE)
+		coverage_report(part);
+	return 0;
 }
 
 void audit_print_close(struct audit_print *print)

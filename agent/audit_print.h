@@ -7,6 +7,7 @@
 #include "agent/stage.h"
 #include "proctor/collector.h"
 #include "proctor/output.h"
+#include "proctor/plan.h"
 #include "proctor/record.h"
 
 struct audit_print {
@@ -37,6 +38,11 @@ bool audit_print_streams_to_terminal(const struct audit_print *print);
 /* Prints what was not streamed, and commits the output. */
 int audit_print_finish(struct audit_print *print, const struct snapshot *snapshot,
 		       const struct findings *findings, struct error **error);
+
+/* Prints plans instead: with the containers and findings that they are for, and the coverage. `part` is what
+ * of the snapshot was asked for. Commits the output. */
+int audit_print_plans(struct audit_print *print, const struct snapshot *part, const struct findings *findings,
+		      const struct plans *plans, struct error **error);
 
 void audit_print_close(struct audit_print *print);
 

@@ -28,6 +28,7 @@ enum completion {
 	COMPLETE_RULE_OR_CAPABILITY,
 	COMPLETE_COLLECTOR,
 	COMPLETE_PS_COLUMN,
+	COMPLETE_TARGET,
 };
 
 struct option_entry {

@@ -12,6 +12,8 @@ const struct record_kind *const record_kinds[] = {
 	&record_finding, &record_coverage,  &record_summary, NULL,
 };
 
+const struct record_kind *const plan_kinds[] = {&record_plan, &record_task_definition, NULL};
+
 const struct record_kind *const reference_kinds[] = {
 	&record_about, &record_self, &record_set, &record_capability, &record_rule, NULL,
 };

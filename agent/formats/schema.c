@@ -74,6 +74,8 @@ static json_t *schema_of_value(const struct field *field, struct record_context 
 		return schema_of_array(schema_of_fields(field->members, context), context);
 	case FIELD_MAP:
 		return schema_of_map(context);
+	case FIELD_JSON:
+		return json_made(json_object(), context);
 	}
 	return NULL;
 }
@@ -139,25 +141,35 @@ static json_t *schema_of_line(struct record_context *context)
 	json_t *kinds = json_made(json_array(), context);
 
 	append_kinds(kinds, record_kinds, context);
+	append_kinds(kinds, plan_kinds, context);
 	append_kinds(kinds, reference_kinds, context);
 	return json_made(json_pack("{s:s, s:[s], s:o}", "description", "A line of ndjson.", "required",
 				   "type", "oneOf", kinds),
 			 context);
 }
 
-/* Of the kinds, the first of which gives the document its own members, the others may be left out. */
-static json_t *schema_of_document(const struct record_kind *const *kinds, const char *description,
+static void put_members(json_t *properties, const struct record_kind *const *kinds,
+			struct record_context *context)
+{
+	for (; *kinds; kinds++) {
+		json_t *record = reference_to((*kinds)->type, context);
+		put(properties, (*kinds)->member,
+		    (*kinds)->single ? record : schema_of_array(record, context), context);
+	}
+}
+
+/* Of the kinds, the first of which gives the document its own members, the others and `more` may be left out.
+ */
+static json_t *schema_of_document(const struct record_kind *const *kinds,
+				  const struct record_kind *const *more, const char *description,
 				  struct record_context *context)
 {
 	json_t *properties = json_made(json_object(), context), *required = json_made(json_array(), context);
 	json_t *schema;
 
 	put_fields(properties, required, kinds[0]->fields, context);
-	for (size_t i = 1; kinds[i]; i++) {
-		json_t *record = reference_to(kinds[i]->type, context);
-		put(properties, kinds[i]->member,
-		    kinds[i]->single ? record : schema_of_array(record, context), context);
-	}
+	put_members(properties, kinds + 1, context);
+	put_members(properties, more, context);
 	schema = schema_of_object(properties, required, context);
 	put_text(schema, "description", description, context);
 	return schema;
@@ -171,16 +183,20 @@ static void put_kinds(json_t *schemas, const struct record_kind *const *kinds, s
 
 static json_t *schemas_of_all(struct record_context *context)
 {
+	static const struct record_kind *const nothing[] = {NULL};
 	json_t *schemas = json_made(json_object(), context);
 
 	put(schemas, "document",
-	    schema_of_document(record_kinds, "What Proctor found on a machine: audit, ps, files.", context),
+	    schema_of_document(record_kinds, plan_kinds, "What Proctor found on a machine: audit, ps, files.",
+			       context),
 	    context);
 	put(schemas, "reference",
-	    schema_of_document(reference_kinds, "What Proctor knows: rules, explain, decode.", context),
+	    schema_of_document(reference_kinds, nothing, "What Proctor knows: rules, explain, decode.",
+			       context),
 	    context);
 	put(schemas, "line", schema_of_line(context), context);
 	put_kinds(schemas, record_kinds, context);
+	put_kinds(schemas, plan_kinds, context);
 	put_kinds(schemas, reference_kinds, context);
 	return schemas;
 }
@@ -196,7 +212,8 @@ json_t *record_schema(void)
 	put_text(schema, "description",
 		 "Strings are UTF-8; control characters, backslashes and bytes that are not UTF-8 stand in "
 		 "them as \\n, \\t, \\r, \\\\ and \\xHH. Remedies are Proctor's own text, to be copied as it "
-		 "is, over several lines. What is not known is left out.",
+		 "is, over several lines; so are the fragments of plans and the task definition. What is not "
+		 "known is left out.",
 		 &context);
 	put(schema, "if", json_pack("{s:[s]}", "required", "host"), &context); /* is it of a machine? */
 	put(schema, "then", reference_to("document", &context), &context);

@@ -4,6 +4,7 @@
 #include "agent/formats/format.h"
 #include "agent/generate/generate.h"
 #include "agent/ps_columns.h"
+#include "agent/remedy/target.h"
 #include "proctor/cleanup.h"
 #include "proctor/collector.h"
 #include "proctor/rule.h"
@@ -61,6 +62,14 @@ static void put_columns(FILE *out)
 		fprintf(out, "%s ", column->name);
 }
 
+static void put_targets(FILE *out)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = target_name(i)); i++)
+		fprintf(out, "%s ", name);
+}
+
 static void put_words(FILE *out, enum completion completion)
 {
 	switch (completion) {
@@ -82,6 +91,9 @@ static void put_words(FILE *out, enum completion completion)
 		break;
 	case COMPLETE_PS_COLUMN:
 		put_columns(out);
+		break;
+	case COMPLETE_TARGET:
+		put_targets(out);
 		break;
 	case COMPLETE_NONE:
 	case COMPLETE_FILE:

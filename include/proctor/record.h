@@ -19,8 +19,10 @@ enum field_type {
 	FIELD_OBJECT,   /* `members` */
 	FIELD_OBJECTS,  /* array of objects of `members` */
 	FIELD_MAP,      /* object with any names; each value a string, integer, boolean or array of strings */
+	FIELD_JSON,     /* any value, of a form that others have laid down */
 };
 
+struct plans;
 struct record_cache;
 
 /* A set of capabilities and what it goes by: an operand, or `effective` and the like. */
@@ -52,6 +54,7 @@ struct reference {
 struct record_context {
 	const struct snapshot *snapshot;
 	const struct findings *findings;   /* NULL: not judged */
+	const struct plans *plans;         /* NULL: not asked for */
 	const struct reference *reference; /* of reference_kinds[]; NULL for all others */
 	bool with_arguments; /* command lines with their arguments; else their first word only */
 	bool unfinished;     /* the snapshot is still being collected */
@@ -101,6 +104,11 @@ extern const struct record_kind *const record_kinds[];
 
 extern const struct record_kind record_header, record_container, record_process, record_mount, record_file,
 	record_finding, record_coverage, record_summary;
+
+/* The kinds that --remediate adds to it: plan task_definition. Ends with NULL. */
+extern const struct record_kind *const plan_kinds[];
+
+extern const struct record_kind record_plan, record_task_definition;
 
 /* The kinds of a document of reference, in its order: about self set capability rule. Ends with NULL. */
 extern const struct record_kind *const reference_kinds[];

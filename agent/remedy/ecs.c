@@ -1,0 +1,118 @@
+/* Members of the definition of an ECS task: those of the task, and those of the container within. What
+ * Fargate refuses is not written for it. */
+#include <ctype.h>
+
+#include "agent/remedy/writer.h"
+
+enum { TMPFS_MIB = 64, MEMORY_MIB = 512, CPU_SHARES = 256 };
+
+static void put_privileges(struct writer *writer, json_t *container)
+{
+	const struct plan *plan = writer->plan;
+
+	if (plan_has(plan, CHANGE_IMAGE))
+		writer_put_text(writer, container, "image", plan->facts.image);
+	if (plan_has(plan, CHANGE_PRIVILEGED) && !plan->target->fargate)
+		writer_put(writer, container, "privileged", json_false());
+	if (plan_has(plan, CHANGE_USER))
+		writer_put_text(writer, container, "user", plan->facts.user);
+	if (plan_has(plan, CHANGE_READ_ONLY_ROOT))
+		writer_put(writer, container, "readonlyRootFilesystem", json_true());
+	if (plan_has(plan, CHANGE_NEW_PRIVILEGES))
+		writer_append_text(writer, writer_array(writer, container, "dockerSecurityOptions"),
+				   "no-new-privileges");
+	if (plan_has(plan, CHANGE_MEMORY))
+		writer_put(writer, container, "memory", json_integer(MEMORY_MIB));
+	if (plan_has(plan, CHANGE_CPU))
+		writer_put(writer, container, "cpu", json_integer(CPU_SHARES));
+}
+
+/* `/var/cache/x` becomes `writable-var-cache-x`: letters, digits, hyphens and underscores are allowed. */
+static const char *volume_name(const char *path, struct arena *arena)
+{
+	char *name = arena_printf(arena, "writable%s", path);
+
+	for (char *letter = name; letter && *letter; letter++)
+		if (!isalnum((unsigned char)*letter) && *letter != '_')
+			*letter = '-';
+	return name;
+}
+
+/* Fargate has no tmpfs: a volume of the task without a place on a host. */
+static void put_volume(struct writer *writer, json_t *container, const char *path)
+{
+	const char *name = volume_name(path, writer->arena);
+	json_t *mount = json_pack("{s:s, s:s, s:b}", "sourceVolume", name ? name : "", "containerPath", path,
+				  "readOnly", 0);
+
+	writer->failed |= !name;
+	writer_append(writer, writer_array(writer, container, "mountPoints"), mount);
+	writer_append(writer, writer_array(writer, writer->fragment, "volumes"),
+		      json_pack("{s:s}", "name", name ? name : ""));
+}
+
+static void put_writable(struct writer *writer, json_t *container, const char *path)
+{
+	json_t *linux_parameters;
+
+	if (writer->plan->target->fargate) {
+		put_volume(writer, container, path);
+		return;
+	}
+	linux_parameters = writer_object(writer, container, "linuxParameters");
+	writer_append(writer, writer_array(writer, linux_parameters, "tmpfs"),
+		      json_pack("{s:s, s:i}", "containerPath", path, "size", TMPFS_MIB));
+}
+
+static void put_linux(struct writer *writer, json_t *container)
+{
+	const struct plan *plan = writer->plan;
+	const struct path_list *writable = &plan->facts.writable;
+
+	if (plan_has(plan, CHANGE_CAPABILITIES)) {
+		json_t *linux_parameters = writer_object(writer, container, "linuxParameters");
+		json_t *capabilities = writer_object(writer, linux_parameters, "capabilities");
+		writer_append_text(writer, writer_array(writer, capabilities, "drop"), "ALL");
+	}
+	for (size_t i = 0; plan_has(plan, CHANGE_READ_ONLY_ROOT) && i < writable->count; i++)
+		put_writable(writer, container, writable->paths[i]);
+}
+
+static void put_left_out(struct writer *writer)
+{
+	const struct plan *plan = writer->plan;
+
+	if (plan_has(plan, CHANGE_PRIVILEGED) && plan->target->fargate)
+		writer_leave_out(writer, "privileged");
+	if (plan_has(plan, CHANGE_CAPABILITIES))
+		writer_leave_out_capabilities(writer, "linuxParameters.capabilities.add: ");
+	if (plan_has(plan, CHANGE_LSM)) {
+		writer_leave_out(writer, "dockerSecurityOptions: apparmor:unconfined");
+		writer_leave_out(writer, "dockerSecurityOptions: label:disable");
+	}
+	if (plan_has(plan, CHANGE_PID_NAMESPACE))
+		writer_leave_out(writer, "pidMode: host (of the task)");
+	if (plan_has(plan, CHANGE_IPC_NAMESPACE))
+		writer_leave_out(writer, "ipcMode: host (of the task)");
+	if (plan_has(plan, CHANGE_DEVICES))
+		writer_leave_out_devices(writer, "linuxParameters.devices: ");
+	if (plan_has(plan, CHANGE_MOUNTS))
+		writer_leave_out_mounts(writer, "mountPoints, and its volume of the task: ");
+}
+
+int write_ecs(struct plan *plan, struct arena *arena)
+{
+	struct writer writer = writer_start(plan, arena);
+	json_t *container = json_object();
+	bool empty;
+
+	if (plan_has(plan, CHANGE_NETWORK_NAMESPACE))
+		writer_put_text(&writer, writer.fragment, "networkMode", "awsvpc");
+	writer_append(&writer, writer_array(&writer, writer.fragment, "containerDefinitions"), container);
+	writer_put_text(&writer, container, "name", plan->facts.name);
+	put_privileges(&writer, container);
+	put_linux(&writer, container);
+	put_left_out(&writer);
+	empty = json_object_size(container) < 2 && json_object_size(writer.fragment) < 2;
+	return writer_finish(&writer, empty ? "" : writer_json(writer.fragment, arena));
+}

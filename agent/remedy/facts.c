@@ -1,0 +1,410 @@
+#include "agent/remedy/facts.h"
+
+#include <string.h>
+
+#include "agent/remedy/target.h"
+
+enum {
+	PATHS_MAX = 32, /* of what a container has written: more would be no help */
+	NAME_MAX_BYTES = 128,
+	DEFAULT_ID = 10001,
+};
+
+/* ---- paths -------------------------------------------------------------------------------------- */
+
+static bool is_printable(const char *text)
+{
+	char escaped[4096];
+	size_t length = strlen(text);
+
+	return length > 0 && text_escape(escaped, sizeof(escaped), text, length) == length &&
+	       length < sizeof(escaped) && !memcmp(escaped, text, length);
+}
+
+bool is_plain(const char *text)
+{
+	return is_printable(text) && !strpbrk(text, "\"'`$\\:,");
+}
+
+bool path_list_has(const struct path_list *list, const char *path)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (!strcmp(list->paths[i], path))
+			return true;
+	return false;
+}
+
+int path_list_add(struct path_list *list, const char *path, struct arena *arena)
+{
+	const char **grown;
+
+	if (!is_plain(path) || path_list_has(list, path))
+		return 0;
+	grown = arena_grow(arena, list->paths, list->count, &list->capacity, sizeof(*grown));
+	if (!grown)
+		return -1;
+	list->paths = grown;
+	grown[list->count++] = path;
+	return 0;
+}
+
+const char *path_list_words(const struct path_list *list, struct arena *arena)
+{
+	const char *words = arena_string(arena, "");
+
+	for (size_t i = 0; words && i < list->count; i++)
+		words = arena_printf(arena, "%s%s%s", words, i ? ", " : "", list->paths[i]);
+	return words;
+}
+
+/* ---- who it is ---------------------------------------------------------------------------------- */
+
+static const char *label_of(const struct container *container, const char *name)
+{
+	for (size_t i = 0; i < container->label_count; i++)
+		if (!strcmp(container->labels[i].name, name))
+			return container->labels[i].value;
+	return NULL;
+}
+
+/* What the place where it is described calls the container. */
+static const char *own_name(const struct plan *plan)
+{
+	const struct container *container = plan->container;
+	const char *name = NULL;
+
+	if (target_is_ecs(plan->target))
+		name = label_of(container, "com.amazonaws.ecs.container-name");
+	if (!name && container->pod)
+		name = container->pod->container;
+	return name ? name : container->name;
+}
+
+static int gather_name(struct plan *plan, struct arena *arena)
+{
+	const char *name = own_name(plan);
+	char label[16];
+
+	if (!name || !is_plain(name) || strlen(name) > NAME_MAX_BYTES)
+		name = NULL;
+	if (!name)
+		name = container_label(&(struct container){.id = plan->container->id}, label, sizeof(label));
+	plan->facts.name = arena_string(arena, is_plain(name) ? name : "NAME");
+	return plan->facts.name ? 0 : -1;
+}
+
+/* The image by its digest, without a tag; NULL: not known. */
+static int gather_image(struct plan *plan, struct arena *arena)
+{
+	const char *image = plan->container->image, *digest = plan->container->image_digest;
+	const char *slash = image ? strrchr(image, '/') : NULL;
+	const char *tag = image ? strchr(slash ? slash : image, ':') : NULL;
+	size_t length = image ? (tag ? (size_t)(tag - image) : strlen(image)) : 0;
+	static const char hexadecimal[] = "0123456789abcdef", algorithm[] = "sha256:";
+
+	if (!image || !digest || !is_printable(image) || strpbrk(image, " \"'\\$`@") ||
+	    strncmp(digest, algorithm, strlen(algorithm)) != 0 || strlen(digest) != strlen(algorithm) + 64 ||
+	    strspn(digest + strlen(algorithm), hexadecimal) != 64)
+		return 0;
+	plan->facts.image = arena_printf(arena, "%.*s@%s", (int)length, image, digest);
+	return plan->facts.image ? 0 : -1;
+}
+
+/* ---- its user ----------------------------------------------------------------------------------- */
+
+/* Reads `UID` or `UID:GID`, neither of which is root's. */
+static bool read_user(const char *text, uint32_t *uid, uint32_t *gid)
+{
+	const char *cursor = text, *end = text + strlen(text);
+	uint64_t user, group;
+
+	if (!text_read_number(&cursor, end, 10, &user))
+		return false;
+	group = user;
+	if (cursor < end && (*cursor++ != ':' || !text_read_number(&cursor, end, 10, &group)))
+		return false;
+	if (cursor != end || !user || !group || user >= UINT32_MAX || group >= UINT32_MAX)
+		return false;
+	*uid = (uint32_t)user;
+	*gid = (uint32_t)group;
+	return true;
+}
+
+static bool is_user_name(const char *text)
+{
+	return *text &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-:") ==
+		       strlen(text) &&
+	       strspn(text, "0123456789:") != strlen(text) && strncmp(text, "root", 4) != 0;
+}
+
+static int gather_user(struct plan *plan, struct arena *arena)
+{
+	struct plan_facts *facts = &plan->facts;
+	const char *declared = plan->container->declared ? plan->container->declared->user : NULL;
+
+	facts->uid = facts->gid = DEFAULT_ID;
+	if (declared && is_user_name(declared)) {
+		facts->user = declared;
+		return 0;
+	}
+	if (declared)
+		read_user(declared, &facts->uid, &facts->gid);
+	facts->user = arena_printf(arena, "%u:%u", facts->uid, facts->gid);
+	return facts->user ? 0 : -1;
+}
+
+static int gather_user_now(struct plan *plan, struct arena *arena)
+{
+	const struct process *init = plan->container->init;
+	const struct user_namespace *users = init ? init->user_namespace : NULL;
+	uint32_t uid, gid;
+
+	if (!users || !(init->known & PROCESS_KNOWS_STATUS) ||
+	    !user_namespace_inside(users->uids, users->uid_count, init->credentials.uid[ID_EFFECTIVE],
+				   &uid) ||
+	    !user_namespace_inside(users->gids, users->gid_count, init->credentials.gid[ID_EFFECTIVE], &gid))
+		return 0;
+	plan->facts.user_now = arena_printf(arena, "%u:%u", uid, gid);
+	return plan->facts.user_now ? 0 : -1;
+}
+
+/* ---- what it does ------------------------------------------------------------------------------- */
+
+/* Directories of the image that nothing can be mounted over without ending the container. */
+static bool is_needed_whole(const char *directory)
+{
+	static const char *const needed[] = {
+		"/",     "/bin", "/boot", "/dev",     "/etc",      "/lib",     "/lib64",     "/proc",
+		"/sbin", "/sys", "/usr",  "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64", NULL};
+
+	for (size_t i = 0; needed[i]; i++)
+		if (!strcmp(needed[i], directory))
+			return true;
+	return false;
+}
+
+static bool lies_beneath(const struct path_list *list, const char *path)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		size_t length = strlen(list->paths[i]);
+		if (!strncmp(list->paths[i], path, length) && (path[length] == '/' || !path[length]))
+			return true;
+	}
+	return false;
+}
+
+/* The directory of a file that was written, when that lies on the root's own mount. */
+static int add_written(struct plan *plan, const char *path, struct arena *arena)
+{
+	const struct mount_namespace *mounts = plan->container->mount_namespace;
+	const char *slash = strrchr(path, '/');
+	char *directory;
+
+	if (path[0] != '/' || (mounts && mounts->root && mount_of_path(mounts, path) != mounts->root))
+		return 0;
+	directory = arena_copy(arena, path, slash == path ? 1 : (size_t)(slash - path));
+	if (!directory)
+		return -1;
+	if (is_needed_whole(directory) || !is_plain(directory) || plan->facts.writable.count == PATHS_MAX)
+		return plan->facts.refused.count < PATHS_MAX
+			       ? path_list_add(&plan->facts.refused, path, arena)
+			       : 0;
+	return lies_beneath(&plan->facts.writable, directory)
+		       ? 0
+		       : path_list_add(&plan->facts.writable, directory, arena);
+}
+
+static int gather_written(struct plan *plan, struct arena *arena)
+{
+	const char *const *written = plan->container->written;
+
+	if (!written)
+		return path_list_add(&plan->facts.writable, "/tmp", arena);
+	for (; *written; written++)
+		if (add_written(plan, *written, arena))
+			return -1;
+	return 0;
+}
+
+/* What the container's processes show of their use of capabilities. */
+struct use {
+	bool any, unused, several_users, changed_root;
+};
+
+static struct use use_of(const struct plan *plan, const struct snapshot *snapshot, capability_set *held)
+{
+	const struct process *init = plan->container->init;
+	struct use use = {.unused = true};
+
+	for (size_t i = 0; i < snapshot->process_count; i++) {
+		const struct process *process = &snapshot->processes[i];
+		if (process->container != plan->container || process->kernel_thread || process->zombie ||
+		    !(process->known & PROCESS_KNOWS_STATUS))
+			continue;
+		use.any = true;
+		*held |= process->credentials.permitted | process->credentials.effective;
+		use.unused &= (process->known & PROCESS_KNOWS_STAT) && !process->privilege_used;
+		use.changed_root |= (process->known & PROCESS_KNOWS_ROOT) && process->root_changed;
+		use.several_users |=
+			init && process->credentials.uid[ID_EFFECTIVE] != init->credentials.uid[ID_EFFECTIVE];
+	}
+	return use;
+}
+
+static int gather_use(struct plan *plan, const struct snapshot *snapshot, struct arena *arena)
+{
+	struct use use = use_of(plan, snapshot, &plan->facts.held);
+	unsigned last = snapshot->host.last_capability;
+	char words[2048];
+
+	capability_words(words, sizeof(words), plan->facts.held,
+			 last ? capability_all(last) : ~(capability_set)0);
+	plan->facts.held_words = use.any ? arena_string(arena, words) : "not known";
+	plan->facts.use = arena_printf(
+		arena, "%s%s%s",
+		use.any && use.unused ? " None of its processes has used a privilege since it was started."
+				      : "",
+		use.several_users ? " It runs processes as several users: changing to them takes SETUID and "
+				    "SETGID, signalling them KILL."
+				  : "",
+		use.changed_root ? " A process has changed its root, which takes SYS_CHROOT." : "");
+	return plan->facts.use && plan->facts.held_words ? 0 : -1;
+}
+
+int facts_gather(struct plan *plan, const struct snapshot *snapshot, struct arena *arena)
+{
+	if (gather_name(plan, arena) || gather_image(plan, arena) || gather_user(plan, arena) ||
+	    gather_user_now(plan, arena) || gather_written(plan, arena))
+		return -1;
+	return gather_use(plan, snapshot, arena);
+}
+
+/* ---- tools -------------------------------------------------------------------------------------- */
+
+uint32_t facts_tool_kind(const char *rule)
+{
+	static const struct {
+		const char *rule;
+		uint32_t kind;
+	} kinds[] = {
+		{"image.compiler", TOOL_COMPILER},    {"image.debugger", TOOL_DEBUGGER},
+		{"image.network-tool", TOOL_NETWORK}, {"image.package-manager", TOOL_PACKAGE_MANAGER},
+		{"image.shell", TOOL_SHELL},
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!strcmp(kinds[i].rule, rule))
+			return kinds[i].kind;
+	return 0;
+}
+
+static bool runs(const struct container *container, const char *path)
+{
+	if (container->init && container->init->executable && !strcmp(container->init->executable, path))
+		return true;
+	for (size_t i = 0; i < container->program_count; i++)
+		if (container->programs[i].executable && !strcmp(container->programs[i].path, path))
+			return true;
+	return false;
+}
+
+bool facts_tool_in_use(const struct container *container, uint32_t kind)
+{
+	for (size_t i = 0; i < container->tool_count; i++) {
+		const struct tool *tool = &container->tools[i];
+		if (!(tool->kinds & kind))
+			continue;
+		if (runs(container, tool->path))
+			return true;
+		for (size_t k = 0; k < tool->name_count; k++)
+			if (runs(container, tool->names[k]))
+				return true;
+	}
+	return false;
+}
+
+/* ---- questions ---------------------------------------------------------------------------------- */
+
+static const char *ask_capabilities(const struct plan *plan, struct arena *arena)
+{
+	return arena_printf(arena,
+			    "Which capabilities does it need? Here it gets none. It has now: %s.%s A port "
+			    "below 1024 takes NET_BIND_SERVICE; whether it binds one is not known here.%s",
+			    plan->facts.held_words, plan->facts.use,
+			    plan->target->fargate ? " Fargate adds SYS_PTRACE only." : "");
+}
+
+static const char *ask_cpu(const struct plan *plan)
+{
+	return target_is_ecs(plan->target)
+		       ? "How much CPU time does it need? Its use is not known here: 256, a quarter of a "
+			 "processor's share."
+		       : "How much CPU time does it need? Its use is not known here: half a processor.";
+}
+
+static const char *ask_user(const struct plan *plan, struct arena *arena)
+{
+	return arena_printf(arena,
+			    "Which user may it run as, and do the files that it writes belong to "
+			    "that user? Here it is %s.",
+			    plan->facts.user);
+}
+
+static const char *ask_read_only(const struct plan *plan, struct arena *arena)
+{
+	const char *refused;
+
+	if (!plan->container->written)
+		return "Which paths does it write? That is not known here: only /tmp stays writable.";
+	if (!plan->facts.refused.count)
+		return "";
+	refused = path_list_words(&plan->facts.refused, arena);
+	return refused ? arena_printf(arena,
+				      "Can it write these elsewhere? On a read-only root it cannot write "
+				      "them, and nothing can be mounted over their directory: %s.",
+				      refused)
+		       : NULL;
+}
+
+static const char *ask_mounts(const struct plan *plan, struct arena *arena)
+{
+	const char *paths = path_list_words(&plan->facts.mounts, arena);
+
+	return paths ? arena_printf(arena,
+				    "Does it need what is mounted at %s? Here that is taken away; data "
+				    "of its own belongs in a volume, files of the host that it only "
+				    "reads in a read-only mount of the least that will do.",
+				    paths)
+		     : NULL;
+}
+
+int facts_question(const struct plan *plan, enum change_kind kind, struct arena *arena, const char **question)
+{
+	static const char *const constant[CHANGE_COUNT] = {
+		[CHANGE_PID_NAMESPACE] = "Does it need to see the processes of others? Those of its own "
+					 "task or pod can be shared without the host's.",
+		[CHANGE_NETWORK_NAMESPACE] =
+			"Which ports does it serve, and does it need what listens on the "
+			"host's loopback address?",
+		[CHANGE_DEVICES] = "Does it need one of the devices? Here all are taken away.",
+		[CHANGE_MEMORY] = "How much memory does it need? Its use is not known here: 512 MiB.",
+		[CHANGE_PIDS] =
+			"How many processes and threads does it need? Its use is not known here: 200.",
+		[CHANGE_TOOLS] = "Does a script of the image need one of these? Here they are removed.",
+	};
+	const char *asked = constant[kind] ? constant[kind] : "";
+
+	if (kind == CHANGE_CAPABILITIES)
+		asked = ask_capabilities(plan, arena);
+	else if (kind == CHANGE_CPU)
+		asked = ask_cpu(plan);
+	else if (kind == CHANGE_USER)
+		asked = ask_user(plan, arena);
+	else if (kind == CHANGE_READ_ONLY_ROOT)
+		asked = ask_read_only(plan, arena);
+	else if (kind == CHANGE_MOUNTS)
+		asked = ask_mounts(plan, arena);
+	*question = asked && *asked ? asked : NULL;
+	return asked ? 0 : -1;
+}
