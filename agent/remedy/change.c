@@ -12,7 +12,10 @@ const struct change_text change_texts[CHANGE_COUNT] = {
 	[CHANGE_USER] = {"run-as-user",
 			 "Run it as a user that is not root.",
 			 {{"files and volumes that it writes must belong to that user", NULL},
-			  {"ECS Exec opens its shell as root still", "ecs"}}},
+			  {"ECS Exec opens its shell as root still", "ecs"},
+			  {"what it could gain by execve(2) is told from then on: change how it is started "
+			   "as well",
+			   "dockerfile"}}},
 	[CHANGE_NEW_PRIVILEGES] = {"no-new-privileges",
 				   "Keep its processes from gaining privilege by execve.",
 				   {{"sudo, su, ping and the like do not work in it", NULL}}},

@@ -1,12 +1,11 @@
 """A real dockerd, started by the test on a directory and a socket of its own, and its containers."""
 
 import os
-import subprocess
-import time
-import unittest
 
+import dockerd
 import harness
 from containers import make_root
+from dockerd import Dockerd
 from files import make
 from harness import AUDIT, DOCKER_DEFAULT, mask, names
 
@@ -34,62 +33,19 @@ def executable(name):
 
 
 @harness.needs_root
-@harness.needs("dockerd", "docker", "runc", "containerd", "busybox")
+@harness.needs(*dockerd.COMMANDS)
 class DockerTest(harness.Case):
     @classmethod
     def setUpClass(cls):
-        cls.keeper = harness.ClassKeeper(cls)
-        cls.place = cls.keeper.scratch()
-        cls.start_daemon()
-        cls.import_image()
-        cls.ids = {name: cls.start(name, options) for name, options in OPTIONS.items()}
-        cls.audited = cls("test_ids").document(*AUDIT, "--docker-socket", f"{cls.place}/docker.sock")
-
-    @classmethod
-    def docker(cls, *arguments, stdin=subprocess.DEVNULL):
-        command = [harness.find_command("docker"), "-H", f"unix://{cls.place}/docker.sock", *arguments]
-        return subprocess.run(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              timeout=harness.TIMEOUT, env={**os.environ, "HOME": cls.place}, check=False)
-
-    @classmethod
-    def start_daemon(cls):
-        log = open(f"{cls.place}/log", "wb")
-        cls.keeper.undo(log.close)
-        environment = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
-        daemon = subprocess.Popen(
-            [harness.find_command("dockerd"), "--iptables=false", "--ip6tables=false", "--bridge=none",
-             "--data-root", f"{cls.place}/data", "--exec-root", f"{cls.place}/exec", "--pidfile",
-             f"{cls.place}/pid", "-H", f"unix://{cls.place}/docker.sock"],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
-        cls.keeper.undo(cls.stop_daemon, daemon)
-        for _ in range(600):
-            if daemon.poll() is not None:
-                break
-            if os.path.exists(f"{cls.place}/docker.sock") and cls.docker("version").returncode == 0:
-                return
-            time.sleep(0.1)
-        with open(f"{cls.place}/log", encoding="utf-8", errors="replace") as text:
-            last = text.read()[-300:].replace("\n", " ")
-        raise unittest.SkipTest(f"dockerd does not start here: {last}")
-
-    @staticmethod
-    def stop_daemon(daemon):
-        daemon.terminate()
-        try:
-            daemon.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            daemon.kill()
-            daemon.wait()
-
-    @classmethod
-    def import_image(cls):
-        root = f"{cls.place}/root"
+        keeper = harness.ClassKeeper(cls)
+        cls.dockerd = Dockerd(keeper)
+        cls.docker = cls.dockerd.docker
+        root = f"{cls.dockerd.place}/root"
         make_root(root, *map(executable, OPTIONS))
         make(f"{root}/bin/setuid", 0o4755)
-        with subprocess.Popen(["tar", "-C", root, "-c", "."], stdout=subprocess.PIPE) as archive:
-            result = cls.docker("import", "-", "proctor-test", stdin=archive.stdout)
-        if result.returncode:
-            raise unittest.SkipTest(f"docker import: {result.stderr.decode().strip()}")
+        cls.dockerd.build("proctor-test", root)
+        cls.ids = {name: cls.start(name, options) for name, options in OPTIONS.items()}
+        cls.audited = cls("test_ids").document(*AUDIT, "--docker-socket", cls.dockerd.socket)
 
     @classmethod
     def start(cls, name, options):
@@ -103,13 +59,8 @@ class DockerTest(harness.Case):
         if name == "writer":
             command = [busybox, "sh", "-c", "echo >/etc/new; echo >>/etc/passwd; cat /etc/group >/tmp/t; "
                        f"{busybox} rm /tmp/t; {busybox} mkdir -p /srv/made/deep; exec {busybox} sleep 86400"]
-        result = cls.docker("run", "--detach", "--network", "none", "--name", f"proctor-{name}", *options,
-                            "proctor-test", *command)
-        if result.returncode:
-            raise unittest.SkipTest(f"docker run {name}: {result.stderr.decode().strip()}")
-        identity = result.stdout.decode().strip()
-        cls.keeper.undo(cls.docker, "rm", "--force", identity)
-        return identity
+        return cls.dockerd.run("--network", "none", "--name", f"proctor-{name}", *options, "proctor-test",
+                               *command)
 
     def rules(self, name, severities=("info", "low", "medium", "high", "critical")):
         return {finding["rule"] for finding in self.audited["findings"]

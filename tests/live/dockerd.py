@@ -1,0 +1,73 @@
+"""A real dockerd for the live tests, on a directory and a socket of its own."""
+
+import os
+import subprocess
+import time
+import unittest
+
+import harness
+
+COMMANDS = ("dockerd", "docker", "runc", "containerd", "busybox")
+
+
+class Dockerd:
+    """Runs until its keeper is done; a test is skipped where it does not start. `place` is its directory,
+    `socket` its API's."""
+
+    def __init__(self, keeper):
+        self.keeper = keeper
+        self.place = keeper.scratch()
+        self.socket = f"{self.place}/docker.sock"
+        log = open(f"{self.place}/log", "wb")
+        keeper.undo(log.close)
+        environment = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
+        daemon = subprocess.Popen(
+            [harness.find_command("dockerd"), "--iptables=false", "--ip6tables=false", "--bridge=none",
+             "--data-root", f"{self.place}/data", "--exec-root", f"{self.place}/exec", "--pidfile",
+             f"{self.place}/pid", "-H", f"unix://{self.socket}"],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        keeper.undo(self.stop, daemon)
+        self.wait(daemon)
+
+    def wait(self, daemon):
+        for _ in range(600):
+            if daemon.poll() is not None:
+                break
+            if os.path.exists(self.socket) and self.docker("version").returncode == 0:
+                return
+            time.sleep(0.1)
+        with open(f"{self.place}/log", encoding="utf-8", errors="replace") as text:
+            last = text.read()[-300:].replace("\n", " ")
+        raise unittest.SkipTest(f"dockerd does not start here: {last}")
+
+    @staticmethod
+    def stop(daemon):
+        daemon.terminate()
+        try:
+            daemon.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+            daemon.wait()
+
+    def docker(self, *arguments, stdin=subprocess.DEVNULL):
+        command = [harness.find_command("docker"), "-H", f"unix://{self.socket}", *arguments]
+        return subprocess.run(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=harness.TIMEOUT, env={**os.environ, "HOME": self.place}, check=False)
+
+    def build(self, image, root, *changes):
+        """An image of that directory, with lines of a Dockerfile such as `USER 1000`."""
+        options = [word for change in changes for word in ("--change", change)]
+        command = ["tar", "--xattrs", "--xattrs-include=security.capability", "-C", root, "-c", "."]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as archive:
+            result = self.docker("import", *options, "-", image, stdin=archive.stdout)
+        if result.returncode:
+            raise unittest.SkipTest(f"docker import: {result.stderr.decode().strip()}")
+
+    def run(self, *arguments):
+        """Starts a container, which is removed when the keeper is done. Returns its id."""
+        result = self.docker("run", "--detach", *arguments)
+        if result.returncode:
+            raise unittest.SkipTest(f"docker run {arguments}: {result.stderr.decode().strip()}")
+        identity = result.stdout.decode().strip()
+        self.keeper.undo(self.docker, "rm", "--force", identity)
+        return identity
