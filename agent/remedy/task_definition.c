@@ -19,6 +19,8 @@ static int parse(struct task_definition *definition, const struct buffer *buffer
 	definition->json = json_loadb(buffer->data, buffer->length, JSON_REJECT_DUPLICATES, &place);
 	if (definition->json)
 		return 0;
+	if (!*place.text || json_error_code(&place) == json_error_out_of_memory)
+		return error_set(error, ENOMEM, "reading the task definition %s", definition->path);
 	return error_set(error, 0, "%s:%d:%d: %s", definition->path, place.line, place.column, place.text);
 }
 

@@ -11,6 +11,10 @@
 #include "agent/config.h"
 #include "agent/formats/audit_table.h"
 #include "agent/formats/json.h"
+#include "agent/formats/plan_table.h"
+#include "agent/remediate.h"
+#include "agent/remedy/plan.h"
+#include "agent/remedy/target.h"
 #include "agent/selection.h"
 #include "proctor/cleanup.h"
 #include "tests/fault/inject.h"
@@ -195,6 +199,61 @@ static int act_judge(struct build *build, struct error **error)
 	return findings ? 0 : -1;
 }
 
+static int print_plans(const struct plans *plans, struct build *build, struct error **error)
+{
+	struct record_context context = {
+		.snapshot = build->snapshot, .findings = build->findings, .plans = plans};
+	const struct table_look look = {.width = 60};
+	struct output *output = output_open(own_path(), error);
+	int result = output ? plan_table_print(plans, &look, output, error) : -1;
+
+	if (!result)
+		result = ndjson_records(output, plan_kinds, &context, error);
+	if (!result)
+		result = output_commit(output, error);
+	record_context_free(&context);
+	output_free(output);
+	return result;
+}
+
+static int act_plans(struct build *build, struct error **error)
+{
+	int result = 0;
+
+	for (size_t i = 0; !result && target_name(i); i++) {
+		const struct plan_request request = {.target = target_parse(target_name(i), NULL),
+						     .minimum = SEVERITY_LOW};
+		struct plans *plans = plans_make(build->snapshot, build->findings, &request, error);
+		result = plans ? print_plans(plans, build, error) : -1;
+		plans_free(plans);
+	}
+	return result;
+}
+
+/* The file is read in each round, and stays. */
+static int act_task_definition(struct build *build, struct error **error)
+{
+	_cleanup_free_ char *path = NULL, *new = NULL;
+	struct remediation remediation = {.target = target_parse("ecs", NULL)};
+	struct plans *plans = NULL;
+	int result = -1;
+
+	if (asprintf(&path, "%s.json", own_path()) < 0 || asprintf(&new, "%s.new", own_path()) < 0)
+		return error_set(error, ENOMEM, "naming files");
+	remediation.task_definition_file = path;
+	remediation.write_task_definition = new;
+	if (remediation_start(&remediation, error))
+		error_remedy(error, "or memory ran out, for which jansson blames the text");
+	else
+		plans = remediation_plan(&remediation, build->snapshot, build->findings, SEVERITY_LOW, error);
+	if (plans && !remediation_write(&remediation, error))
+		result = print_plans(plans, build, error);
+	plans_free(plans);
+	remediation_end(&remediation);
+	unlink(new);
+	return result;
+}
+
 static int act_selection(struct build *build, struct error **error)
 {
 	const pid_t pids[] = {10};
@@ -286,6 +345,30 @@ static void test_judge(void **state)
 	test_act(*state, act_judge);
 }
 
+static void test_plans(void **state)
+{
+	test_act(*state, act_plans);
+}
+
+static void test_task_definition(void **state)
+{
+	static const char text[] =
+		"{\"taskDefinition\": {\"family\": \"x\", \"revision\": 1, \"containerDefinitions\": "
+		"[{\"image\": \"i\", \"name\": \"web\", \"mountPoints\": [{\"sourceVolume\": \"v\", "
+		"\"containerPath\": \"/etc\"}]}], \"volumes\": [{\"name\": \"v\"}]}, \"tags\": [1]}";
+	struct build *build = *state;
+	_cleanup_fclose_ FILE *file = NULL;
+	char path[80];
+
+	snprintf(path, sizeof(path), "%s.json", own_path());
+	file = fopen(path, "we");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0 && !fflush(file));
+	build->snapshot->containers[0]->image = "i";
+	test_act(build, act_task_definition);
+	unlink(path);
+}
+
 static void test_selection(void **state)
 {
 	test_act(*state, act_selection);
@@ -296,11 +379,12 @@ static void test_selection(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ON_BUILD(test_document),    ON_BUILD(test_lines),
-		ON_BUILD(test_audit_table), ON_BUILD(test_table),
-		ON_BUILD(test_schema),      ON_BUILD(test_config),
-		ON_BUILD(test_selection),   ON_BUILD(test_commands_of_reference),
-		ON_BUILD(test_judge),
+		ON_BUILD(test_document),        ON_BUILD(test_lines),
+		ON_BUILD(test_audit_table),     ON_BUILD(test_table),
+		ON_BUILD(test_schema),          ON_BUILD(test_config),
+		ON_BUILD(test_selection),       ON_BUILD(test_commands_of_reference),
+		ON_BUILD(test_judge),           ON_BUILD(test_plans),
+		ON_BUILD(test_task_definition),
 	};
 
 	json_set_alloc_funcs(malloc, free); /* jansson's allocations, too, go through inject.c */
