@@ -80,16 +80,11 @@ static void put_left(struct prose *prose, const struct plan *plan)
 	}
 }
 
-static void put_plan(struct prose *prose, const struct plan *plan)
+/* What to paste, and what to take away. */
+static void put_fragment(struct prose *prose, const struct plan *plan)
 {
 	_cleanup_free_ char *heading = NULL;
-	char label[16], escaped[256];
-	const char *name = container_label(plan->container, label, sizeof(label));
 
-	text_escape(escaped, sizeof(escaped), name, strlen(name));
-	prose_heading(prose, escaped);
-	for (size_t i = 0; i < plan->change_count; i++)
-		put_change(prose, &plan->changes[i]);
 	if (plan->text && asprintf(&heading, "%s:", plan->target->heading) < 0) {
 		heading = NULL;
 		prose->failed = true;
@@ -102,6 +97,20 @@ static void put_plan(struct prose *prose, const struct plan *plan)
 		prose_paragraph(prose, CHANGE_COLUMN, "To be taken away, where it is there:");
 	for (const char *const *item = plan->leave_out; *item; item++)
 		prose_paragraph(prose, TERM_COLUMN, *item);
+}
+
+/* The diff of a task definition has what the fragment has. */
+static void put_plan(struct prose *prose, const struct plan *plan, bool with_fragment)
+{
+	char label[16], escaped[256];
+	const char *name = container_label(plan->container, label, sizeof(label));
+
+	text_escape(escaped, sizeof(escaped), name, strlen(name));
+	prose_heading(prose, escaped);
+	for (size_t i = 0; i < plan->change_count; i++)
+		put_change(prose, &plan->changes[i]);
+	if (with_fragment)
+		put_fragment(prose, plan);
 	put_left(prose, plan);
 }
 
@@ -116,7 +125,7 @@ int plan_table_print(const struct plans *plans, const struct table_look *look, s
 		prose_paragraph(&prose, 0, "There is nothing to change.");
 	for (size_t i = 0; i < plans->count; i++) {
 		output_text(output, i ? "\n" : "");
-		put_plan(&prose, &plans->list[i]);
+		put_plan(&prose, &plans->list[i], !plans->diff);
 	}
 	if (plans->diff && *plans->diff) {
 		output_text(output, "\n");

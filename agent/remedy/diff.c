@@ -7,7 +7,11 @@
 
 #include "proctor/cleanup.h"
 
-enum { CONTEXT = 3, STEPS_MAX = 2000 };
+enum {
+	CONTEXT = 3,
+	APART = 2 * CONTEXT, /* unchanged lines that part two hunks, and one more */
+	STEPS_MAX = 2000,
+};
 
 struct line {
 	const char *text;
@@ -184,7 +188,7 @@ static struct place hunk_end(const struct diff *diff, struct place at)
 	struct place end = at;
 	size_t unchanged = 0;
 
-	while (!is_end(diff, at) && unchanged <= 2 * CONTEXT) {
+	while (!is_end(diff, at) && unchanged <= APART) {
 		bool change = is_change(diff, at);
 		at = pass(diff, at, false);
 		unchanged = change ? 0 : unchanged + 1;

@@ -107,7 +107,7 @@ class DockerTest(harness.Case):
         """`docker update` changes what runs, and leaves the bundle as it was."""
         update = self.docker("update", "--pids-limit", "4096", self.ids["updated"])
         self.assertEqual(update.returncode, 0, update.stderr)
-        document = self.document(*AUDIT, "--docker-socket", f"{self.place}/docker.sock")
+        document = self.document(*AUDIT, "--docker-socket", self.dockerd.socket)
         found = [finding for finding in document["findings"] if finding["rule"] == "container.not-as-declared"
                  and finding["container_name"] == "proctor-updated"]
         self.assertEqual([(finding["evidence"]["declared_pids"], finding["evidence"]["pids"]) for finding in found],
