@@ -327,27 +327,45 @@ static void start_inside(void)
 	close(ready[0]);
 }
 
-static int run(void)
+static int run_all(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_failure),
 		cmocka_unit_test(test_every_failure_remembered),
 	};
-	int result;
+	int result = cmocka_run_group_tests(tests, NULL, NULL);
+
+	free(memory);
+	return result;
+}
+
+/* The exit status of a child. */
+static int wait_for(pid_t child)
+{
+	int status = 0;
+
+	must(child > 0 && waitpid(child, &status, 0) == child, "waitpid");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+/* The first process of the namespace: the tests run in a child of it, which can be traced for leaks. */
+static int run_inside(void)
+{
+	pid_t child;
 
 	must(!mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), "private mounts");
 	must(!mount("proc", "/proc", "proc", 0, NULL), "procfs");
 	make_layers();
 	start_inside();
 	sleep(3); /* what changed just now is not remembered */
-	result = cmocka_run_group_tests(tests, NULL, NULL);
-	free(memory);
-	return result;
+	child = fork();
+	if (child == 0)
+		exit(run_all());
+	return wait_for(child);
 }
 
 int main(void)
 {
-	int status = 0;
 	pid_t child;
 
 	if (unshare(CLONE_NEWPID | CLONE_NEWNS)) {
@@ -356,7 +374,6 @@ int main(void)
 	}
 	child = fork();
 	if (child == 0)
-		exit(run());
-	must(child > 0 && waitpid(child, &status, 0) == child, "waitpid");
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+		_exit(run_inside());
+	_exit(wait_for(child));
 }
