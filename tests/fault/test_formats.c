@@ -20,6 +20,8 @@
 #include "tests/fault/inject.h"
 #include "tests/unit/build.h"
 
+void *__real_malloc(size_t size);
+
 /* One thing to do; -1 and *error when it cannot. */
 typedef int (*action)(struct build *build, struct error **error);
 
@@ -236,15 +238,16 @@ static int act_task_definition(struct build *build, struct error **error)
 	_cleanup_free_ char *path = NULL, *new = NULL;
 	struct remediation remediation = {.target = target_parse("ecs", NULL)};
 	struct plans *plans = NULL;
-	int result = -1;
+	int result = -1, started;
 
 	if (asprintf(&path, "%s.json", own_path()) < 0 || asprintf(&new, "%s.new", own_path()) < 0)
 		return error_set(error, ENOMEM, "naming files");
 	remediation.task_definition_file = path;
 	remediation.write_task_definition = new;
-	if (remediation_start(&remediation, error))
-		error_remedy(error, "or memory ran out, for which jansson blames the text");
-	else
+	json_set_alloc_funcs(__real_malloc, free); /* its lexer goes on as if memory were there (lex_save) */
+	started = remediation_start(&remediation, error);
+	json_set_alloc_funcs(malloc, free);
+	if (!started)
 		plans = remediation_plan(&remediation, build->snapshot, build->findings, SEVERITY_LOW, error);
 	if (plans && !remediation_write(&remediation, error))
 		result = print_plans(plans, build, error);
