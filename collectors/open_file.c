@@ -124,6 +124,7 @@ static bool is_told(const char *const *written, const char *path)
 {
 	for (; written && *written; written++) {
 		size_t length = strlen(*written);
+		length -= length && (*written)[length - 1] == '/'; /* a directory */
 		if (!strncmp(*written, path, length) && (!path[length] || path[length] == '/'))
 			return true;
 	}

@@ -17,7 +17,7 @@ enum {
 
 static int list(struct written *written, const char *path, unsigned depth);
 
-static int add(struct written *written, const char *path)
+static int add(struct written *written, const char *path, bool directory)
 {
 	if (written->count == WRITTEN_MAX) {
 		coverage_note(written->coverage, written->arena,
@@ -25,7 +25,7 @@ static int add(struct written *written, const char *path)
 			      NULL);
 		return 1;
 	}
-	written->paths[written->count] = arena_string(written->arena, path);
+	written->paths[written->count] = arena_printf(written->arena, "%s%s", path, directory ? "/" : "");
 	return written->paths[written->count++] ? 0 : -1;
 }
 
@@ -68,7 +68,7 @@ static int meet(struct written *written, const char *path, unsigned char type, u
 		return 0;
 	if (type == DT_DIR && depth < DEPTH_MAX && (mount < 0 || is_older(written, path)))
 		return list(written, path, depth + 1);
-	return add(written, path);
+	return add(written, path, type == DT_DIR);
 }
 
 /* Opens a directory of the uppermost layer; NULL with errno. */
@@ -140,7 +140,7 @@ static int list(struct written *written, const char *path, unsigned depth)
 	if (result < 0 || !*path || (entries && !is_much(written, path, before)))
 		return result;
 	written->count = before;
-	return add(written, path);
+	return add(written, path, true);
 }
 
 static int compare_texts(const void *a, const void *b)

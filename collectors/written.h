@@ -21,7 +21,8 @@ struct written {
 };
 
 /* Fills `paths`: files that were made, changed or removed, directories that were made, as a whole, and those
- * in which much was written. What was made for mounts to lie on is not told. -1: no memory. */
+ * in which much was written. A directory ends in `/`. What was made for mounts to lie on is not told. -1: no
+ * memory. */
 int written_list(struct written *written);
 
 #endif

@@ -305,7 +305,8 @@ static const struct field fields[] = {
 	 .type = FIELD_STRINGS,
 	 .optional = true,
 	 .description =
-		 "Paths that it has written in its root since it was started, or has open for writing.",
+		 "Paths that it has written in its root since it was started, or has open for writing; a "
+		 "directory, as a whole, ends in `/`.",
 	 .get = written},
 	{.name = "auditor",
 	 .type = FIELD_BOOLEAN,

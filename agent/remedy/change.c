@@ -84,6 +84,9 @@ const struct change_text change_texts[CHANGE_COUNT] = {
 			  {{"a newer image comes only when the digest is changed", NULL}}},
 };
 
+/* What keeps who broke in from being root and from writing to the image. */
+#define CONFINED (CHANGE(CAPABILITIES) | CHANGE(USER) | CHANGE(READ_ONLY_ROOT))
+
 /* Rules that are missing here are closed by no change that can be written down: plan.c tells their remedy. */
 const struct way ways[] = {
 	{"capability.ambient", CHANGE(CAPABILITIES), WAY_CLOSES},
@@ -110,12 +113,18 @@ const struct way ways[] = {
 	{"file.setuid", CHANGE(NEW_PRIVILEGES), WAY_LOWERS},
 	{"file.setuid", CHANGE(CAPABILITIES), WAY_LOWERS},
 	{"file.world-writable-privileged", CHANGE(FILE_MODES), WAY_CLOSES},
+	{"file.writable-executable", CHANGE(READ_ONLY_ROOT), WAY_CLOSES},
 	{"image.compiler", CHANGE(TOOLS), WAY_CLOSES},
+	{"image.compiler", CONFINED, WAY_LOWERS},
 	{"image.debugger", CHANGE(TOOLS), WAY_CLOSES},
+	{"image.debugger", CONFINED, WAY_LOWERS},
 	{"image.mutable-tag", CHANGE(IMAGE), WAY_CLOSES},
 	{"image.network-tool", CHANGE(TOOLS), WAY_CLOSES},
+	{"image.network-tool", CONFINED, WAY_LOWERS},
 	{"image.package-manager", CHANGE(TOOLS), WAY_CLOSES},
+	{"image.package-manager", CONFINED, WAY_LOWERS},
 	{"image.shell", CHANGE(TOOLS), WAY_CLOSES},
+	{"image.shell", CONFINED, WAY_LOWERS},
 	{"limit.cpu", CHANGE(CPU), WAY_CLOSES},
 	{"limit.memory", CHANGE(MEMORY), WAY_CLOSES},
 	{"limit.pids", CHANGE(PIDS), WAY_CLOSES},

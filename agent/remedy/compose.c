@@ -57,8 +57,8 @@ static void put_resources(struct writer *writer, json_t *service)
 	if (plan_has(plan, CHANGE_READ_ONLY_ROOT)) {
 		writer_put(writer, service, "read_only", json_true());
 		for (size_t i = 0; i < writable->count; i++)
-			writer_append(writer, writer_array(writer, service, "tmpfs"),
-				      json_sprintf("%s:size=64m", writable->paths[i]));
+			writer_append_text(writer, writer_array(writer, service, "tmpfs"),
+					   writer_tmpfs(writer, writable->paths[i]));
 	}
 	if (plan_has(plan, CHANGE_MEMORY)) {
 		writer_put_text(writer, service, "mem_limit", "512m");

@@ -44,14 +44,14 @@ static void put_tmpfs(struct writer *writer, json_t *words)
 	writer_append_text(writer, words, "--read-only");
 	for (size_t i = 0; i < writable->count; i++) {
 		writer_append_text(writer, words, "--tmpfs");
-		writer_append(writer, words, json_sprintf("%s:size=64m", writable->paths[i]));
+		writer_append_text(writer, words, writer_tmpfs(writer, writable->paths[i]));
 	}
 }
 
 /* In quotes when the shell would take it for more than one word; none has a quote in it (is_plain). */
 static const char *quoted(const char *word, struct arena *arena)
 {
-	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=@";
+	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=@,";
 
 	return word[strspn(word, safe)] ? arena_printf(arena, "'%s'", word) : word;
 }

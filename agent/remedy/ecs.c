@@ -61,7 +61,8 @@ static void put_writable(struct writer *writer, json_t *container, const char *p
 	}
 	linux_parameters = writer_object(writer, container, "linuxParameters");
 	writer_append(writer, writer_array(writer, linux_parameters, "tmpfs"),
-		      json_pack("{s:s, s:i}", "containerPath", path, "size", TMPFS_MIB));
+		      json_pack("{s:s, s:i, s:o}", "containerPath", path, "size", TMPFS_MIB, "mountOptions",
+				writer_tmpfs_options(writer)));
 }
 
 static void put_linux(struct writer *writer, json_t *container)

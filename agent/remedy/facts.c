@@ -158,15 +158,16 @@ static int gather_user_now(struct plan *plan, struct arena *arena)
 {
 	const struct process *init = plan->container->init;
 	const struct user_namespace *users = init ? init->user_namespace : NULL;
-	uint32_t uid, gid;
+	struct plan_facts *facts = &plan->facts;
 
 	if (!users || !(init->known & PROCESS_KNOWS_STATUS) ||
 	    !user_namespace_inside(users->uids, users->uid_count, init->credentials.uid[ID_EFFECTIVE],
-				   &uid) ||
-	    !user_namespace_inside(users->gids, users->gid_count, init->credentials.gid[ID_EFFECTIVE], &gid))
+				   &facts->uid_now) ||
+	    !user_namespace_inside(users->gids, users->gid_count, init->credentials.gid[ID_EFFECTIVE],
+				   &facts->gid_now))
 		return 0;
-	plan->facts.user_now = arena_printf(arena, "%u:%u", uid, gid);
-	return plan->facts.user_now ? 0 : -1;
+	facts->user_now = arena_printf(arena, "%u:%u", facts->uid_now, facts->gid_now);
+	return facts->user_now ? 0 : -1;
 }
 
 /* ---- what it does ------------------------------------------------------------------------------- */
@@ -194,11 +195,31 @@ static bool lies_beneath(const struct path_list *list, const char *path)
 	return false;
 }
 
-/* The directory of a file that was written, when that lies on the root's own mount. */
+static bool is_beneath(const char *path, const char *directory)
+{
+	size_t length = strlen(directory);
+
+	return !strncmp(path, directory, length) && path[length] == '/';
+}
+
+/* True when a program that the container runs lies there: a mount would hide it. */
+static bool has_programs(const struct container *container, const char *directory)
+{
+	if (container->init && container->init->executable &&
+	    is_beneath(container->init->executable, directory))
+		return true;
+	for (size_t i = 0; i < container->program_count; i++)
+		if (is_beneath(container->programs[i].path, directory))
+			return true;
+	return false;
+}
+
+/* The directory that was written, or that of a file, when it lies on the root's own mount. */
 static int add_written(struct plan *plan, const char *path, struct arena *arena)
 {
 	const struct mount_namespace *mounts = plan->container->mount_namespace;
 	const char *slash = strrchr(path, '/');
+	struct plan_facts *facts = &plan->facts;
 	char *directory;
 
 	if (path[0] != '/' || (mounts && mounts->root && mount_of_path(mounts, path) != mounts->root))
@@ -206,13 +227,12 @@ static int add_written(struct plan *plan, const char *path, struct arena *arena)
 	directory = arena_copy(arena, path, slash == path ? 1 : (size_t)(slash - path));
 	if (!directory)
 		return -1;
-	if (is_needed_whole(directory) || !is_plain(directory) || plan->facts.writable.count == PATHS_MAX)
-		return plan->facts.refused.count < PATHS_MAX
-			       ? path_list_add(&plan->facts.refused, path, arena)
-			       : 0;
-	return lies_beneath(&plan->facts.writable, directory)
-		       ? 0
-		       : path_list_add(&plan->facts.writable, directory, arena);
+	if (is_plain(directory) && !is_needed_whole(directory) && !has_programs(plan->container, directory) &&
+	    facts->writable.count < PATHS_MAX)
+		return lies_beneath(&facts->writable, directory)
+			       ? 0
+			       : path_list_add(&facts->writable, directory, arena);
+	return facts->refused.count < PATHS_MAX ? path_list_add(&facts->refused, path, arena) : 0;
 }
 
 static int gather_written(struct plan *plan, struct arena *arena)
@@ -353,18 +373,22 @@ static const char *ask_user(const struct plan *plan, struct arena *arena)
 
 static const char *ask_read_only(const struct plan *plan, struct arena *arena)
 {
-	const char *refused;
+	const struct plan_facts *facts = &plan->facts;
+	const char *writable = path_list_words(&facts->writable, arena);
+	const char *refused = path_list_words(&facts->refused, arena);
 
 	if (!plan->container->written)
 		return "Which paths does it write? That is not known here: only /tmp stays writable.";
-	if (!plan->facts.refused.count)
-		return "";
-	refused = path_list_words(&plan->facts.refused, arena);
-	return refused ? arena_printf(arena,
-				      "Can it write these elsewhere? On a read-only root it cannot write "
-				      "them, and nothing can be mounted over their directory: %s.",
-				      refused)
-		       : NULL;
+	if (!writable || !refused)
+		return NULL;
+	return arena_printf(arena,
+			    "Does it write elsewhere, at other times? Since it was started it has written "
+			    "%s%s%s%s.",
+			    *writable || *refused ? "in " : "nothing", writable,
+			    *refused ? *writable ? "; and, where nothing can be mounted, so that it fails: "
+						 : "places where nothing can be mounted, so that it fails: "
+				     : "",
+			    refused);
 }
 
 static const char *ask_mounts(const struct plan *plan, struct arena *arena)

@@ -19,6 +19,7 @@ struct planner {
 	struct arena *arena;
 	const struct plan_request *request;
 	struct plan *plan;
+	uint32_t faulty; /* changes that mend a fault which the container has now */
 	struct outcome *outcomes;
 	size_t count;
 };
@@ -50,6 +51,29 @@ static const struct way *way_for(const struct plan *plan, const struct finding *
 	return NULL;
 }
 
+static bool is_one(uint32_t changes)
+{
+	return !(changes & (changes - 1));
+}
+
+/* The changes that mend what the finding says; none for one that takes several. */
+static uint32_t faults_of(const struct finding *finding)
+{
+	const struct evidence *by = finding->evidence;
+	uint32_t changes = 0;
+
+	for (const struct way *way = ways; way->rule; way++)
+		if (!strcmp(way->rule, finding->rule->id) && is_one(way->changes) &&
+		    way->effect != WAY_LOWERS)
+			changes |= way->changes;
+	while (by && strcmp(by->name, "by") != 0)
+		by = by->next;
+	if (!strcmp(finding->rule->id, "process.root-regain") && by && by->text &&
+	    !strcmp(by->text, "its real or saved uid"))
+		changes |= CHANGE(USER); /* it is not root now, and changed to that user by itself */
+	return changes;
+}
+
 /* Where the changes are made that the target cannot express. */
 static const char *elsewhere(const struct plan *plan, const struct finding *finding)
 {
@@ -78,6 +102,14 @@ static uint32_t changes_for_kernel_files(const struct finding *finding, uint32_t
 		       : changes;
 }
 
+/* True for a path that does not lie on the root's mount. */
+static bool is_on_own_mount(const struct plan *plan, const char *path)
+{
+	const struct mount_namespace *mounts = plan->container->mount_namespace;
+
+	return path && mounts && mount_of_path(mounts, path) != mounts->root;
+}
+
 /* Why the changes cannot be written for this container; NULL: they can. */
 static const char *obstacle(const struct plan *plan, const struct finding *finding, uint32_t changes)
 {
@@ -88,6 +120,8 @@ static const char *obstacle(const struct plan *plan, const struct finding *findi
 		return "its path has characters that cannot be written here safely";
 	if ((changes & CHANGE(MOUNTS)) && !strcmp(finding->path, "/"))
 		return "it is the root itself: give it the propagation `rprivate`";
+	if (!strcmp(finding->rule->id, "file.writable-executable") && is_on_own_mount(plan, finding->path))
+		return "it lies on a mount of its own, which a read-only root does not cover";
 	if ((changes & CHANGE(IMAGE)) && !plan->facts.image)
 		return "the digest of its image is not known here";
 	if ((changes & CHANGE(TOOLS)) &&
@@ -96,16 +130,20 @@ static const char *obstacle(const struct plan *plan, const struct finding *findi
 	return NULL;
 }
 
-static struct outcome outcome_of(const struct plan *plan, const struct finding *finding)
+/* Of a way that takes several changes those count that mend something. */
+static struct outcome outcome_of(const struct planner *planner, const struct finding *finding)
 {
+	const struct plan *plan = planner->plan;
 	const struct way *way = way_for(plan, finding);
 	struct outcome outcome = {.finding = finding};
 
-	if (!way) {
+	if (way)
+		outcome.changes = is_one(way->changes) ? changes_for_kernel_files(finding, way->changes)
+						       : way->changes & planner->faulty;
+	if (!outcome.changes) {
 		outcome.reason = elsewhere(plan, finding);
 		return outcome;
 	}
-	outcome.changes = changes_for_kernel_files(finding, way->changes);
 	outcome.lowered = way->effect == WAY_LOWERS || (way->changes & plan->target->lowers);
 	outcome.reason = obstacle(plan, finding, outcome.changes);
 	if (outcome.reason)
@@ -248,11 +286,14 @@ static int judge_findings(struct planner *planner, const struct findings *findin
 	planner->outcomes = arena_array(planner->arena, findings->count + 1, sizeof(*planner->outcomes));
 	if (!planner->outcomes)
 		return -1;
+	for (size_t i = 0; i < findings->count; i++)
+		if (is_about(findings->list[i], planner->plan->container))
+			planner->faulty |= faults_of(findings->list[i]);
 	for (size_t i = 0; i < findings->count; i++) {
 		struct outcome outcome;
 		if (!is_about(findings->list[i], planner->plan->container))
 			continue;
-		outcome = outcome_of(planner->plan, findings->list[i]);
+		outcome = outcome_of(planner, findings->list[i]);
 		planner->outcomes[planner->count++] = outcome;
 		if (outcome.finding->severity >= planner->request->minimum)
 			planner->plan->kinds |= outcome.changes;

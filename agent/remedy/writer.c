@@ -50,6 +50,39 @@ json_t *writer_array(struct writer *writer, json_t *object, const char *name)
 	return json_object_get(object, name);
 }
 
+/* Whose a tmpfs is to be: the user that the container is to run as; false when that is known by name only. */
+static bool tmpfs_owner(const struct plan *plan, uint32_t *uid, uint32_t *gid)
+{
+	const struct plan_facts *facts = &plan->facts;
+	bool changed = plan_has(plan, CHANGE_USER);
+
+	*uid = changed ? facts->uid : facts->uid_now;
+	*gid = changed ? facts->gid : facts->gid_now;
+	return changed ? facts->user[0] >= '0' && facts->user[0] <= '9' : facts->user_now != NULL;
+}
+
+json_t *writer_tmpfs_options(struct writer *writer)
+{
+	json_t *options = json_array();
+	uint32_t uid, gid;
+
+	writer_append_text(writer, options, "mode=1777");
+	if (tmpfs_owner(writer->plan, &uid, &gid)) {
+		writer_append(writer, options, json_sprintf("uid=%u", uid));
+		writer_append(writer, options, json_sprintf("gid=%u", gid));
+	}
+	return options;
+}
+
+const char *writer_tmpfs(struct writer *writer, const char *path)
+{
+	uint32_t uid, gid;
+
+	if (!tmpfs_owner(writer->plan, &uid, &gid))
+		return arena_printf(writer->arena, "%s:size=64m,mode=1777", path);
+	return arena_printf(writer->arena, "%s:size=64m,mode=1777,uid=%u,gid=%u", path, uid, gid);
+}
+
 void writer_leave_out(struct writer *writer, const char *format, ...)
 {
 	const char **grown = arena_grow(writer->arena, writer->leave_out, writer->count, &writer->capacity,

@@ -26,6 +26,13 @@ void writer_append_text(struct writer *writer, json_t *array, const char *text);
 json_t *writer_object(struct writer *writer, json_t *object, const char *name);
 json_t *writer_array(struct writer *writer, json_t *object, const char *name);
 
+/* Options of a tmpfs that the container's user may write to, in an array of the fragment's: without them runc
+ * gives it the mode of the directory beneath it, which root owns; some versions do so even when a mode is
+ * asked for. */
+json_t *writer_tmpfs_options(struct writer *writer);
+/* The same with a size for docker's --tmpfs, behind a path. NULL when memory is exhausted. */
+const char *writer_tmpfs(struct writer *writer, const char *path);
+
 /* Adds to what is to be taken away. */
 void writer_leave_out(struct writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same for each capability beyond Docker's default that the container has: a format with one %s. */

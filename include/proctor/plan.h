@@ -81,10 +81,11 @@ struct path_list {
 
 /* What the changes are made of: facts of the container, and defaults where only its owner knows. */
 struct plan_facts {
-	const char *name;             /* that a fragment names the container by */
-	const char *user;             /* to run as: `10001:10001` */
-	uint32_t uid, gid;            /* the same in numbers */
-	const char *user_now;         /* of its first process, `UID:GID`; NULL: not known */
+	const char *name;     /* that a fragment names the container by */
+	const char *user;     /* to run as: `10001:10001` */
+	uint32_t uid, gid;    /* the same in numbers */
+	const char *user_now; /* of its first process, `UID:GID`; NULL: not known */
+	uint32_t uid_now, gid_now;
 	capability_set held;          /* by any of its processes */
 	const char *held_words, *use; /* the same in words, and what is known of how it uses them */
 	struct path_list mounts;      /* mount points to take away */

@@ -262,7 +262,8 @@ struct container {
 	size_t program_count;
 	bool programs_known;        /* every process of it was looked at */
 	const char *const *written; /* paths in its root that it has written since it was started, or has open
-				       for writing, ended by NULL; NULL: not known */
+				       for writing, ended by NULL; a directory, as a whole, ends in `/`; NULL:
+				       not known */
 };
 
 /* ---- mounts ------------------------------------------------------------------------------------ */

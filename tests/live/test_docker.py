@@ -136,7 +136,7 @@ class DockerTest(harness.Case):
         self.assertEqual([reason for reason in reasons if "overlay" in reason], [])
         told = {container["id"]: container for container in document["containers"]}
         self.assertEqual(told[self.ids["default"]]["written"], [])
-        self.assertEqual(told[self.ids["writer"]]["written"], ["/etc/new", "/etc/passwd", "/srv/made", "/tmp"])
+        self.assertEqual(told[self.ids["writer"]]["written"], ["/etc/new", "/etc/passwd", "/srv/made/", "/tmp/"])
 
     def test_capabilities(self):
         for name, expected in (("default", DOCKER_DEFAULT), ("hardened", 0),

@@ -24,11 +24,15 @@ def executable(name):
 
 def server(name):
     """An HTTP server on the loopback address, whatever the network."""
-    return [executable(name), "httpd", "-f", "-p", f"127.0.0.1:{PORT}", "-h", "/www"]
+    serve = [executable(name), "httpd", "-f", "-p", f"127.0.0.1:{PORT}", "-h", "/www"]
+    if name != "writes":
+        return serve
+    return [executable(name), "sh", "-c", "echo started >>/data/log && exec " + shlex.join(serve)]
 
 
 def prepare(root):
     os.makedirs(f"{root}/www")
+    os.makedirs(f"{root}/data")
     with open(f"{root}/www/index.html", "w", encoding="ascii") as file:
         file.write("it answers\n")
     for name in ("chmod", "rm"):
@@ -58,9 +62,11 @@ def with_capability(path):
 
 class Proof(harness.Case):
     """Audits and compares; what is started, and how, is told by the tests."""
+    arguments = ()  # by which the audit knows who the containers are
 
     def plan(self, identity, target, *arguments):
-        document = self.document("audit", "--container", identity, "--remediate", target, *arguments)
+        document = self.document("audit", "--container", identity, "--remediate", target, *self.arguments,
+                                 *arguments)
         plans = [plan for plan in document["plans"] if plan["container_id"] == identity]
         self.assertEqual(len(plans), 1)
         severities = {finding["id"]: finding["severity"] for finding in document["findings"]}
@@ -76,7 +82,7 @@ class Proof(harness.Case):
     def assertProven(self, plan, identity, more=frozenset()):
         """In the container as it is started now, what the plan closes is gone, what it lowers is information, and
         nothing new has come, but for `more` rules, which say nothing of root."""
-        document = self.document("audit", "--container", identity)
+        document = self.document("audit", "--container", identity, *self.arguments)
         now = {finding["id"]: finding for finding in document["findings"]}
         rules = {finding["id"]: finding["rule"] for finding in document["findings"]}
         closed = {name for change in plan["changes"] for name in change["closes"]}
@@ -92,7 +98,9 @@ class Proof(harness.Case):
         """Asked from its own network namespace."""
         command = ("nsenter", "--net", "--target", pid, "busybox", "wget", "-q", "-O", "-",
                    f"http://127.0.0.1:{PORT}/")
-        self.wait_for(lambda: self.run_command(*command).stdout == b"it answers\n")
+        self.wait_for(lambda: not os.path.exists(f"/proc/{pid}") or
+                      self.run_command(*command).stdout == b"it answers\n")
+        self.assertTrue(os.path.exists(f"/proc/{pid}"), "it has ended")
 
 
 # ---- docker --------------------------------------------------------------------------------------------
@@ -109,6 +117,7 @@ FAULTS = {
     "unmasked": [("--security-opt", "systempaths=unconfined")],
     "device": [("--device", "/dev/kmsg")],
     "set-uid": [("--user", "1000:1000")],
+    "writes": [],
 }
 
 
@@ -140,6 +149,7 @@ class Docker(Proof):
     @classmethod
     def setUpClass(cls):
         cls.dockerd = dockerd.Dockerd(harness.ClassKeeper(cls))
+        cls.arguments = ("--docker-socket", cls.dockerd.socket)
         root = f"{cls.dockerd.place}/root"
         make_root(root, *map(executable, FAULTS))
         prepare(root)
@@ -202,7 +212,7 @@ class Docker(Proof):
 
     def test_kubernetes_is_yaml(self):
         """No kubelet runs here: the fragment is parsed, and says what the pod needs."""
-        identity = self.start("plain", replaced([], []))
+        identity = self.start("writes", replaced([], []))
         plan, _ = self.plan(identity, "kubernetes")
         document = self.yaml().safe_load(plan["text"])
         self.assertEqual(document, plan["fragment"])
@@ -210,8 +220,8 @@ class Docker(Proof):
         self.assertEqual(container["securityContext"], {
             "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": True, "runAsUser": 10001, "runAsGroup": 10001,
             "readOnlyRootFilesystem": True})
-        self.assertEqual({mount["name"] for mount in container["volumeMounts"]},
-                         {volume["name"] for volume in document["spec"]["volumes"]})
+        self.assertEqual(container["volumeMounts"], [{"name": "writable-1", "mountPath": "/data"}])
+        self.assertEqual(document["spec"]["volumes"], [{"name": "writable-1", "emptyDir": {"sizeLimit": "64Mi"}}])
 
     def test_dockerfile(self):
         """Its lines are carried out in the image's root, of which an image is made anew."""
@@ -249,6 +259,7 @@ class Docker(Proof):
 
     DEFINITIONS = {
         "plain": {},
+        "writes": {},
         "capabilities": {"container": {"linuxParameters": {"initProcessEnabled": False, "capabilities": {
             "add": ["SYS_PTRACE"], "drop": ["MKNOD"]}}}},
         "namespaces": {"pidMode": "host", "ipcMode": "host"},
@@ -449,7 +460,9 @@ class Privileged(Proof):
             file.write("[exception root]\nrule = mount.writable-root\npath = /\nreason = it writes\n")
         arguments = ("audit", "--container", container.id, "--remediate", "docker")
         self.assertIn(b"--read-only", self.proctor(*arguments).stdout)
-        self.assertEqual(self.proctor(*arguments, "--config", config).stdout, b"There is nothing to change.\n")
+        left = self.proctor(*arguments, "--config", config).stdout
+        self.assertIn(b"it is in the image", left)  # busybox is there, and the root can be written to
+        self.assertNotIn(b"--read-only", left)
 
     def test_lines(self):
         container = Container(self, "lines")

@@ -124,8 +124,9 @@ static void test_changes_and_what_they_close(void **state)
 	assert_int_equal(plan->left_count, 0);
 	assert_non_null(
 		strstr(change_of(plan, "drop-capabilities")->question, "It has now: docker-default."));
-	assert_string_equal(plan->text, "--cap-drop ALL \\\n--pids-limit 200 \\\n--user 10001:10001 \\\n"
-					"--read-only \\\n--tmpfs /tmp:size=64m\n");
+	assert_string_equal(plan->text,
+			    "--cap-drop ALL \\\n--pids-limit 200 \\\n--user 10001:10001 \\\n"
+			    "--read-only \\\n--tmpfs /tmp:size=64m,mode=1777,uid=10001,gid=10001\n");
 }
 
 /* A change is made for what is bad enough only; what it closes besides is told. */
@@ -282,19 +283,31 @@ static void test_paths_that_are_written(void **state)
 					      "/\xff/x",
 					      "relative",
 					      "/x",
+					      "/srv/made/",
+					      "/opt/app/cache",
+					      "/etc/",
+					      "/srv/lib/x",
+					      "/tmp/",
 					      NULL};
 	struct build *build = *state;
 	struct container *container = add_plain(build, "web");
+	struct program program = {.path = "/srv/lib/libx.so"};
 	_cleanup_plans_ struct plans *plans = NULL;
 	const struct plan *plan;
 
+	((struct process *)container->init)->executable = "/opt/app/bin/app";
+	container->programs = &program;
+	container->program_count = 1;
 	container->written = written;
 	plans = plans_for(build, "docker");
 	plan = &plans->list[0];
-	assert_int_equal(plan->facts.writable.count, 2);
+	assert_int_equal(plan->facts.writable.count, 4);
 	assert_string_equal(plan->facts.writable.paths[0], "/var/log/app");
 	assert_string_equal(plan->facts.writable.paths[1], "/run");
-	assert_non_null(strstr(change_of(plan, "read-only-root")->question, "/etc/app.conf, /x."));
+	assert_string_equal(plan->facts.writable.paths[2], "/srv/made");
+	assert_string_equal(plan->facts.writable.paths[3], "/tmp");
+	assert_non_null(strstr(change_of(plan, "read-only-root")->question,
+			       "it fails: /etc/app.conf, /x, /opt/app/cache, /etc/, /srv/lib/x."));
 	assert_null(strstr(plan->text, "rm"));
 	assert_null(strchr(plan->text, '\x1b'));
 }
@@ -308,7 +321,8 @@ static void test_nothing_is_written(void **state)
 
 	container->written = nothing;
 	plans = plans_for(build, "docker");
-	assert_null(change_of(&plans->list[0], "read-only-root")->question);
+	assert_non_null(
+		strstr(change_of(&plans->list[0], "read-only-root")->question, "has written nothing."));
 	assert_null(strstr(plans->list[0].text, "--tmpfs"));
 }
 
@@ -439,7 +453,8 @@ static void test_ecs(void **state)
 		&plans->list[0],
 		"{\"containerDefinitions\": [{\"name\": \"web\", \"user\": \"10001:10001\", "
 		"\"readonlyRootFilesystem\": true, \"linuxParameters\": {\"capabilities\": {\"drop\": "
-		"[\"ALL\"]}, \"tmpfs\": [{\"containerPath\": \"/tmp\", \"size\": 64}]}}]}");
+		"[\"ALL\"]}, \"tmpfs\": [{\"containerPath\": \"/tmp\", \"size\": 64, \"mountOptions\": "
+		"[\"mode=1777\", \"uid=10001\", \"gid=10001\"]}]}}]}");
 	assert_non_null(strstr(reason_of(&plans->list[0], "limit.pids"), "ECS_TASK_PIDS_LIMIT"));
 }
 

@@ -260,7 +260,9 @@ static void test_what_others_need_stays(void **state)
 		"100,\"cpu\":10,\"user\":\"10001:10001\",\"mountPoints\":[],\"readonlyRootFilesystem\":true,"
 		"\"linuxParameters\":{\"capabilities\":{\"drop\":[\"ALL\"]},\"tmpfs\":[{\"containerPath\":\"/"
 		"tmp\","
-		"\"size\":64}]}},{\"name\":\"log\",\"mountPoints\":[{\"sourceVolume\":\"etc\"}]}],"
+		"\"size\":64,\"mountOptions\":[\"mode=1777\",\"uid=10001\",\"gid=10001\"]}]}},{\"name\":"
+		"\"log\",\"mountPoints\":[{"
+		"\"sourceVolume\":\"etc\"}]}],"
 		"\"volumes\":"
 		"[{\"name\":\"etc\"}]}");
 }
