@@ -143,6 +143,7 @@ static int walk_namespace(struct gathering *gathering, struct container *contain
 	whole = walk_layers(gathering, container, &plan);
 	if (whole < 0 || (walk_plan_lists(&plan) && walk_root(gathering, &plan, &setting)))
 		return -1;
+	walk_plan_release(&plan, &gathering->parts);
 	if (container)
 		container->files_walked = (whole || walk_plan_find(&plan, "/")->treatment == WALK_LIST) &&
 					  !gathering->request->excluded_count &&

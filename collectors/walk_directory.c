@@ -131,12 +131,12 @@ static void meet_mount(struct listing *listing, const char *name, struct mounts 
 
 	if (on->treatment == WALK_LEAVE)
 		return;
-	atomic_store(&on->reached, true);
 	file.descriptor = directory_cross(listing->descriptor, name, on->mount, &file.facts);
 	if (file.descriptor < 0) {
 		walk_note(listing->worker, listing->directory, name, "a mount point", errno);
 		return;
 	}
+	atomic_store(&on->reached, true);
 	if (S_ISDIR(file.facts.stx_mode))
 		child = add_child(listing, name, (struct mounts){beneath.from + 1, beneath.to});
 	else if (S_ISREG(file.facts.stx_mode) && on->treatment == WALK_LIST)

@@ -15,6 +15,7 @@
 struct part {
 	const struct mount *mount;          /* its device and root, its options */
 	const struct mount_namespace *walk; /* of which; NULL: one to come */
+	bool covered; /* something is mounted beneath it there, and hides what lies below */
 };
 
 static int compare_parts(const void *a, const void *b)
@@ -35,28 +36,38 @@ static struct part *part_find(const struct walked_parts *parts, const struct mou
 	return found ? *found : NULL;
 }
 
-static int part_keep(struct walked_parts *parts, const struct mount *mount,
-		     const struct mount_namespace *walk)
+static int part_keep(struct walked_parts *parts, struct part kept)
 {
-	struct part *part = part_find(parts, mount);
+	struct part *part = part_find(parts, kept.mount);
 
 	if (!part) {
 		part = malloc(sizeof(*part));
 		if (!part)
 			return -1;
-		part->mount = mount;
+		part->mount = kept.mount;
 		if (!tsearch(part, &parts->tree, compare_parts)) {
 			free(part);
 			return -1;
 		}
 	}
-	*part = (struct part){mount, walk};
+	*part = kept;
 	return 0;
+}
+
+/* Leaves it to others when its walk never came there. */
+static void part_drop(struct walked_parts *parts, const struct mount *mount)
+{
+	struct part *part = part_find(parts, mount);
+
+	if (!part || part->mount != mount)
+		return;
+	tdelete(part, &parts->tree, compare_parts);
+	free(part);
 }
 
 int walked_parts_reserve(struct walked_parts *parts, const struct mount *mount)
 {
-	return part_keep(parts, mount, NULL);
+	return part_keep(parts, (struct part){.mount = mount});
 }
 
 void walked_parts_free(struct walked_parts *parts)
@@ -242,6 +253,16 @@ static bool is_seen_through(const struct walk_plan *plan, const struct mount *mo
 	return walk_plan_find(plan, path)->mount == other;
 }
 
+/* Whether the walk of a part meets all that is to be met in it. What a container has mounted over a volume
+ * hides that from its own walk, and must not hide it from those of others. What lies beneath the mounts of
+ * its root is reached by no one. */
+static bool is_met_whole(const struct part *part, const struct walk_plan_setting *setting)
+{
+	if (!part->covered || part->walk == setting->mounts)
+		return true;
+	return setting->mounts->host && part->mount == part->walk->root;
+}
+
 /* The part that `mount` would be walked a second time with; NULL when there is none. */
 static const struct part *walked_before(const struct walk_plan *plan, const struct walk_plan_setting *setting,
 					const struct mount *mount)
@@ -250,7 +271,7 @@ static const struct part *walked_before(const struct walk_plan *plan, const stru
 	_cleanup_free_ char *root = strdup(mount->root);
 	const struct part *part = part_find(setting->parts, mount);
 
-	if (part && part->mount != mount && stands_for(part->mount, mount))
+	if (part && part->mount != mount && stands_for(part->mount, mount) && is_met_whole(part, setting))
 		return part;
 	if (setting->request->excluded_count || is_deleted(mount)) /* not seen further down, perhaps */
 		return NULL;
@@ -281,6 +302,14 @@ static int compare_scope(const void *a, const void *b)
 	return mountinfo_compare_paths(left->point, right->point);
 }
 
+static bool is_covered(const struct walk_plan *plan, const struct walk_mount *member)
+{
+	const struct walk_mount *next = member + 1; /* by path: one beneath it comes first */
+
+	return next < plan->mounts + plan->points.count &&
+	       is_beneath(next->mount->point, member->mount->point);
+}
+
 /* Passes through what is walked elsewhere. */
 static int walk_once(struct walk_plan *plan, const struct walk_plan_setting *setting)
 {
@@ -299,7 +328,8 @@ static int walk_once(struct walk_plan *plan, const struct walk_plan_setting *set
 		if (walked_before(plan, setting, member->mount)) {
 			member->treatment = WALK_PASS;
 			note(setting, "mounted at several places: walked at one of them", NULL, NULL);
-		} else if (part_keep(setting->parts, member->mount, setting->mounts)) {
+		} else if (part_keep(setting->parts, (struct part){member->mount, setting->mounts,
+								   is_covered(plan, member)})) {
 			return -1;
 		}
 	}
@@ -337,6 +367,13 @@ bool walk_plan_lists(const struct walk_plan *plan)
 	return false;
 }
 
+void walk_plan_release(const struct walk_plan *plan, struct walked_parts *parts)
+{
+	for (size_t i = 0; i < plan->points.count; i++)
+		if (plan->mounts[i].treatment == WALK_LIST && !atomic_load(&plan->mounts[i].reached))
+			part_drop(parts, plan->mounts[i].mount);
+}
+
 void walk_plan_note_missed(const struct walk_plan *plan, const struct walk_plan_setting *setting)
 {
 	for (size_t i = 0; i < plan->points.count; i++) {
@@ -345,7 +382,6 @@ void walk_plan_note_missed(const struct walk_plan *plan, const struct walk_plan_
 		    atomic_load(&member->reached))
 			continue;
 		setting->coverage->missed++;
-		note(setting, "mount that the walk did not get to: a directory above it was not read",
-		     member->mount->point, NULL);
+		note(setting, "mount that the walk did not get to", member->mount->point, NULL);
 	}
 }

@@ -49,6 +49,9 @@ bool walk_plan_lists(const struct walk_plan *plan);
 /* Tells of mounts that were to be listed beneath `path` and were not met. */
 void walk_plan_note_missed(const struct walk_plan *plan, const struct walk_plan_setting *setting);
 
+/* Leaves the parts that the walk did not get to for walks of other plans. */
+void walk_plan_release(const struct walk_plan *plan, struct walked_parts *parts);
+
 /* Keeps the part of a file system that is mounted at `mount` for the walk of another namespace. -1: no
  * memory. */
 int walked_parts_reserve(struct walked_parts *parts, const struct mount *mount);

@@ -158,6 +158,18 @@ class ContainerTest(FilesCase):
         for container in containers:
             self.assertEqual(list(self.inside(container)[0]), ["/mnt/setuid"])
 
+    def test_volume_that_one_covers(self):
+        """A container hides no part of a volume from the walk of another by what it mounts there."""
+        volume = self.scratch()
+        os.mkdir(f"{volume}/bin")
+        make(f"{volume}/bin/setuid", 0o4755)
+        containers = sorted((Container(self, name, with_bind(volume, "/mnt")) for name in ("one", "two")),
+                            key=lambda container: container.id)
+        self.mount_inside(containers[0], b"tmpfs", b"/mnt/bin", b"tmpfs", b"")
+        document = self.document("files", "--exclude", "/usr", "--exclude", "/root", "--exclude", "/home")
+        told = [file["container_id"] for file in document["files"] if file["path"] == "/mnt/bin/setuid"]
+        self.assertEqual(told, [containers[1].id])
+
     def test_root_of_the_host(self):
         """Bound into a container, it is still the host's."""
         container = Container(self, "host", with_bind("/", "/mnt", "rslave", "rw"), prepare=setuid_file)

@@ -209,12 +209,14 @@ static void test_namespaces(void **state)
 	read_table(planning, "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
 			     "2 1 0:50 / /var/lib/merged rw - overlay overlay rw\n");
 	host = planning->mounts;
+	host->host = true;
 	assert_int_equal(walked_parts_reserve(&planning->parts, host->root), 0);
 	plan(planning,
 	     "11 0 0:50 / / rw - overlay overlay rw\n"
 	     "12 11 8:1 / /host rw - ext4 /dev/sda1 rw\n"
 	     "13 11 8:1 /srv/volume /volume rw - ext4 /dev/sda1 rw\n"
-	     "14 11 0:60 / /shared rw - tmpfs tmpfs rw\n",
+	     "14 11 0:60 / /shared rw - tmpfs tmpfs rw\n"
+	     "15 11 0:5 / /proc rw - proc proc rw\n",
 	     "/");
 	assert_int_equal(treatment(planning, "/"), WALK_LIST);
 	assert_int_equal(treatment(planning, "/host"), WALK_PASS);
@@ -234,6 +236,38 @@ static void test_namespaces(void **state)
 	assert_int_equal(walk_plan_make(&planning->plan, &setting), 0);
 	assert_int_equal(treatment(planning, "/"), WALK_LIST);
 	assert_int_equal(treatment(planning, "/var/lib/merged"), WALK_PASS);
+}
+
+/* What a container has mounted over a part of a volume, or never lets the walk come to, is found by others.
+ */
+static void test_covered_for_others(void **state)
+{
+	struct planning *planning = *state;
+	static const char second[] = "21 0 0:51 / / rw - overlay overlay rw\n"
+				     "22 21 8:1 /srv/volume /data rw - ext4 /dev/sda1 rw\n"
+				     "23 21 0:60 / /home rw - tmpfs tmpfs rw\n";
+
+	plan(planning,
+	     "11 0 0:50 / / rw - overlay overlay rw\n"
+	     "12 11 8:1 /srv/volume /data rw - ext4 /dev/sda1 rw\n"
+	     "13 12 0:61 / /data/bin rw - tmpfs tmpfs rw\n"
+	     "14 11 0:60 / /home rw - tmpfs tmpfs rw\n",
+	     "/");
+	atomic_store(&walk_plan_find(&planning->plan, "/")->reached, true);
+	atomic_store(&walk_plan_find(&planning->plan, "/data")->reached, true);
+	atomic_store(&walk_plan_find(&planning->plan, "/home")->reached, true);
+	walk_plan_release(&planning->plan, &planning->parts);
+	plan(planning, second, "/");
+	assert_int_equal(treatment(planning, "/data"), WALK_LIST);
+	assert_int_equal(treatment(planning, "/home"), WALK_PASS);
+	plan(planning, second, "/");
+	assert_int_equal(treatment(planning, "/data"), WALK_PASS);
+	walked_parts_free(&planning->parts);
+	plan(planning, second, "/");
+	walk_plan_release(&planning->plan, &planning->parts); /* it ended: nothing of it was walked */
+	plan(planning, second, "/");
+	assert_int_equal(treatment(planning, "/data"), WALK_LIST);
+	assert_int_equal(treatment(planning, "/home"), WALK_LIST);
 }
 
 /* Images that are loaded as they are read: the layers of the container's root are FUSE on the host. */
@@ -332,6 +366,7 @@ int main(void)
 		PLANNING(test_bind_is_walked_once),
 		PLANNING(test_bind_that_is_walked_itself),
 		PLANNING(test_namespaces),
+		PLANNING(test_covered_for_others),
 		PLANNING(test_path),
 		PLANNING(test_not_met),
 		PLANNING(test_layers),
