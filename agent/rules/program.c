@@ -60,12 +60,33 @@ static enum severity judge_mounted(const struct program *program, struct verdict
 	return SEVERITY_MEDIUM;
 }
 
+/* Whose it was is not to be told of a file without a name; an intruder removes what he started. */
+static enum severity judge_removed(struct verdict *verdict)
+{
+	verdict->title = "A program in use was removed or replaced";
+	verdict_why(verdict,
+		    "its file was removed, or replaced, while it is executed: what runs is not what lies "
+		    "in the image, or cannot be compared with it any more");
+	return SEVERITY_MEDIUM;
+}
+
+static bool may_have_drifted(const struct program *program)
+{
+	switch (program->origin) {
+	case ORIGIN_RUN_TIME:
+		return true;
+	case ORIGIN_MOUNT:
+		return program->mount;
+	default:
+		return program->memfd || (program->deleted && program->mount);
+	}
+}
+
 static enum severity judge_drift(const struct subject *subject, struct verdict *verdict)
 {
 	const struct program *program = subject->program;
 
-	if (!program->memfd && program->origin != ORIGIN_RUN_TIME &&
-	    (program->origin != ORIGIN_MOUNT || !program->mount))
+	if (!may_have_drifted(program))
 		return SEVERITY_NONE;
 	program_evidence(program, verdict);
 	verdict_text(verdict, "origin", program->memfd ? "memory" : file_origin_words[program->origin]);
@@ -73,7 +94,9 @@ static enum severity judge_drift(const struct subject *subject, struct verdict *
 		verdict_boolean(verdict, "deleted", true);
 	if (program->memfd)
 		return judge_memfd(program, verdict);
-	return program->origin == ORIGIN_MOUNT ? judge_mounted(program, verdict) : SEVERITY_MEDIUM;
+	if (program->origin == ORIGIN_MOUNT)
+		return judge_mounted(program, verdict);
+	return program->deleted ? judge_removed(verdict) : SEVERITY_MEDIUM;
 }
 
 /* ---- file.writable-executable ------------------------------------------------------------------ */

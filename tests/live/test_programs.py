@@ -144,6 +144,16 @@ class ProgramsTest(harness.Case):
         self.assertTrue(program["deleted"])
         self.assertNotIn("mode", program)
 
+    def test_removed_from_the_root(self):
+        """One who removes what he started does not hide it."""
+        container = Container(self, "removed", prepare=self.layered())
+        root = f"/proc/{container.pid}/root"
+        copy(f"{root}/bin/busybox", f"{root}/home/busybox-gone")
+        container.execute(argv=["/home/busybox-gone", "cat"])
+        os.unlink(f"{root}/home/busybox-gone")
+        self.assertEqual(self.told(container), {("file.drift", "/home/busybox-gone"): "medium"})
+        self.assertTrue(self.programs["/home/busybox-gone"]["deleted"])
+
     def test_root_that_is_no_overlay(self):
         container = Container(self, "plain")
         self.assertEqual(self.told(container), {})

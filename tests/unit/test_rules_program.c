@@ -121,6 +121,22 @@ static void test_in_memory(void **state)
 	assert_severity(&scene, "file.writable-executable", SEVERITY_NONE);
 }
 
+static void test_removed(void **state)
+{
+	struct scene scene = scene_of(*state);
+	const struct finding *finding;
+
+	scene.program->origin = ORIGIN_UNKNOWN;
+	scene.program->deleted = true;
+	scene.program->known = false;
+	assert_severity(&scene, "file.drift", SEVERITY_MEDIUM);
+	finding = build_finding(scene.build, "file.drift");
+	assert_string_equal(finding->title, "A program in use was removed or replaced");
+	assert_null(build_evidence(finding, "origin"));
+	scene.program->mount = NULL; /* where it lay is not known */
+	assert_severity(&scene, "file.drift", SEVERITY_NONE);
+}
+
 static void test_all_its_processes_are_one_finding(void **state)
 {
 	struct scene scene = scene_of(*state);
@@ -257,6 +273,7 @@ int main(void)
 		BUILD_TEST(test_written_at_run_time),
 		BUILD_TEST(test_on_mounts),
 		BUILD_TEST(test_in_memory),
+		BUILD_TEST(test_removed),
 		BUILD_TEST(test_all_its_processes_are_one_finding),
 		BUILD_TEST(test_processes_that_are_not_asked_for),
 		BUILD_TEST(test_who_may_write_to_the_file),
