@@ -156,7 +156,8 @@ static int lead_all(struct leads *leads)
 	for (size_t i = 0; i < leads->found_count; i++) {
 		const struct found_file *found = leads->found[i];
 		int leading = 1;
-		if (!found->tools || found->file.origin == ORIGIN_MOUNT)
+		if (!found->tools || found->file.origin == ORIGIN_MOUNT ||
+		    !tool_is_callable(found->file.path))
 			continue;
 		if (!found->link)
 			leads->leads[leads->count] = lead_of_file(found, found->file.path, found->tools);

@@ -188,6 +188,38 @@ bool tool_is_named(const char *name)
 	return tool_kinds(name) != 0;
 }
 
+/* ---- by where it lies -------------------------------------------------------------------------- */
+
+/* Where packages keep programs of their own and scripts that others call, whatever those are named: apt's
+ * method `ftp`, the init script `ssh`. */
+static const char *const private_places[] = {
+	"/boot",      "/etc",         "/lib",       "/lib32",         "/lib64",
+	"/libx32",    "/usr/lib",     "/usr/lib32", "/usr/lib64",     "/usr/libx32",
+	"/usr/share", "/usr/libexec", "/usr/src",   "/usr/local/lib", "/usr/local/share",
+	"/var/cache", "/var/lib",
+};
+
+/* Whether what stands before the last slash of a path ends so. */
+static bool lies_in(const char *path, const char *directory)
+{
+	size_t length = strlen(directory), above = (size_t)(strrchr(path, '/') - path);
+
+	return above >= length && !strncmp(path + above - length, directory, length);
+}
+
+bool tool_is_callable(const char *path)
+{
+	if (lies_in(path, "/bin") || lies_in(path, "/sbin"))
+		return true;
+
+	for (size_t i = 0; i < sizeof(private_places) / sizeof(private_places[0]); i++) {
+		size_t length = strlen(private_places[i]);
+		if (!strncmp(path, private_places[i], length) && path[length] == '/')
+			return false;
+	}
+	return true;
+}
+
 /* ---- by what it is ----------------------------------------------------------------------------- */
 
 /* Opens anew, for reading, the very file that the descriptor stands for; without a trace in its access time

@@ -12,6 +12,10 @@ uint32_t tool_kinds(const char *name);
 /* True for a name that tool_kinds knows. */
 bool tool_is_named(const char *name);
 
+/* Whether a tool at an absolute path is there for whoever calls it by its name. What a package keeps for itself,
+ * outside of every `bin` and `sbin`, is not. */
+bool tool_is_callable(const char *path);
+
 /* Whether what the kernel would execute is in the open regular file: an ELF program or a script. `proc` is
  * where procfs is mounted; `descriptor` may be O_PATH. 1, 0, or -1 with errno when it may not be read. */
 int tool_is_program(const char *proc, int descriptor);

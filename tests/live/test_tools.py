@@ -71,6 +71,9 @@ class ToolsTest(harness.Case):
             program(f"{root}/etc/apt")
             os.chmod(f"{root}/etc/apt", 0o644)
             os.mkdir(f"{root}/bin/gdb")
+            os.makedirs(f"{root}/usr/lib/apt/methods")
+            program(f"{root}/usr/lib/apt/methods/ftp")  # apt's own
+            program(f"{root}/etc/ssh")
 
         tools = self.tools(Container(self, "kinds", prepare=prepare))
         del tools["/bin/busybox"]

@@ -48,6 +48,36 @@ static void test_names(void **state)
 	}
 }
 
+static void test_places(void **state)
+{
+	static const char *const callable[] = {"/sh",
+					       "/bin/sh",
+					       "/busybox/sh",
+					       "/usr/sbin/ssh",
+					       "/usr/lib/klibc/bin/sh",
+					       "/usr/local/go/bin/go",
+					       "/opt/app/nc",
+					       "/tmp/nmap",
+					       "/libs/nc",
+					       "/etcetera/nc",
+					       NULL};
+	static const char *const kept[] = {"/usr/lib/apt/methods/ftp",
+					   "/usr/share/bug/zsh",
+					   "/etc/init.d/ssh",
+					   "/etc/cron.daily/dpkg",
+					   "/lib/nc",
+					   "/usr/lib/xbin/nc",
+					   "/usr/lib/bin/x/nc",
+					   "/var/lib/dpkg/info/gcc",
+					   NULL};
+
+	(void)state;
+	for (const char *const *path = callable; *path; path++)
+		assert_true(tool_is_callable(*path));
+	for (const char *const *path = kept; *path; path++)
+		assert_false(tool_is_callable(*path));
+}
+
 static void test_versions_and_machines(void **state)
 {
 	static const struct named names[] = {
@@ -119,6 +149,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_versions_and_machines),
 		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_programs),
