@@ -79,7 +79,7 @@ int layer_cache_save(const struct layer_cache *cache, const struct snapshot *sna
 	struct output *output;
 	int result;
 
-	if (!cache->path || cache->refused || !layers->length)
+	if (!cache->path || cache->refused || !layers->length || layers->length > CACHE_SIZE_MAX)
 		return 0;
 	output = output_open_private(cache->path, error);
 	if (!output)

@@ -132,7 +132,7 @@ static int walk_namespace(struct gathering *gathering, struct container *contain
 	int whole;
 
 	gathering->found.container = container;
-	atomic_store(&gathering->found.tools, 0);
+	found_begin(&gathering->found);
 	if (!mounts || !mounts->root) {
 		note(gathering, mounts ? "root directory is not a mount point" : "mount table was not read",
 		     container_label(container, label, sizeof(label)), NULL);

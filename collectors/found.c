@@ -13,7 +13,10 @@
 #include "collectors/open.h"
 #include "collectors/tool.h"
 
-enum { TOOLS_MAX = 4096 }; /* names of one container */
+enum {
+	TOOLS_MAX = 4096,                  /* names of one container */
+	FOUND_SIZE_MAX = 32 * 1024 * 1024, /* bytes for what is kept of one container, layer, or the host */
+};
 
 /* ---- file capabilities ------------------------------------------------------------------------- */
 
@@ -59,6 +62,12 @@ static struct file_capability read_capability(struct walk_worker *worker, const 
 
 /* ---- keeping ----------------------------------------------------------------------------------- */
 
+void found_begin(struct found *found)
+{
+	atomic_store(&found->tools, 0);
+	atomic_store(&found->size, 0);
+}
+
 static bool gives_privilege(uint32_t mode, struct file_capability capability)
 {
 	return (mode & (S_ISUID | S_ISGID)) || capability.version;
@@ -78,29 +87,53 @@ void found_add(struct found_share *share, struct found_file *found)
 	pthread_mutex_unlock(&share->found->telling);
 }
 
-/* A name of a container's tools counts; false when it has too many. */
-static bool counts_as_tool(struct walk_worker *worker)
+/* Tells that there is more than is kept. */
+static bool leave_out(struct walk_worker *worker, const char *reason)
 {
-	struct found *found = ((struct found_share *)worker->context)->found;
+	const struct found *found = ((struct found_share *)worker->context)->found;
 	char label[64];
 
-	if (atomic_fetch_add(&found->tools, 1) < TOOLS_MAX)
-		return true;
 	worker->coverage.missed++;
-	coverage_note(&worker->coverage, worker->arena,
-		      "a container has more than 4096 names of tools: the rest is left out",
+	coverage_note(&worker->coverage, worker->arena, reason,
 		      found->layer ? found->layer : container_label(found->container, label, sizeof(label)),
 		      NULL);
 	return false;
 }
 
+/* A name of a container's tools counts; false when it has too many. */
+static bool counts_as_tool(struct walk_worker *worker)
+{
+	struct found *found = ((struct found_share *)worker->context)->found;
+
+	return atomic_fetch_add(&found->tools, 1) < TOOLS_MAX ||
+	       leave_out(worker, "a container has more than 4096 names of tools: the rest is left out");
+}
+
+/* Whether there is room for one more file; who makes files without end, at paths without end, fills no
+ * memory. */
+static bool has_room(struct walk_worker *worker, const struct walk_file *met)
+{
+	struct found *found = ((struct found_share *)worker->context)->found;
+	size_t size = sizeof(struct found_file) + directory_path_length(met->directory, met->name);
+
+	return atomic_fetch_add(&found->size, size) + size <= FOUND_SIZE_MAX ||
+	       leave_out(
+		       worker,
+		       "what gives privilege, and tools, would take more than 32 MiB: the rest is left out");
+}
+
+/* NULL: no memory, or no room. */
 static struct found_file *new_found(struct walk_worker *worker, const struct walk_file *met,
 				    const struct statx *facts)
 {
 	struct found_share *share = worker->context;
-	struct found_file *found = arena_alloc(worker->arena, sizeof(*found));
-	char *path = directory_path(worker->arena, met->directory, met->name);
+	struct found_file *found;
+	char *path;
 
+	if (!has_room(worker, met))
+		return NULL;
+	found = arena_alloc(worker->arena, sizeof(*found));
+	path = directory_path(worker->arena, met->directory, met->name);
 	if (!found || !path) {
 		worker->out_of_memory = true;
 		return NULL;
@@ -190,7 +223,6 @@ static uint32_t examine_tool(struct walk_worker *worker, const struct walk_file 
 
 	if (kinds && !is_program)
 		is_program = has_no_data(found, descriptor);
-
 	if (is_program < 0)
 		walk_note(worker, met->directory, met->name, "the first bytes of a program", errno);
 	return is_program > 0 && counts_as_tool(worker) ? kinds : 0;

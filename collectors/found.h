@@ -24,6 +24,7 @@ struct found {
 	const struct mount *own;           /* the container's root: what is on others was mounted in it */
 	const char *layer;                 /* directory of the layer that is walked; NULL: none is */
 	atomic_uint tools;                 /* names of tools that were kept of either */
+	atomic_size_t size;                /* bytes of all that was kept of it */
 	pthread_mutex_t telling;           /* of request->found */
 };
 
@@ -39,6 +40,9 @@ struct found_list {
 	struct found_file **files;
 	size_t count;
 };
+
+/* Nothing was kept yet of what is walked next. */
+void found_begin(struct found *found);
 
 /* The walk's visitor: looks closer at a file that is setuid, setgid or executable, by one descriptor for all
  * that is told of it, and keeps one that has such a bit or capabilities, or is a tool of a container. Of a

@@ -19,7 +19,9 @@
 
 enum {
 	OPEN_MANY = 128,
-	JUST_NOW = 2, /* seconds; no file system of this machine has coarser times */
+	JUST_NOW = 2,                       /* seconds; no file system of this machine has coarser times */
+	PLACES_SIZE_MAX = 64 * 1024 * 1024, /* bytes for the paths of one layer's places */
+	WITNESSES_MAX = 1 << 18,            /* of one worker in one layer */
 };
 
 /* One worker's share of the walk of a layer. What it found comes first: it is the visitor's context too. */
@@ -34,8 +36,9 @@ struct layer_share {
 		struct testimony *next;
 		struct witness witness;
 	} * testimonies;
+	size_t testimony_count;
 	int64_t newest; /* change time of them */
-	bool remembers;
+	bool remembers; /* until there is too much to remember */
 };
 
 /* ---- marks ------------------------------------------------------------------------------------- */
@@ -146,6 +149,11 @@ static const struct place *place_at(struct layers *layers, struct layer *layer, 
 
 	if (found)
 		return *found;
+	layer->places_size += sizeof(*place) + 2 * length;
+	if (layer->places_size > PLACES_SIZE_MAX) {
+		errno = E2BIG;
+		return NULL;
+	}
 	place = arena_alloc(layers->arena, sizeof(*place));
 	if (place)
 		*place = (struct place){.path = arena_copy(layers->arena, path, length), .length = length};
@@ -314,6 +322,7 @@ static void testify(struct walk_worker *worker, const char *path, const struct s
 		(struct witness){path, facts->stx_ino, facts->stx_ctime.tv_sec, facts->stx_ctime.tv_nsec};
 	testimony->next = share->testimonies;
 	share->testimonies = testimony;
+	share->remembers = ++share->testimony_count < WITNESSES_MAX;
 	if (share->newest < facts->stx_ctime.tv_sec)
 		share->newest = facts->stx_ctime.tv_sec;
 }
@@ -332,9 +341,12 @@ static void examine(struct walk_worker *worker, const struct walk_file *met)
 
 static void testify_directory(struct walk_worker *worker, const struct directory *directory, int descriptor)
 {
+	struct layer_share *share = worker->context;
 	struct statx facts;
 
-	if (statx(descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &facts))
+	if (directory_path_length(directory, NULL) >= PATH_MAX) /* it could not be looked at again */
+		share->remembers = false;
+	else if (statx(descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &facts))
 		walk_note(worker, directory, NULL, "a directory", errno);
 	else
 		testify(worker, directory_path(worker->arena, directory, NULL), &facts);
@@ -460,7 +472,7 @@ static int walk(struct layers *layers, struct layer *layer, bool remembers)
 		layers->shares[i] = (struct layer_share){
 			.found.found = &layers->found, .layer = layer, .remembers = remembers};
 	layers->found.layer = layer->directory;
-	atomic_store(&layers->found.tools, 0);
+	found_begin(&layers->found);
 	missed_before = missed(layers->walk);
 	root.on = walk_plan_find(&layers->plan, layer->directory);
 	if (walk_run(layers->walk, &root) || keep(layers, layer))

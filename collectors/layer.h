@@ -43,6 +43,7 @@ struct layer {
 	const char **redirects; /* directories that show others of the layers below */
 	size_t redirect_count;
 	void *places;              /* that were asked for: tsearch(3) */
+	size_t places_size;        /* bytes that they take */
 	struct merged *merged;     /* stacks that it is on top of */
 	struct witness *witnesses; /* that it has not changed; NULL: it cannot be remembered */
 	size_t witness_count;

@@ -170,6 +170,23 @@ class ContainerTest(FilesCase):
         told = [file["container_id"] for file in document["files"] if file["path"] == "/mnt/bin/setuid"]
         self.assertEqual(told, [containers[1].id])
 
+    def test_more_than_is_kept(self):
+        """Files without end, at long paths, fill no memory: what is left out is told."""
+        def prepare(root):
+            place = root + "/" + "/".join(["d" * 250] * 14)
+            os.makedirs(place)
+            make(f"{place}/setuid", 0o4755)
+            for number in range(9999):
+                os.link(f"{place}/setuid", f"{place}/{number}")
+
+        container = Container(self, "endless", prepare=prepare)
+        found, coverage = self.inside(container)
+        self.assertGreater(len(found), 5000)
+        self.assertLess(len(found), 10000)
+        reason = self.assertReason(coverage, "would take more than 32 MiB", container.id[:12])
+        self.assertEqual(reason["count"] + len(found), 10000)
+        self.assertEqual(coverage["missed"], reason["count"])
+
     def test_root_of_the_host(self):
         """Bound into a container, it is still the host's."""
         container = Container(self, "host", with_bind("/", "/mnt", "rslave", "rw"), prepare=setuid_file)
