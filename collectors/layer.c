@@ -268,6 +268,7 @@ struct layer *layer_open(struct layers *layers, const char *path, bool user_attr
 		errno = ENOMEM;
 		return NULL;
 	}
+	layer->exposed |= resolved.reachable;
 	if (layer->descriptor < 0) {
 		layer->descriptor = resolved.directory;
 		resolved.directory = -1;
@@ -483,7 +484,7 @@ static int walk(struct layers *layers, struct layer *layer, bool remembers)
 
 int layer_walk(struct layers *layers, struct layer *layer, bool lower)
 {
-	bool remembers = lower && layers->request.remember_layers;
+	bool remembers = lower && !layer->exposed && layers->request.remember_layers;
 
 	if (layer->walked)
 		return 0;

@@ -34,6 +34,7 @@ struct layer {
 	uint32_t major, minor; /* what tells it from others */
 	uint64_t inode;
 	bool user_attributes; /* its marks are user.overlay.* */
+	bool exposed;         /* users of the host get to it, and may change modes of files of theirs there */
 	bool walked;
 	bool whole;                /* nothing in it could not be read */
 	int descriptor;            /* -1: not open */
@@ -85,7 +86,7 @@ struct layer *layer_open(struct layers *layers, const char *path, bool user_attr
 void layers_close_some(struct layers *layers);
 
 /* Walks it, unless it was walked before. What nothing is written to while its container runs (`lower`) may be
- * remembered in its place. -1: no memory. */
+ * remembered in its place, where only root gets to it. -1: no memory. */
 int layer_walk(struct layers *layers, struct layer *layer, bool lower);
 
 /* Follows an absolute path down in a layer as far as there are directories: the place where that ends, and

@@ -414,6 +414,8 @@ class CacheTest(OverlayCase):
 
         self.container = self.start(lower, lambda layer: program(f"{layer}/opt/file"))
         self.layer = self.container.layers[1]
+        for layer in self.container.layers:
+            os.chmod(os.path.dirname(layer), 0o700)  # as runtimes have it
         self.cache = f"{self.scratch()}/cache"
         self.become_old()
 
@@ -475,6 +477,17 @@ class CacheTest(OverlayCase):
         self.audited()
         program(f"{self.layer}/usr/1/at-once")
         self.assertIn("/usr/1/at-once", self.audited()[0])
+
+    def test_where_users_get_to(self):
+        """Who owns a file in a layer could set its bit there: that changes no directory, and no file that was kept."""
+        place = os.path.dirname(self.layer)
+        os.chmod(place, 0o755)
+        for _ in range(2):
+            _, coverage = self.audited()
+            self.assertGreater(coverage["seen"], 20)
+        self.assertFalse(os.path.exists(self.cache))
+        os.chmod(f"{self.layer}/usr/1/1", 0o4755)
+        self.assertIn("/usr/1/1", self.audited()[0])
 
     def test_not_believed(self):
         self.audited()
