@@ -26,9 +26,7 @@ struct overlay_defaults overlay_defaults_read(const char *directory)
 	};
 }
 
-/* Copies the next of the layers, its backslashes resolved, to *room and moves that behind it. Returns what
- * stands behind the layer. */
-static const char *next_layer(const char *layers, char **room)
+const char *overlay_next_layer(const char *layers, char **room)
 {
 	while (*layers && *layers != ':') {
 		if (*layers == '\\' && layers[1])
@@ -36,7 +34,7 @@ static const char *next_layer(const char *layers, char **room)
 		*(*room)++ = *layers++;
 	}
 	*(*room)++ = '\0';
-	return layers;
+	return *layers ? layers + 1 : layers;
 }
 
 static size_t count_colons(const char *text)
@@ -57,8 +55,7 @@ static int keep_lower(const char *lower, struct arena *arena, struct overlay *ov
 		return -1;
 	while (*lower && *lower != ':') {
 		overlay->layers[overlay->count++] = room;
-		lower = next_layer(lower, &room);
-		lower += *lower == ':';
+		lower = overlay_next_layer(lower, &room);
 	}
 	return 0;
 }

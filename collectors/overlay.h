@@ -28,4 +28,8 @@ struct overlay_defaults overlay_defaults_read(const char *directory);
 int overlay_parse(const struct mount *mount, const struct overlay_defaults *defaults, struct arena *arena,
 		  struct overlay *overlay, const char **why);
 
+/* Copies the first of the layers of mount->lower, its backslashes resolved, to *room and moves that behind
+ * it. Returns where the next one begins. */
+const char *overlay_next_layer(const char *layers, char **room);
+
 #endif

@@ -7,6 +7,7 @@
 
 #include "collectors/filesystem_type.h"
 #include "collectors/mountinfo.h"
+#include "collectors/overlay.h"
 #include "proctor/cleanup.h"
 
 /* ---- parts of file systems --------------------------------------------------------------------- */
@@ -136,24 +137,13 @@ static void note_left(const struct walk_plan_setting *setting, const struct moun
 	note(setting, reason, mount->point, "'proctor files --cross-file-systems' walks it as well");
 }
 
-/* Copies the first of an overlay's layers, its backslashes resolved, and returns what is behind it. */
-static const char *next_layer(const char *layers, char *layer)
-{
-	while (*layers && *layers != ':') {
-		if (*layers == '\\' && layers[1])
-			layers++;
-		*layer++ = *layers++;
-	}
-	*layer = '\0';
-	return *layers ? layers + 1 : layers;
-}
-
 /* Whether the overlay waits for FUSE or the network, as where an image is loaded while it is read. Its layers
  * are named as on the host, where container runtimes mount them. `layer` has room for any of them. */
 static bool has_other_layer(const struct walk_plan_setting *setting, const struct mount *mount, char *layer)
 {
 	for (const char *left = mount->lower; *left;) {
-		left = next_layer(left, layer);
+		char *end = layer;
+		left = overlay_next_layer(left, &end);
 		const struct mount_index_entry *on = mount_index_find(setting->host, 0, layer);
 		if (on && filesystem_kind(on->mount->type) == FILESYSTEM_OTHER)
 			return true;
