@@ -5,15 +5,12 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/xattr.h>
 
 #include "collectors/namespace_root.h"
 #include "collectors/open.h"
+#include "collectors/overlay.h"
 #include "proctor/cleanup.h"
-
-static bool is_same_time(struct statx_timestamp left, struct statx_timestamp right)
-{
-	return left.tv_sec == right.tv_sec && left.tv_nsec == right.tv_nsec;
-}
 
 /* True when the root of an overlay shows the directory: what it tells of its own is the upper layer's. */
 static bool is_upper_of(int directory, int root)
@@ -23,24 +20,47 @@ static bool is_upper_of(int directory, int root)
 
 	return !statx(directory, "", AT_EMPTY_PATH, mask, &upper) &&
 	       !statx(root, "", AT_EMPTY_PATH, mask, &merged) && S_ISDIR(upper.stx_mode) &&
-	       upper.stx_mode == merged.stx_mode && upper.stx_uid == merged.stx_uid &&
-	       upper.stx_gid == merged.stx_gid && is_same_time(upper.stx_ctime, merged.stx_ctime) &&
-	       is_same_time(upper.stx_mtime, merged.stx_mtime);
+	       overlay_shows(&merged, &upper);
 }
 
-static int open_upper(const struct container_view *view, int host)
+/* Opens the upper layer at a path of the host's. -1: it is not there. */
+static int open_upper_at(const struct container_view *view, const struct host_view *host, const char *base)
 {
-	const struct mount *root = view->mounts->root;
 	char path[PATH_MAX];
-	int length = snprintf(path, sizeof(path), "%s%s", root->upper, view->upper_above);
+	int length =
+		snprintf(path, sizeof(path), "%s%s%s", base, view->mounts->root->upper, view->upper_above);
 
-	if (host < 0 || path[0] != '/' || length >= (int)sizeof(path))
+	if (length >= (int)sizeof(path))
 		return -1;
-	int opened = open_through_mounts(host, path, O_PATH | O_DIRECTORY);
+	int opened = open_through_mounts(host->root, path, O_PATH | O_DIRECTORY);
 	if (opened < 0 || is_upper_of(opened, view->beneath.root))
 		return opened;
 	close(opened);
 	return -1;
+}
+
+/* Where mount options grow too long runtimes name the layers relative to a directory above where they mount
+ * them. */
+static int open_upper(const struct container_view *view, const struct host_view *host)
+{
+	const struct mount *root = view->mounts->root, *of_host;
+	char base[PATH_MAX], *slash;
+	int upper = -1;
+
+	if (host->root < 0)
+		return -1;
+	if (root->upper[0] == '/')
+		return open_upper_at(view, host, "");
+	of_host = overlay_of_host(host->mounts, root);
+	if (!of_host || strlen(of_host->point) >= sizeof(base))
+		return -1;
+	strcpy(base, of_host->point);
+	while (upper < 0 && (slash = strrchr(base, '/'))) {
+		slash[1] = '\0';
+		upper = open_upper_at(view, host, base);
+		slash[0] = '\0';
+	}
+	return upper;
 }
 
 /* Why what was written to the root is not told from the image, but for an upper layer that does not open. */
@@ -54,7 +74,7 @@ static const char *unseen_by_mount(const struct mount *root)
 	return NULL;
 }
 
-static void see_upper(struct container_view *view, int host)
+static void see_upper(struct container_view *view, const struct host_view *host)
 {
 	const struct mount *root = view->mounts->root;
 
@@ -69,8 +89,9 @@ static void see_upper(struct container_view *view, int host)
 			"not known";
 }
 
-int container_view_open(struct container_view *view, int proc, int host, const struct snapshot *snapshot,
-			const struct mount_namespace *mounts, struct buffer *buffer)
+int container_view_open(struct container_view *view, int proc, const struct host_view *host,
+			const struct snapshot *snapshot, const struct mount_namespace *mounts,
+			struct buffer *buffer)
 {
 	int root = -1;
 
@@ -95,6 +116,17 @@ void container_view_close(struct container_view *view)
 	beneath_close(&view->beneath);
 }
 
+/* Whether only facts of the file were copied up (metacopy): its data are those of the image, at the same path
+ * when there is no redirect. The marks are overlayfs's own: no program in the container can set them. */
+static bool has_data_of_image(int file)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	return getxattr(path, "trusted.overlay.metacopy", NULL, 0) >= 0 &&
+	       getxattr(path, "trusted.overlay.redirect", NULL, 0) < 0 && errno == ENODATA;
+}
+
 /* An overlay without an upper layer is its image's alone. */
 enum file_origin container_view_origin(const struct container_view *view, const struct mount *mount,
 				       const char *path)
@@ -114,5 +146,5 @@ enum file_origin container_view_origin(const struct container_view *view, const 
 		return errno == ENOENT || errno == ENOTDIR ? ORIGIN_IMAGE : ORIGIN_UNKNOWN;
 	if (statx(file, "", AT_EMPTY_PATH, STATX_TYPE, &facts) || !S_ISREG(facts.stx_mode))
 		return ORIGIN_UNKNOWN;
-	return ORIGIN_RUN_TIME;
+	return has_data_of_image(file) ? ORIGIN_IMAGE : ORIGIN_RUN_TIME;
 }

@@ -15,10 +15,16 @@ struct container_view {
 	const char *upper_above; /* the root's path in the overlay: "" but where a part of one is mounted */
 };
 
-/* Opens both. `host` is the host's root directory, or -1: where that cannot be opened the upper layer is not
- * seen. What fails stands in the view. -1: no memory. */
-int container_view_open(struct container_view *view, int proc, int host, const struct snapshot *snapshot,
-			const struct mount_namespace *mounts, struct buffer *buffer);
+/* Where the host keeps the layers. */
+struct host_view {
+	int root; /* its root directory; -1: it cannot be opened, and upper layers are not seen */
+	const struct mount_namespace *mounts;
+};
+
+/* Opens both. What fails stands in the view. -1: no memory. */
+int container_view_open(struct container_view *view, int proc, const struct host_view *host,
+			const struct snapshot *snapshot, const struct mount_namespace *mounts,
+			struct buffer *buffer);
 
 void container_view_close(struct container_view *view);
 

@@ -42,18 +42,6 @@ static int give_up_by_error(struct subject *subject, const char *why)
 
 /* ---- opening the layers ------------------------------------------------------------------------ */
 
-/* The mount of the same overlay that the host sees: its mounter wrote paths of the host's. */
-static const struct mount *mount_of_host(const struct subject *subject)
-{
-	const struct mount_namespace *host = subject->layered->host;
-
-	for (size_t i = 0; i < host->mount_count; i++)
-		if (host->mounts[i].major == subject->mount->major &&
-		    host->mounts[i].minor == subject->mount->minor)
-			return &host->mounts[i];
-	return NULL;
-}
-
 static int open_layer(struct subject *subject, size_t index, const char *base)
 {
 	struct layered *layered = subject->layered;
@@ -98,7 +86,7 @@ static int open_from_above(struct subject *subject, const char *place)
 
 static int open_layers(struct subject *subject)
 {
-	const struct mount *of_host = mount_of_host(subject);
+	const struct mount *of_host = overlay_of_host(subject->layered->host, subject->mount);
 	const char *upper = subject->mount->upper;
 	bool relative = false;
 
@@ -112,19 +100,6 @@ static int open_layers(struct subject *subject)
 }
 
 /* ---- whether they are those that are mounted --------------------------------------------------- */
-
-static bool are_same_times(const struct statx_timestamp *a, const struct statx_timestamp *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-/* Inode numbers are compared apart: the merged mount has others for files that were copied up, and for
- * directories where layers lie on several file systems. */
-static bool are_same(const struct statx *a, const struct statx *b)
-{
-	return a->stx_mode == b->stx_mode && a->stx_uid == b->stx_uid && a->stx_gid == b->stx_gid &&
-	       are_same_times(&a->stx_ctime, &b->stx_ctime) && are_same_times(&a->stx_mtime, &b->stx_mtime);
-}
 
 static int look(int descriptor, struct statx *facts)
 {
@@ -148,7 +123,7 @@ static int check_root(struct subject *subject)
 	for (unsigned attempt = 0; attempt < 3; attempt++) {
 		if (look(subject->root, &merged) || look(subject->layers[0]->descriptor, &layer))
 			return give_up_by_error(subject, "its root could not be looked at");
-		if (are_same(&merged, &layer) &&
+		if (overlay_shows(&merged, &layer) &&
 		    (merged.stx_ino == layer.stx_ino || !is_on_one_device(subject)))
 			return 0;
 	}
@@ -165,7 +140,8 @@ static int check_file(struct subject *subject, const struct merged_file *file)
 
 	if (merged < 0 || layer < 0 || look(merged, &there) || look(layer, &here))
 		return give_up_by_error(subject, "its layers are not those that lie there now");
-	return are_same(&there, &here) ? 0 : give_up(subject, "its layers are not those that lie there now");
+	return overlay_shows(&there, &here) ? 0
+					    : give_up(subject, "its layers are not those that lie there now");
 }
 
 static bool is_own(const struct subject *subject, const char *path)

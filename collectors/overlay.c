@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "collectors/read.h"
 #include "proctor/cleanup.h"
@@ -92,4 +93,24 @@ int overlay_parse(const struct mount *mount, const struct overlay_defaults *defa
 	if (mount->upper)
 		overlay->layers[overlay->count++] = mount->upper;
 	return keep_lower(mount->lower, arena, overlay);
+}
+
+const struct mount *overlay_of_host(const struct mount_namespace *host, const struct mount *mount)
+{
+	for (size_t i = 0; i < host->mount_count; i++)
+		if (host->mounts[i].major == mount->major && host->mounts[i].minor == mount->minor)
+			return &host->mounts[i];
+	return NULL;
+}
+
+static bool are_same_times(const struct statx_timestamp *a, const struct statx_timestamp *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+bool overlay_shows(const struct statx *merged, const struct statx *layer)
+{
+	return merged->stx_mode == layer->stx_mode && merged->stx_uid == layer->stx_uid &&
+	       merged->stx_gid == layer->stx_gid && are_same_times(&merged->stx_ctime, &layer->stx_ctime) &&
+	       are_same_times(&merged->stx_mtime, &layer->stx_mtime);
 }

@@ -5,6 +5,8 @@
 
 #include "proctor/snapshot.h"
 
+struct statx;
+
 /* The layers of an overlay, uppermost first, named as its mounter named them: perhaps relative to a directory
  * that the options do not tell. Layers that hold the data of files only are not among them. */
 struct overlay {
@@ -31,5 +33,14 @@ int overlay_parse(const struct mount *mount, const struct overlay_defaults *defa
 /* Copies the first of the layers of mount->lower, its backslashes resolved, to *room and moves that behind
  * it. Returns where the next one begins. */
 const char *overlay_next_layer(const char *layers, char **room);
+
+/* The mount of the same overlay that the host sees: its mounter wrote paths of the host's. NULL: it sees
+ * none. */
+const struct mount *overlay_of_host(const struct mount_namespace *host, const struct mount *mount);
+
+/* Whether a file of the merged mount may be that of a layer. Inode numbers are compared apart: the merged
+ * mount has others for files that were copied up, and for directories where layers lie on several file
+ * systems. */
+bool overlay_shows(const struct statx *merged, const struct statx *layer);
 
 #endif

@@ -38,7 +38,8 @@ struct gathering {
 	struct buffer maps, buffer;
 	char *path; /* room for one as long as `maps` */
 	size_t path_size;
-	int proc, host; /* the host's root; -1: not to be opened */
+	int proc;
+	struct host_view host;
 
 	/* The container at hand: */
 	struct container *container;
@@ -182,7 +183,7 @@ static int open_view(struct gathering *gathering, const struct process *process)
 		return 0;
 	gathering->viewed = true;
 	container_view_close(view);
-	if (container_view_open(view, gathering->proc, gathering->host, gathering->snapshot, mounts,
+	if (container_view_open(view, gathering->proc, &gathering->host, gathering->snapshot, mounts,
 				&gathering->buffer))
 		return -1;
 	if (view->beneath.root < 0)
@@ -370,32 +371,36 @@ static int read_containers(struct gathering *gathering)
 	return result;
 }
 
-static int open_host(struct gathering *gathering)
+static void open_host(struct gathering *gathering)
 {
 	const struct snapshot *snapshot = gathering->snapshot;
 
-	for (size_t i = 0; i < snapshot->mount_namespace_count; i++)
+	for (size_t i = 0; i < snapshot->mount_namespace_count && !gathering->host.mounts; i++)
 		if (snapshot->mount_namespaces[i]->host && snapshot->mount_namespaces[i]->root)
-			return namespace_open_root(gathering->proc, snapshot, snapshot->mount_namespaces[i],
-						   &gathering->buffer);
-	return -1;
+			gathering->host.mounts = snapshot->mount_namespaces[i];
+	if (gathering->host.mounts)
+		gathering->host.root = namespace_open_root(gathering->proc, snapshot, gathering->host.mounts,
+							   &gathering->buffer);
 }
 
 static int collect(struct snapshot *snapshot, const struct request *request, struct coverage *coverage,
 		   struct error **error)
 {
 	_cleanup_close_ int proc = open(request->proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct gathering gathering = {
-		.snapshot = snapshot, .request = request, .coverage = coverage, .proc = proc, .host = -1};
+	struct gathering gathering = {.snapshot = snapshot,
+				      .request = request,
+				      .coverage = coverage,
+				      .proc = proc,
+				      .host = {.root = -1}};
 	int result;
 
 	if (proc < 0)
 		return error_set(error, errno, "opening %s", request->proc);
 	if (!snapshot->container_count)
 		return 0;
-	gathering.host = open_host(&gathering);
+	open_host(&gathering);
 	result = read_containers(&gathering);
-	cleanup_close(&gathering.host);
+	cleanup_close(&gathering.host.root);
 	free(gathering.path);
 	buffer_free(&gathering.maps);
 	buffer_free(&gathering.buffer);

@@ -38,7 +38,7 @@ def volume(source, point, *options):
 
 @needs_containers
 class ProgramsTest(harness.Case):
-    def layered(self, prepare=None):
+    def layered(self, prepare=None, options=(), relative=False):
         """Makes an overlay of the container's root: what is there is the image, what comes is above it."""
         def change(root):
             if prepare:
@@ -47,8 +47,13 @@ class ProgramsTest(harness.Case):
             os.rename(root, lower)
             for name in (root, f"{root}.upper", f"{root}.work"):
                 os.mkdir(name)
+            if relative:
+                os.chdir(os.path.dirname(root))
+                self.undo(os.chdir, "/")
+            lower, upper, work = (os.path.basename(path) if relative else path
+                                  for path in (lower, f"{root}.upper", f"{root}.work"))
             result = self.run_command("mount", "-t", "overlay", "overlay", "-o",
-                                      f"lowerdir={lower},upperdir={root}.upper,workdir={root}.work", root)
+                                      ",".join([f"lowerdir={lower},upperdir={upper},workdir={work}", *options]), root)
             self.assertEqual(result.returncode, 0, result.stderr.decode())
             self.undo(subprocess.run, ["umount", "--lazy", root])
         return change
@@ -110,6 +115,25 @@ class ProgramsTest(harness.Case):
         told = self.told(container)
         self.assertIn(("file.drift", container.executable), told, self.coverage)
         self.assertIn(pid, self.findings[("file.drift", container.executable)]["subject"]["pids"])
+
+    def test_facts_copied_up(self):
+        """With metacopy a change of the mode copies no data, and what is written then does."""
+        container = Container(self, "metacopy", prepare=self.layered(options=["metacopy=on", "redirect_dir=on"]))
+        root = f"/proc/{container.pid}/root"
+        os.chmod(f"{root}/bin/busybox", 0o700)
+        container.execute(argv=["/bin/busybox", "cat"])
+        self.assertEqual(self.told(container), {})
+        os.rename(f"{root}{container.executable}", f"{root}/bin/busybox-moved")
+        container.execute(argv=["/bin/busybox-moved", "cat"])
+        self.assertIn(("file.drift", "/bin/busybox-moved"), self.told(container))
+
+    def test_layers_with_relative_names(self):
+        """As docker mounts them where there are many."""
+        container = Container(self, "relative", prepare=self.layered(relative=True))
+        root = f"/proc/{container.pid}/root"
+        copy(f"{root}/bin/busybox", f"{root}/home/busybox-new")
+        container.execute(argv=["/home/busybox-new", "cat"])
+        self.assertEqual(self.told(container), {("file.drift", "/home/busybox-new"): "medium"}, self.coverage)
 
     def test_memfd_and_library(self):
         container = Container(self, "memory", tmpfs("/tmp", "exec"), prepare=self.layered(add_helper))
