@@ -132,5 +132,7 @@ size_t text_width(const char *text)
 
 bool text_glob(const char *pattern, const char *text)
 {
+	if (!pattern[strcspn(pattern, "*?[\\")]) /* fnmatch(3) makes wide characters of both first */
+		return !strcmp(pattern, text);
 	return fnmatch(pattern, text, 0) == 0;
 }

@@ -136,6 +136,11 @@ static void test_glob(void **state)
 	assert_true(text_glob("web-[0-9]", "web-7"));
 	assert_false(text_glob("web-?", "web-77"));
 	assert_false(text_glob("", "a"));
+	assert_true(text_glob("/srv/\xff", "/srv/\xff"));
+	assert_false(text_glob("/srv", "/srv/"));
+	assert_true(text_glob("a\\*", "a*"));
+	assert_true(text_glob("a]", "a]"));
+	assert_true(text_glob("漢?", "漢字"));
 }
 
 int main(void)
