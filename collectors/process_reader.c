@@ -234,17 +234,21 @@ static enum outcome read_command_line(struct process_reader *reader, int directo
 	return READ_DONE;
 }
 
-/* The label an LSM put on it (proc_pid_attr(5)). EINVAL: no LSM that labels. */
+/* The label an LSM put on it (proc_pid_attr(5)). EINVAL: no LSM that labels. That is the answer of
+ * security_getprocattr (security/security.c) when it has no one to ask, so it is the same for every process.
+ */
 static enum outcome read_lsm(struct process_reader *reader, int directory, struct process *process)
 {
 	static const struct denial denied = {"LSM label", "attr/current", "run as root with CAP_SYS_PTRACE"};
 	struct buffer *buffer = &reader->buffer;
 
-	if (buffer_read(buffer, directory, "attr/current", PROCESS_TEXT_LIMIT) < 0) {
+	if (!reader->no_labels && buffer_read(buffer, directory, "attr/current", PROCESS_TEXT_LIMIT) < 0) {
 		if (errno != EINVAL && errno != ENOENT)
 			return reader_outcome(reader, process->pid, &denied);
-		process->known |= PROCESS_KNOWS_LSM;
-		return READ_DONE;
+		reader->no_labels = errno == EINVAL;
+		buffer->length = 0;
+	} else if (reader->no_labels) {
+		buffer->length = 0;
 	}
 	while (buffer->length &&
 	       (buffer->data[buffer->length - 1] == '\n' || !buffer->data[buffer->length - 1]))

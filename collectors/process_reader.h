@@ -19,6 +19,7 @@ struct process_reader {
 	struct buffer buffer;
 	struct bytes cgroups; /* the last ones, and the path chosen of them: neighbours often share both */
 	const char *cgroup;
+	bool no_labels;     /* no LSM puts labels on processes */
 	bool out_of_memory; /* some facts are missing for want of it */
 };
 

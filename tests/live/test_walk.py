@@ -1,5 +1,6 @@
 """The walk over /proc where it is hard: processes that vanish or change, hidden ones, no rights, no /proc."""
 
+import errno
 import json
 import os
 import re
@@ -317,6 +318,18 @@ class OnceTest(harness.Case):
         self.assertLessEqual(len(read), 1, "one process of a mount namespace is enough")
         for sleeper in sleepers:
             self.assertEqual(counts.get(f"/proc/{sleeper.pid}/status"), 1)
+
+    def test_labels_are_asked_for_only_where_there_are_any(self):
+        for _ in range(8):
+            self.helper()
+        asked = [path for path in self.opened(*AUDIT, "--format", "json") if path.endswith("/attr/current")]
+        try:
+            with open("/proc/self/attr/current", "rb") as file:
+                file.read()
+            self.assertGreater(len(asked), 8)
+        except OSError as error:
+            self.assertEqual(error.errno, errno.EINVAL)
+            self.assertLessEqual(len(asked), 4, "once for each thread of the walk")
 
     @needs_containers
     def test_audit_of_a_container(self):
