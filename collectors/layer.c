@@ -208,8 +208,19 @@ static struct layer *layer_known(const struct layers *layers, const struct statx
 	return layer;
 }
 
-static struct layer *layer_new(struct layers *layers, const struct statx *facts, const char *directory,
-			       bool user_attributes)
+/* The same by the path, while it is open: containers of one image name the same ones. */
+static struct layer *layer_open_already(const struct layers *layers, const char *path, bool user_attributes)
+{
+	struct layer *layer = layers->first;
+
+	while (layer && (layer->descriptor < 0 || layer->user_attributes != user_attributes ||
+			 strcmp(layer->asked, path) != 0))
+		layer = layer->next;
+	return layer;
+}
+
+static struct layer *layer_new(struct layers *layers, const struct statx *facts, const char *asked,
+			       const char *directory, bool user_attributes)
 {
 	struct layer *layer = arena_alloc(layers->arena, sizeof(*layer));
 
@@ -217,6 +228,7 @@ static struct layer *layer_new(struct layers *layers, const struct statx *facts,
 		return NULL;
 	*layer = (struct layer){
 		.next = layers->first,
+		.asked = arena_string(layers->arena, asked),
 		.directory = arena_string(layers->arena, directory),
 		.major = facts->stx_dev_major,
 		.minor = facts->stx_dev_minor,
@@ -225,7 +237,7 @@ static struct layer *layer_new(struct layers *layers, const struct statx *facts,
 		.descriptor = -1,
 		.root = {.path = "", .kind = PLACE_DIRECTORY, .mode = facts->stx_mode, .below = ""},
 	};
-	if (!layer->directory)
+	if (!layer->asked || !layer->directory)
 		return NULL;
 	layers->first = layer;
 	return layer;
@@ -248,10 +260,12 @@ struct layer *layer_open(struct layers *layers, const char *path, bool user_attr
 {
 	_cleanup_resolved_ struct resolved resolved = {.directory = -1};
 	_cleanup_error_ struct error *error = NULL;
-	struct layer *layer;
+	struct layer *layer = layer_open_already(layers, path, user_attributes);
 	struct statx facts;
 
 	*why = NULL;
+	if (layer)
+		return layer;
 	if (resolve_from(layers->root, path, &layers->plan, &resolved, &error))
 		*why = "a layer of it is not found, or not on a local file system";
 	else
@@ -263,7 +277,7 @@ struct layer *layer_open(struct layers *layers, const char *path, bool user_attr
 		return NULL;
 	layer = layer_known(layers, &facts, user_attributes);
 	if (!layer)
-		layer = layer_new(layers, &facts, resolved.path, user_attributes);
+		layer = layer_new(layers, &facts, path, resolved.path, user_attributes);
 	if (!layer) {
 		errno = ENOMEM;
 		return NULL;

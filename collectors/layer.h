@@ -30,6 +30,7 @@ struct merged;
 
 struct layer {
 	struct layer *next;
+	const char *asked;     /* the path by which it was opened first */
 	const char *directory; /* as the host has it, without links */
 	uint32_t major, minor; /* what tells it from others */
 	uint64_t inode;
