@@ -50,6 +50,7 @@ int cgroup_trees_find(const char *text, size_t length, struct arena *arena, stru
 	struct mountinfo_line fields;
 	size_t size;
 
+	*trees = (struct cgroup_trees){.above = {NULL}};
 	for (unsigned kind = 0; kind < CGROUP_TREES; kind++)
 		trees->trees[kind] = (struct cgroup_tree){.directory = -1};
 	while (line_next(&cursor, end, &line, &size)) {
@@ -251,7 +252,7 @@ static const struct limit_source {
 	enum cgroup_tree_kind kind;
 	struct limit_file first, second; /* in v1 and v2 */
 	bool inherited;                  /* those of the cgroups above hold as well */
-} limit_sources[] = {
+} limit_sources[CGROUP_LIMITS] = {
 	{offsetof(struct limits, memory),
 	 CGROUP_MEMORY,
 	 {"memory.limit_in_bytes", read_bytes_v1},
@@ -325,32 +326,83 @@ static size_t parent_length(const char *path, size_t length)
 	return length;
 }
 
-static enum cgroup_fault read_path(const struct cgroup_place *place, const struct limit_source *source,
-				   struct buffer *buffer, struct arena *arena, struct limit *limit)
+/* Reads one limit from the directory above `below` up to the root. `length` is as for read_level, of that
+ * above. */
+static enum cgroup_fault climb(const struct cgroup_place *place, const struct limit_source *source, int below,
+			       size_t length, struct buffer *buffer, struct arena *arena, struct limit *limit)
 {
-	size_t length = strlen(place->beneath);
-	int directory = openat(place->tree->directory, length ? place->beneath : ".",
-			       O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int directory = openat(below, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	enum cgroup_fault fault = CGROUP_NO_FAULT;
 
-	if (directory < 0)
-		return errno == ENOENT ? CGROUP_OUT_OF_SIGHT : CGROUP_UNREADABLE;
-	for (;;) {
+	while (directory >= 0) {
 		fault = read_level(place, source, directory, length, buffer, arena, limit);
-		if (fault || !length || !source->inherited)
+		if (fault || !length)
 			break;
 		length = parent_length(place->beneath, length);
 		int parent = openat(directory, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		close(directory);
 		directory = parent;
-		if (directory < 0)
-			return CGROUP_UNREADABLE;
 	}
+	if (directory < 0)
+		return CGROUP_UNREADABLE;
 	close(directory);
 	return fault;
 }
 
-static enum cgroup_fault read_limit(const struct cgroup_trees *trees, const struct limit_source *source,
+/* What one limit is in a cgroup and those above it. */
+struct cgroup_above {
+	const struct cgroup_tree *tree;
+	char *beneath; /* as that of a place */
+	struct limit limit;
+	enum cgroup_fault fault;
+};
+
+static bool is_of(const struct cgroup_above *above, const struct cgroup_place *place, size_t length)
+{
+	return above && above->tree == place->tree && strlen(above->beneath) == length &&
+	       !memcmp(above->beneath, place->beneath, length);
+}
+
+/* The same as climb, unless it is what was read last. */
+static enum cgroup_fault read_above(struct cgroup_above **above, const struct cgroup_place *place,
+				    const struct limit_source *source, int below, struct buffer *buffer,
+				    struct arena *arena, struct limit *limit)
+{
+	size_t length = parent_length(place->beneath, strlen(place->beneath));
+
+	if (!is_of(*above, place, length)) {
+		struct cgroup_above *new = arena_alloc(arena, sizeof(*new));
+		char *beneath = arena_copy(arena, place->beneath, length);
+		if (!new || !beneath)
+			return CGROUP_NO_MEMORY;
+		*new = (struct cgroup_above){.tree = place->tree, .beneath = beneath};
+		new->fault = climb(place, source, below, length, buffer, arena, &new->limit);
+		*above = new;
+	}
+	if ((*above)->limit.state == LIMIT_SET &&
+	    (limit->state != LIMIT_SET || (*above)->limit.value < limit->value))
+		*limit = (*above)->limit;
+	return (*above)->fault;
+}
+
+static enum cgroup_fault read_path(struct cgroup_above **above, const struct cgroup_place *place,
+				   const struct limit_source *source, struct buffer *buffer,
+				   struct arena *arena, struct limit *limit)
+{
+	size_t length = strlen(place->beneath);
+	_cleanup_close_ int directory = openat(place->tree->directory, length ? place->beneath : ".",
+					       O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	enum cgroup_fault fault;
+
+	if (directory < 0)
+		return errno == ENOENT ? CGROUP_OUT_OF_SIGHT : CGROUP_UNREADABLE;
+	fault = read_level(place, source, directory, length, buffer, arena, limit);
+	if (fault || !length || !source->inherited)
+		return fault;
+	return read_above(above, place, source, directory, buffer, arena, limit);
+}
+
+static enum cgroup_fault read_limit(struct cgroup_trees *trees, const struct limit_source *source,
 				    const char *text, size_t length, struct buffer *buffer,
 				    struct arena *arena, struct limit *limit)
 {
@@ -359,7 +411,7 @@ static enum cgroup_fault read_limit(const struct cgroup_trees *trees, const stru
 
 	if (fault)
 		return fault;
-	fault = read_path(&place, source, buffer, arena, limit);
+	fault = read_path(&trees->above[source - limit_sources], &place, source, buffer, arena, limit);
 	if (fault || limit->state == LIMIT_SET)
 		return fault;
 	if (source->inherited && !place.tree->whole)
@@ -368,12 +420,12 @@ static enum cgroup_fault read_limit(const struct cgroup_trees *trees, const stru
 	return CGROUP_NO_FAULT;
 }
 
-enum cgroup_fault cgroup_limits_read(const struct cgroup_trees *trees, const char *text, size_t length,
+enum cgroup_fault cgroup_limits_read(struct cgroup_trees *trees, const char *text, size_t length,
 				     struct buffer *buffer, struct arena *arena, struct limits *limits)
 {
 	enum cgroup_fault worst = CGROUP_NO_FAULT;
 
-	for (size_t i = 0; i < sizeof(limit_sources) / sizeof(limit_sources[0]); i++) {
+	for (size_t i = 0; i < CGROUP_LIMITS; i++) {
 		const struct limit_source *source = &limit_sources[i];
 		struct limit *limit = (struct limit *)((char *)limits + source->limit);
 		enum cgroup_fault fault = read_limit(trees, source, text, length, buffer, arena, limit);

@@ -23,8 +23,11 @@ struct cgroup_tree {
 	bool whole;        /* what lies above the root limits nothing: it is the hierarchy's own */
 };
 
+enum { CGROUP_LIMITS = 5 };
+
 struct cgroup_trees {
 	struct cgroup_tree trees[CGROUP_TREES];
+	struct cgroup_above *above[CGROUP_LIMITS]; /* for each limit; NULL: none was read yet */
 };
 
 /* Finds the hierarchies in a mount table; of several mounts of one it takes the one that shows most. Nothing
@@ -42,9 +45,10 @@ enum cgroup_fault {
 };
 
 /* Reads memory, swap, cpu, cpu_weight and pids of the cgroups named in the text of /proc/PID/cgroup: along
- * the path from the cgroup up, the smallest counts. `buffer` is for the files; the text may not stand in it.
- * Returns the worst fault met. */
-enum cgroup_fault cgroup_limits_read(const struct cgroup_trees *trees, const char *text, size_t length,
+ * the path from the cgroup up, the smallest counts. What holds above a cgroup is read once for siblings that
+ * are asked for one after the other, and kept in the arena. `buffer` is for the files; the text may not stand
+ * in it. Returns the worst fault met. */
+enum cgroup_fault cgroup_limits_read(struct cgroup_trees *trees, const char *text, size_t length,
 				     struct buffer *buffer, struct arena *arena, struct limits *limits);
 
 /* Whether the devices controller of v1 lets the cgroup use every device: sets *allowed and *known. Without

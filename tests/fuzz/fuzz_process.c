@@ -26,7 +26,7 @@ static void read_cgroup(const char *text, size_t size, struct arena *arena)
 {
 	_cleanup_buffer_ struct buffer buffer = {0};
 	struct limits limits = {0};
-	struct cgroup_trees trees;
+	struct cgroup_trees trees = {.above = {NULL}};
 	struct cgroup_part path;
 
 	if (cgroup_choose(text, size, &path)) {

@@ -81,11 +81,18 @@ static void mount_tree(struct fixture *fixture, enum cgroup_tree_kind kind, cons
 	assert_true(fixture->trees.trees[kind].directory >= 0);
 }
 
-static enum cgroup_fault read_limits(struct fixture *fixture, const char *text)
+/* Reads them as a sibling of the last one, for whom what lies above need not be read again. */
+static enum cgroup_fault read_sibling(struct fixture *fixture, const char *text)
 {
 	fixture->limits = (struct limits){0};
 	return cgroup_limits_read(&fixture->trees, text, strlen(text), &fixture->buffer, fixture->arena,
 				  &fixture->limits);
+}
+
+static enum cgroup_fault read_limits(struct fixture *fixture, const char *text)
+{
+	memset(fixture->trees.above, 0, sizeof(fixture->trees.above));
+	return read_sibling(fixture, text);
 }
 
 static void assert_set(const struct fixture *fixture, struct limit limit, uint64_t value, const char *source)
@@ -138,6 +145,46 @@ static void test_the_smallest_along_the_path_counts(void **state)
 	assert_set(fixture, fixture->limits.pids, 7, "u/a/b/c/pids.max");
 	assert_int_equal(fixture->limits.cpu.state, LIMIT_NONE);
 	assert_int_equal(fixture->limits.cpu_weight.state, LIMIT_NONE);
+}
+
+static void test_what_holds_above_is_read_once_for_siblings(void **state)
+{
+	struct fixture *fixture = *state;
+
+	mount_tree(fixture, CGROUP_UNIFIED, "u", "/", true);
+	put(fixture, "u/a/memory.max", "100\n");
+	put(fixture, "u/a/one/memory.max", "50\n");
+	put(fixture, "u/a/two/pids.max", "7\n");
+	put(fixture, "u/b/one/pids.max", "8\n");
+	put(fixture, "u/ab/one/memory.max", "max\n");
+	assert_int_equal(read_limits(fixture, "0::/a/one\n"), CGROUP_NO_FAULT);
+	assert_set(fixture, fixture->limits.memory, 50, "u/a/one/memory.max");
+	assert_int_equal(fixture->limits.pids.state, LIMIT_NONE);
+	put(fixture, "u/a/memory.max", "200\n");
+	assert_int_equal(read_sibling(fixture, "0::/a/two\n"), CGROUP_NO_FAULT);
+	assert_set(fixture, fixture->limits.memory, 100, "u/a/memory.max");
+	assert_set(fixture, fixture->limits.pids, 7, "u/a/two/pids.max");
+	assert_int_equal(read_sibling(fixture, "0::/b/one\n"), CGROUP_NO_FAULT);
+	assert_int_equal(fixture->limits.memory.state, LIMIT_NONE);
+	assert_int_equal(read_sibling(fixture, "0::/ab/one\n"), CGROUP_NO_FAULT);
+	assert_int_equal(fixture->limits.memory.state, LIMIT_NONE);
+	assert_int_equal(read_sibling(fixture, "0::/a\n"), CGROUP_NO_FAULT);
+	assert_set(fixture, fixture->limits.memory, 200, "u/a/memory.max");
+	assert_int_equal(read_sibling(fixture, "0::/a/one\n"), CGROUP_NO_FAULT);
+	assert_set(fixture, fixture->limits.memory, 50, "u/a/one/memory.max");
+}
+
+static void test_a_fault_above_holds_for_siblings(void **state)
+{
+	struct fixture *fixture = *state;
+
+	mount_tree(fixture, CGROUP_UNIFIED, "u", "/", true);
+	put(fixture, "u/a/memory.max", "many\n");
+	put(fixture, "u/a/one/memory.max", "50\n");
+	put(fixture, "u/a/two/memory.max", "60\n");
+	assert_int_equal(read_limits(fixture, "0::/a/one\n"), CGROUP_UNREADABLE);
+	assert_int_equal(read_sibling(fixture, "0::/a/two\n"), CGROUP_UNREADABLE);
+	assert_set(fixture, fixture->limits.memory, 60, "u/a/two/memory.max");
 }
 
 static void test_unlimited(void **state)
@@ -453,6 +500,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_FIXTURE(test_v2),
 		IN_FIXTURE(test_the_smallest_along_the_path_counts),
+		IN_FIXTURE(test_what_holds_above_is_read_once_for_siblings),
+		IN_FIXTURE(test_a_fault_above_holds_for_siblings),
 		IN_FIXTURE(test_unlimited),
 		IN_FIXTURE(test_v1_unlimited),
 		IN_FIXTURE(test_v1_limited),
