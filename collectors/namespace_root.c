@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "collectors/hold.h"
+#include "collectors/namespace.h"
 #include "proctor/cleanup.h"
 
 /* True for the directory that the mount table has at its root. */
@@ -33,13 +34,23 @@ static int open_root(int directory, const char *name, const struct mount_namespa
 	return -1;
 }
 
+/* True when the open /proc/PID is of a process in the same mount namespace: whoever is in it will do. Only
+ * one of which that is not known has to be the same process still. */
+static bool is_still_in(int directory, const struct process *process, struct buffer *buffer)
+{
+	uint64_t inode = process->namespaces[NAMESPACE_MNT];
+
+	return inode ? namespace_read(directory, NAMESPACE_MNT) == inode
+		     : process_is_held(directory, process, buffer);
+}
+
 static int open_root_of(int proc, const struct process *process, const struct mount_namespace *mounts,
 			struct buffer *buffer)
 {
 	_cleanup_close_ int directory = process_hold(proc, process);
 	int root = directory < 0 ? -1 : open_root(directory, "root", mounts);
 
-	if (root < 0 || process_is_held(directory, process, buffer))
+	if (root < 0 || is_still_in(directory, process, buffer))
 		return root;
 	close(root);
 	errno = ESRCH;
