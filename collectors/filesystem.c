@@ -83,35 +83,36 @@ static uint64_t missed(const struct gathering *gathering)
 
 /* Walks the layers of a container's root, if that can be: what is left is mounted beneath it. Else the root
  * is walked with all the rest. 1 when all of the layers was seen; -1: no memory. */
-static int walk_layers(struct gathering *gathering, struct container *container, struct walk_plan *plan)
+static int walk_layers(struct gathering *gathering, struct container *container, int root,
+		       struct walk_plan *plan)
 {
-	struct walk_mount *root = walk_plan_find(plan, "/");
+	struct walk_mount *on = walk_plan_find(plan, "/");
 	int result = 0;
 
-	gathering->found.own = container ? root->mount : NULL;
-	if (container && root->treatment == WALK_LIST && !strcmp(root->mount->type, "overlay"))
-		result = layered_walk(&gathering->layered, container, plan);
+	gathering->found.own = container ? on->mount : NULL;
+	if (root >= 0 && container && on->treatment == WALK_LIST && !strcmp(on->mount->type, "overlay"))
+		result = layered_walk(&gathering->layered, container, root, plan);
 	if (result <= 0)
 		return result;
-	root->treatment = WALK_PASS;
+	on->treatment = WALK_PASS;
 	atomic_store(&gathering->walk->listed, true);
 	return container->files_walked;
 }
 
-/* Walks what the plan has from the root on. -1: no memory. */
-static int walk_root(struct gathering *gathering, const struct walk_plan *plan,
+/* Walks what the plan has from the root on; `number`: why that could not be opened. -1: no memory.
+ */
+static int walk_root(struct gathering *gathering, int descriptor, int number, const struct walk_plan *plan,
 		     const struct walk_plan_setting *setting)
 {
-	struct walk_root root = {
-		.path = "/", .reachable = true, .links = gathering->found.container ? tool_is_named : NULL};
-	_cleanup_close_ int descriptor = namespace_open_root(gathering->proc, gathering->snapshot,
-							     setting->mounts, &gathering->buffer);
+	struct walk_root root = {.descriptor = descriptor,
+				 .path = "/",
+				 .reachable = true,
+				 .links = gathering->found.container ? tool_is_named : NULL};
 
 	if (descriptor < 0) {
-		note_root(gathering, errno);
+		note_root(gathering, number);
 		return 0;
 	}
-	root.descriptor = descriptor;
 	return walk_planned(gathering, plan, setting, &root);
 }
 
@@ -129,7 +130,7 @@ static int walk_namespace(struct gathering *gathering, struct container *contain
 	_cleanup_walk_plan_ struct walk_plan plan = {0};
 	uint64_t missed_before = missed(gathering);
 	char label[64];
-	int whole;
+	int whole, number;
 
 	gathering->found.container = container;
 	found_begin(&gathering->found);
@@ -140,8 +141,11 @@ static int walk_namespace(struct gathering *gathering, struct container *contain
 	}
 	if (walk_plan_make(&plan, &setting))
 		return -1;
-	whole = walk_layers(gathering, container, &plan);
-	if (whole < 0 || (walk_plan_lists(&plan) && walk_root(gathering, &plan, &setting)))
+	_cleanup_close_ int root =
+		namespace_open_root(gathering->proc, gathering->snapshot, mounts, &gathering->buffer);
+	number = errno;
+	whole = walk_layers(gathering, container, root, &plan);
+	if (whole < 0 || (walk_plan_lists(&plan) && walk_root(gathering, root, number, &plan, &setting)))
 		return -1;
 	walk_plan_release(&plan, &gathering->parts);
 	if (container)

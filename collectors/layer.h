@@ -47,6 +47,8 @@ struct layer {
 	void *places;              /* that were asked for: tsearch(3) */
 	size_t places_size;        /* bytes that they take */
 	struct merged *merged;     /* stacks that it is on top of */
+	const char *shown_path;    /* of a file that was compared with the merged mount; NULL: none */
+	struct statx shown;        /* how it looked here */
 	struct witness *witnesses; /* that it has not changed; NULL: it cannot be remembered */
 	size_t witness_count;
 	unsigned idle; /* how often it was remembered without being met */

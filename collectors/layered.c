@@ -130,18 +130,29 @@ static int check_root(struct subject *subject)
 	return give_up(subject, "its layers are not those that lie there now");
 }
 
+/* Looks at a file of a layer, unless it was looked at for another container. */
+static int look_once(struct layer *layer, const char *path)
+{
+	if (layer->shown_path == path)
+		return 0;
+	_cleanup_close_ int file = open_beneath(layer->descriptor, path + 1, O_PATH | O_NOFOLLOW);
+	if (file < 0 || look(file, &layer->shown))
+		return -1;
+	layer->shown_path = path;
+	return 0;
+}
+
 /* What a layer shows is seen in the merged mount as well. */
 static int check_file(struct subject *subject, const struct merged_file *file)
 {
-	const char *own = file->found->file.path;
 	_cleanup_close_ int merged = open_beneath(subject->root, file->path + 1, O_PATH | O_NOFOLLOW);
-	_cleanup_close_ int layer = open_beneath(file->layer->descriptor, own + 1, O_PATH | O_NOFOLLOW);
-	struct statx there, here;
+	struct statx there;
 
-	if (merged < 0 || layer < 0 || look(merged, &there) || look(layer, &here))
+	if (merged < 0 || look(merged, &there) || look_once(file->layer, file->found->file.path))
 		return give_up_by_error(subject, "its layers are not those that lie there now");
-	return overlay_shows(&there, &here) ? 0
-					    : give_up(subject, "its layers are not those that lie there now");
+	return overlay_shows(&there, &file->layer->shown)
+		       ? 0
+		       : give_up(subject, "its layers are not those that lie there now");
 }
 
 static bool is_own(const struct subject *subject, const char *path)
@@ -404,11 +415,7 @@ static int parse(struct subject *subject)
 	if (!may_read_marks(subject))
 		return give_up(subject, "its marks may not be read without CAP_SYS_ADMIN");
 	subject->layers = arena_array(arena, subject->overlay.count, sizeof(*subject->layers));
-	subject->root = namespace_open_root(layered->proc, layered->snapshot,
-					    subject->container->mount_namespace, layered->buffer);
-	if (!subject->layers)
-		return give_up(subject, NULL);
-	return subject->root < 0 ? give_up_by_error(subject, "its root may not be opened") : 0;
+	return subject->layers ? 0 : give_up(subject, NULL);
 }
 
 /* Whether all of its layers was seen. */
@@ -438,19 +445,18 @@ static int list_written(struct subject *subject)
 	return 0;
 }
 
-int layered_walk(struct layered *layered, struct container *container, const struct walk_plan *plan)
+int layered_walk(struct layered *layered, struct container *container, int root, const struct walk_plan *plan)
 {
 	struct subject subject = {.layered = layered,
 				  .container = container,
 				  .plan = plan,
 				  .mount = container->mount_namespace->root,
-				  .root = -1};
+				  .root = root};
 	bool failed = begin(&subject) || parse(&subject) || open_layers(&subject) || check_root(&subject) ||
 		      walk_layers(&subject) || merge_layers(&subject) || check_files(&subject) ||
 		      keep_files(&subject) || list_written(&subject);
 	char reason[256], label[64];
 
-	cleanup_close(&subject.root);
 	if (layered->begun)
 		layers_close_some(&layered->layers);
 	if (!failed) {

@@ -22,10 +22,12 @@ struct layered {
 	struct overlay_defaults defaults;
 };
 
-/* Walks the layers of a container's root, whose mounts the plan has, and keeps the files that show there.
+/* Walks the layers of a container's root, a descriptor of the caller's, whose mounts the plan has, and keeps
+ * the files that show there.
  * Returns 1, with container->files_walked and written set; 0: its merged mount is to be walked, and why is in
  * coverage; -1: no memory. */
-int layered_walk(struct layered *layered, struct container *container, const struct walk_plan *plan);
+int layered_walk(struct layered *layered, struct container *container, int root,
+		 const struct walk_plan *plan);
 
 /* Sets snapshot->layers_to_remember where that was asked for. -1: no memory. */
 int layered_remember(struct layered *layered);

@@ -59,7 +59,7 @@ struct addition {
 };
 
 static int add(struct addition *addition, const char *path, const struct found_file *found,
-	       const struct layer *layer)
+	       struct layer *layer)
 {
 	struct merged *merged = addition->merged;
 	struct merged_file *grown;
@@ -115,7 +115,7 @@ static int compare_files(const void *a, const void *b)
 static int fill(struct layers *layers, struct merged *merged)
 {
 	struct addition addition = {.layers = layers, .merged = merged};
-	const struct layer *layer = merged->layer;
+	struct layer *layer = merged->layer;
 	const struct merged *below = merged->below;
 
 	if (below && layer->redirect_count > MOVES_MAX / (below->count + 1)) {

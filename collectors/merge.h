@@ -12,7 +12,7 @@
 struct merged_file {
 	const char *path;
 	const struct found_file *found;
-	const struct layer *layer;
+	struct layer *layer;
 };
 
 struct merged {
