@@ -245,6 +245,14 @@ static const struct user_namespace *users_of(const struct context *context, cons
 	return users;
 }
 
+bool file_acts_inside(const struct context *context, const struct file *file)
+{
+	const struct user_namespace *users = users_of(context, file);
+	uint32_t inside;
+
+	return users && !user_namespace_inside(users->uids, users->uid_count, 0, &inside);
+}
+
 static enum file_owner owner_of(const struct id_range *ranges, size_t count, uint32_t id)
 {
 	uint32_t inside;

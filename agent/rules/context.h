@@ -88,6 +88,9 @@ enum file_owner {
 enum file_owner file_user(const struct context *context, const struct file *file);
 enum file_owner file_group(const struct context *context, const struct file *file);
 
+/* True when all who may execute the file are in a user namespace in which the host's root is nobody. */
+bool file_acts_inside(const struct context *context, const struct file *file);
+
 /* As file_obstacle, also for what is in the way of setuid and setgid only. */
 const char *set_id_obstacle(const struct context *context, const struct file *file);
 

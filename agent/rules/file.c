@@ -172,13 +172,18 @@ static enum severity judge_setuid_root(const struct subject *subject, struct ver
 }
 
 /* Root of a user namespace may do to its container what root may, and nothing to the host. */
+static enum severity severity_inside(const struct file *file)
+{
+	return location_of(file) == LOCATION_SYSTEM && !obeys_anyone(file->path) ? SEVERITY_INFO
+										 : SEVERITY_LOW;
+}
+
 static enum severity judge_setuid_namespace_root(const struct file *file, struct verdict *verdict)
 {
 	verdict_text(verdict, "owner", "root of the container's user namespace");
 	verdict_why(verdict,
 		    "it runs as root of the container's user namespace only, another uid to the host");
-	return location_of(file) == LOCATION_SYSTEM && !obeys_anyone(file->path) ? SEVERITY_INFO
-										 : SEVERITY_LOW;
+	return severity_inside(file);
 }
 
 static enum severity judge_setuid(const struct subject *subject, struct verdict *verdict)
@@ -299,6 +304,12 @@ static enum severity judge_capabilities(const struct subject *subject, struct ve
 	if (!has_takers(subject)) {
 		verdict->why = nobody_gains;
 		return SEVERITY_INFO;
+	}
+	if (file_acts_inside(subject->context, file)) {
+		verdict_why(
+			verdict,
+			"its capabilities act on what the container's user namespace owns, not on the host");
+		return severity_inside(file);
 	}
 	if (obeys_anyone(file->path)) {
 		verdict_why(verdict, "it does what it is told: whoever starts it has these capabilities");

@@ -329,11 +329,33 @@ static void test_capabilities_of_a_user_namespace(void **state)
 	file->capability.root_id = 100000;
 	assert_obstacle(build, "file.capabilities", "100000");
 	build_user_namespace(build, first(container), 100000);
-	assert_severity(build, "file.capabilities", SEVERITY_HIGH);
+	assert_severity(build, "file.capabilities", SEVERITY_LOW);
+	assert_non_null(strstr(build_finding(build, "file.capabilities")->why, "not on the host"));
+	file->path = "/usr/bin/newuidmap";
+	assert_severity(build, "file.capabilities", SEVERITY_INFO);
+	file->path = "/usr/bin/python3";
+	file->capability.version = 2; /* whose root is the host's: it counts in all user namespaces */
+	assert_severity(build, "file.capabilities", SEVERITY_LOW);
+	file->capability.version = 3;
 	file->capability.root_id = 200000;
 	assert_obstacle(build, "file.capabilities", "200000");
 	file->container = NULL; /* and on the host */
 	assert_obstacle(build, "file.capabilities", "200000");
+}
+
+/* Where the host's root is mapped, and where one process is outside, they may act on the host. */
+static void test_capabilities_of_more_than_a_user_namespace(void **state)
+{
+	struct build *build = *state;
+	struct container *container = contained(build);
+
+	capable(build, container, "/opt/tool", CAP(SETUID));
+	build_user_namespace(build, first(container), 0);
+	assert_severity(build, "file.capabilities", SEVERITY_HIGH);
+	build_user_namespace(build, first(container), 100000);
+	assert_severity(build, "file.capabilities", SEVERITY_LOW);
+	build_process(build, 20, container, "/bin/brought-in")->credentials.no_new_privs = false;
+	assert_severity(build, "file.capabilities", SEVERITY_HIGH);
 }
 
 /* ---- file.world-writable-privileged ------------------------------------------------------------ */
@@ -435,6 +457,7 @@ int main(void)
 		BUILD_TEST(test_capabilities_on_host),
 		BUILD_TEST(test_capabilities_in_container),
 		BUILD_TEST(test_capabilities_of_a_user_namespace),
+		BUILD_TEST(test_capabilities_of_more_than_a_user_namespace),
 		BUILD_TEST(test_world_writable_privileged),
 		BUILD_TEST(test_one_finding_a_file),
 		BUILD_TEST(test_hard_links_are_one_finding),
