@@ -1,6 +1,8 @@
 """A real dockerd for the live tests, on a directory and a socket of its own."""
 
+import grp
 import os
+import pwd
 import subprocess
 import time
 import unittest
@@ -21,13 +23,15 @@ class Dockerd:
         log = open(f"{self.place}/log", "wb")
         keeper.undo(log.close)
         environment = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
-        daemon = subprocess.Popen(
-            [harness.find_command("dockerd"), "--iptables=false", "--ip6tables=false", "--bridge=none",
-             "--data-root", f"{self.place}/data", "--exec-root", f"{self.place}/exec", "--pidfile",
-             f"{self.place}/pid", "-H", f"unix://{self.socket}"],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        daemon = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                  env=environment)
         keeper.undo(self.stop, daemon)
         self.wait(daemon)
+
+    def command(self):
+        return [harness.find_command("dockerd"), "--iptables=false", "--ip6tables=false", "--bridge=none",
+                "--data-root", f"{self.place}/data", "--exec-root", f"{self.place}/exec", "--pidfile",
+                f"{self.place}/pid", "-H", f"unix://{self.socket}"]
 
     def wait(self, daemon):
         for _ in range(600):
@@ -71,3 +75,30 @@ class Dockerd:
         identity = result.stdout.decode().strip()
         self.keeper.undo(self.docker, "rm", "--force", identity)
         return identity
+
+
+REMAPPED = 100000  # what uid and gid 0 of a remapped container are outside
+
+
+class RemappedDockerd(Dockerd):
+    """One with --userns-remap. The ranges of ids stand in /etc in this daemon's mount namespace only; what it
+    mounts beneath its own directory the host sees as ever."""
+
+    SCRIPT = """set -e
+        mount --make-private "$(findmnt --noheadings --raw --output TARGET --target /etc)"
+        mount --bind "$0" /etc/subuid
+        mount --bind "$0" /etc/subgid
+        exec "$@" """
+
+    def command(self):
+        user, group = pwd.getpwuid(harness.NOBODY), grp.getgrgid(pwd.getpwuid(harness.NOBODY).pw_gid)
+        ranges = f"{self.place}/ranges"
+        with open(ranges, "w", encoding="ascii") as file:
+            file.writelines(f"{name}:{REMAPPED}:65536\n" for name in {user.pw_name, group.gr_name})
+        for path in ("/etc/subuid", "/etc/subgid"):
+            if not os.path.exists(path):
+                raise unittest.SkipTest(f"there is no {path}")
+        for words in (("--bind", self.place, self.place), ("--make-shared", self.place)):
+            subprocess.run(["mount", *words], check=True)
+        return ["unshare", "--mount", "--propagation", "unchanged", "sh", "-c", self.SCRIPT, ranges,
+                *super().command(), f"--userns-remap={user.pw_name}:{group.gr_name}"]
