@@ -322,6 +322,23 @@ static bool judge_guessed_path(const char *path, enum mount_kind *kind)
 	return false;
 }
 
+/* The same in the directory where the container's own layers lie; the host may have its file system at any
+ * directory above. */
+static bool judge_own_storage(const char *path, const struct mount *root, enum mount_kind *kind)
+{
+	const char *upper = root ? root->upper : NULL;
+	size_t end = upper ? find_storage(root) : 0;
+
+	if (!end)
+		return false;
+	for (size_t start = 0; start <= end; start += 1 + strcspn(upper + start + 1, "/")) {
+		const char *rest = behind(upper + start, end - start, path);
+		if (rest && judge_storage(rest, kind))
+			return true;
+	}
+	return false;
+}
+
 /* File systems of the host: the few from which its runtime bound files in. */
 struct host_devices {
 	uint64_t list[16];
@@ -347,6 +364,7 @@ static void add_host_device(struct host_devices *devices, uint64_t device)
 static bool judge_known(struct mount *mount, const struct mount *root, const struct mount_setting *setting)
 {
 	return judge_kernel(mount, setting, &mount->kind) || (root && is_own(mount, root)) ||
+	       judge_own_storage(mount->root, root, &mount->kind) ||
 	       judge_guessed_path(mount->root, &mount->kind);
 }
 

@@ -276,6 +276,34 @@ static void test_without_the_host(void **state)
 		    MOUNT_RUNTIME_FILE, NULL);
 }
 
+/* The runtime's directory by where the layers lie, as the host calls it: its file system may be mounted at
+ * any part of that path. */
+static void test_without_the_host_another_data_directory(void **state)
+{
+	struct scene *scene = *state;
+	const char text[] = "100 99 0:40 / / rw - overlay o rw,upperdir=/big/d[o*c/overlay2/L/diff\n"
+			    "101 100 8:1 /big/d[o*c/containers/7/hosts /etc/hosts rw - ext4 d rw\n"
+			    "102 100 8:2 /d[o*c/volumes/v/_data /v rw - ext4 d rw\n"
+			    "103 100 8:3 /containers/7/hostname /etc/hostname rw - ext4 d rw\n"
+			    "104 100 8:1 /big/d[o*c /d rw - ext4 d rw\n"
+			    "105 100 8:1 /doc/containers/7/hosts /w rw - ext4 d rw\n"
+			    "106 100 8:1 /g/d[o*c/containers/7/hosts /x rw - ext4 d rw\n";
+	static const enum mount_kind kinds[] = {MOUNT_PLAIN,        MOUNT_RUNTIME_FILE, MOUNT_PLAIN,
+						MOUNT_RUNTIME_FILE, MOUNT_HOST_PATH,    MOUNT_HOST_PATH,
+						MOUNT_HOST_PATH};
+
+	scene->setting = (struct mount_setting){0};
+	scene->container = parse(scene->arena, text);
+	assert_int_equal(mount_judge_kinds(&scene->container, &scene->setting, scene->arena), 0);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (scene->container.mounts[i].kind != kinds[i])
+			fail_msg("kind %d: %s", scene->container.mounts[i].kind,
+				 scene->container.mounts[i].root);
+	scene->container.mounts[0].upper = "overlay2/relative";
+	assert_int_equal(mount_judge_kinds(&scene->container, &scene->setting, scene->arena), 0);
+	assert_int_equal(scene->container.mounts[1].kind, MOUNT_HOST_PATH);
+}
+
 /* A file system that runtime files came from is the host's, even when it is there as a whole. */
 static void test_without_the_host_a_whole_disk(void **state)
 {
@@ -391,6 +419,7 @@ int main(void)
 		IN_SCENE(test_the_root_is_the_hosts),
 		IN_SCENE(test_recursive_binds),
 		IN_SCENE(test_without_the_host),
+		IN_SCENE(test_without_the_host_another_data_directory),
 		IN_SCENE(test_without_the_host_a_whole_disk),
 		cmocka_unit_test(test_sockets_in_directories),
 		IN_SCENE(test_index_of_points),
