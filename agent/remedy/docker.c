@@ -71,7 +71,10 @@ static const char *shell_text(const json_t *words, const char *image, struct are
 		if (!text)
 			return NULL;
 	}
-	if (image)
+	image = image ? quoted(image, arena) : "";
+	if (!image)
+		return NULL;
+	if (*image)
 		text = arena_printf(arena, "%s%s%s", text, *text ? " \\\n" : "", image);
 	return text && *text ? arena_printf(arena, "%s\n", text) : text;
 }

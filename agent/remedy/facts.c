@@ -93,18 +93,34 @@ static int gather_name(struct plan *plan, struct arena *arena)
 	return plan->facts.name ? 0 : -1;
 }
 
+/* True for what a registry's and a repository's name are made of (distribution, reference/regexp.go): nothing
+ * that a shell or YAML takes for more than a word. */
+static bool is_image_name(const char *name, size_t length)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/:[]-";
+
+	return length && name[0] != '-' && strspn(name, letters) >= length;
+}
+
+static bool is_digest(const char *digest)
+{
+	static const char algorithm[] = "sha256:", hexadecimal[] = "0123456789abcdef";
+
+	return !strncmp(digest, algorithm, strlen(algorithm)) && strlen(digest) == strlen(algorithm) + 64 &&
+	       strspn(digest + strlen(algorithm), hexadecimal) == 64;
+}
+
 /* The image by its digest, without a tag; NULL: not known. */
 static int gather_image(struct plan *plan, struct arena *arena)
 {
 	const char *image = plan->container->image, *digest = plan->container->image_digest;
 	const char *slash = image ? strrchr(image, '/') : NULL;
-	const char *tag = image ? strchr(slash ? slash : image, ':') : NULL;
-	size_t length = image ? (tag ? (size_t)(tag - image) : strlen(image)) : 0;
-	static const char hexadecimal[] = "0123456789abcdef", algorithm[] = "sha256:";
+	size_t length = image ? (size_t)((slash ? slash : image) - image) : 0;
 
-	if (!image || !digest || !is_printable(image) || strpbrk(image, " \"'\\$`@") ||
-	    strncmp(digest, algorithm, strlen(algorithm)) != 0 || strlen(digest) != strlen(algorithm) + 64 ||
-	    strspn(digest + strlen(algorithm), hexadecimal) != 64)
+	if (!image || !digest || !is_digest(digest))
+		return 0;
+	length += strcspn(image + length, ":@"); /* a colon before the last slash is a port's */
+	if (!is_image_name(image, length))
 		return 0;
 	plan->facts.image = arena_printf(arena, "%.*s@%s", (int)length, image, digest);
 	return plan->facts.image ? 0 : -1;

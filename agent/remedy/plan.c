@@ -123,7 +123,7 @@ static const char *obstacle(const struct plan *plan, const struct finding *findi
 	if (!strcmp(finding->rule->id, "file.writable-executable") && is_on_own_mount(plan, finding->path))
 		return "it lies on a mount of its own, which a read-only root does not cover";
 	if ((changes & CHANGE(IMAGE)) && !plan->facts.image)
-		return "the digest of its image is not known here";
+		return "the digest of its image is not known here, or its name cannot be written safely";
 	if ((changes & CHANGE(TOOLS)) &&
 	    facts_tool_in_use(plan->container, facts_tool_kind(finding->rule->id)))
 		return "the container runs it: removing it would end the program";

@@ -504,6 +504,10 @@ static void test_fargate(void **state)
 
 static void test_image_by_its_digest(void **state)
 {
+	/* Each would be more than a word to a shell, or an option. */
+	static const char *const hostile[] = {"web;reboot",   "web|sh", "web&", "web>x", "web<x",
+					      "{web,reboot}", "w*b",    "#web", "-web",  ":latest",
+					      "web(x)",       "web\nx", "~web", "web!x", ""};
 	static const char digest[] = "sha256:"
 				     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 	static const struct rule rule = {.id = "image.mutable-tag", .severity = SEVERITY_LOW};
@@ -522,10 +526,22 @@ static void test_image_by_its_digest(void **state)
 			    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 			    "\n");
 	plans_free(plans);
+	for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+		container->image = hostile[i];
+		plans = plans_make(build->snapshot, &findings, &request, NULL);
+		assert_null(plans->list[0].text);
+		assert_string_equal(
+			reason_of(&plans->list[0], "image.mutable-tag"),
+			"the digest of its image is not known here, or its name cannot be written "
+			"safely");
+		plans_free(plans);
+	}
+	container->image = "web";
 	container->image_digest = "sha256:short";
 	plans = plans_make(build->snapshot, &findings, &request, NULL);
-	assert_string_equal(reason_of(&plans->list[0], "image.mutable-tag"),
-			    "the digest of its image is not known here");
+	assert_string_equal(
+		reason_of(&plans->list[0], "image.mutable-tag"),
+		"the digest of its image is not known here, or its name cannot be written safely");
 	plans_free(plans);
 }
 
