@@ -19,6 +19,7 @@
 #include "collectors/layered.h"
 #include "collectors/mountinfo.h"
 #include "collectors/namespace.h"
+#include "collectors/namespace_root.h"
 #include "proctor/cleanup.h"
 #include "tests/fault/inject.h"
 
@@ -40,7 +41,7 @@ struct scene {
 	struct found_share share;
 	struct walk_plan plan;
 	struct walked_parts parts;
-	int proc;
+	int proc, root;
 };
 
 /* ---- the scene --------------------------------------------------------------------------------- */
@@ -88,6 +89,8 @@ static void open_scene(struct scene *scene, bool remember)
 	scene->found = (struct found){.request = &scene->request, .container = &scene->container};
 	scene->share.found = &scene->found;
 	assert_int_equal(walk_plan_make(&scene->plan, &setting), 0);
+	scene->root = namespace_open_root(scene->proc, scene->snapshot, &scene->own, &scene->buffer);
+	assert_true(scene->root >= 0);
 }
 
 static void close_scene(struct scene *scene)
@@ -96,6 +99,7 @@ static void close_scene(struct scene *scene)
 	walked_parts_free(&scene->parts);
 	buffer_free(&scene->buffer);
 	snapshot_free(scene->snapshot);
+	close(scene->root);
 	close(scene->proc);
 }
 
@@ -108,7 +112,7 @@ static int walk(struct scene *scene)
 				  .proc = scene->proc,
 				  .buffer = &scene->buffer,
 				  .share = &scene->share};
-	int result = layered_walk(&layered, &scene->container, &scene->plan);
+	int result = layered_walk(&layered, &scene->container, scene->root, &scene->plan);
 
 	if (result >= 0 && layered_remember(&layered))
 		result = -1;
@@ -290,6 +294,8 @@ static void make_layers(void)
 	must(!mount("tmpfs", "/tmp", "tmpfs", 0, NULL), "tmpfs");
 	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++)
 		must(!mkdir(directories[i], 0755), directories[i]);
+	must(!chmod(PLACE, 0700),
+	     PLACE); /* as runtimes have it: layers that others get to are not remembered */
 	make(PLACE "/base/bin/su", 04755);
 	make(PLACE "/base/gone", 04755);
 	make(PLACE "/base/old/file", 02755);
