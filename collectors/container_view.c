@@ -52,9 +52,8 @@ static int open_upper(const struct container_view *view, const struct host_view 
 	if (root->upper[0] == '/')
 		return open_upper_at(view, host, "");
 	of_host = overlay_of_host(host->mounts, root);
-	if (!of_host || strlen(of_host->point) >= sizeof(base))
+	if (!of_host || snprintf(base, sizeof(base), "%s", of_host->point) >= (int)sizeof(base))
 		return -1;
-	strcpy(base, of_host->point);
 	while (upper < 0 && (slash = strrchr(base, '/'))) {
 		slash[1] = '\0';
 		upper = open_upper_at(view, host, base);

@@ -4,8 +4,8 @@
  * was kept of it, have the inode number and the change time that they had. So whatever is added, removed or
  * replaced is noticed, and whatever becomes of a file that was kept. What is not: that a file which was not
  * kept becomes one to be kept without being replaced, as by chmod(1) in the layer's own directory. Only root
- * of the host can do that, since layers that others get to are not remembered, and overlayfs does not allow it
- * while the layer is mounted. */
+ * of the host can do that, since layers that others get to are not remembered, and overlayfs does not allow
+ * it while the layer is mounted. */
 #ifndef COLLECTORS_LAYER_MEMORY_H
 #define COLLECTORS_LAYER_MEMORY_H
 

@@ -12,8 +12,8 @@ uint32_t tool_kinds(const char *name);
 /* True for a name that tool_kinds knows. */
 bool tool_is_named(const char *name);
 
-/* Whether a tool at an absolute path is there for whoever calls it by its name. What a package keeps for itself,
- * outside of every `bin` and `sbin`, is not. */
+/* Whether a tool at an absolute path is there for whoever calls it by its name. What a package keeps for
+ * itself, outside of every `bin` and `sbin`, is not. */
 bool tool_is_callable(const char *path);
 
 /* Whether what the kernel would execute is in the open regular file: an ELF program or a script. `proc` is
