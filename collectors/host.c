@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <libproc2/meminfo.h>
 #include <libproc2/misc.h>
-#include <libproc2/stat.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -26,6 +25,7 @@
 
 enum {
 	TEXT_LIMIT = 64 * 1024,
+	STAT_LIMIT = 1024 * 1024, /* grows with processors and interrupts */
 	MOUNTINFO_LIMIT = 16 * 1024 * 1024,
 	SYSTEM_CALL_LSM_LIST_MODULES = 461, /* Linux 6.8; the same on every architecture */
 };
@@ -349,27 +349,31 @@ static void read_sysctls(struct reading *reading)
 	}
 }
 
+/* Without libproc2, whose procps_stat_new looks for libnuma in every directory of libraries. */
+static time_t read_boot_time(struct reading *reading)
+{
+	struct buffer *buffer = &reading->buffer;
+
+	if (buffer_read(buffer, reading->proc, "stat", STAT_LIMIT) < 0)
+		return 0;
+	return host_boot_parse(buffer->data, buffer->length);
+}
+
 static void read_machine(struct reading *reading)
 {
 	struct host *host = &reading->snapshot->host;
 	struct meminfo_info *memory = NULL;
-	struct stat_info *stat = NULL;
 	const struct meminfo_result *total = NULL;
-	const struct stat_result *boot = NULL;
 	long processors = procps_cpu_count();
 
 	if (!procps_meminfo_new(&memory))
 		total = procps_meminfo_get(memory, MEMINFO_MEM_TOTAL);
 	if (total)
 		host->memory_total = (uint64_t)total->result.ul_int * 1024;
-	if (!procps_stat_new(&stat))
-		boot = procps_stat_get(stat, STAT_SYS_TIME_OF_BOOT);
-	if (boot)
-		host->boot_time = (time_t)boot->result.ull_int;
+	host->boot_time = read_boot_time(reading);
 	host->processors = processors > 0 ? (unsigned)processors : 0;
 	procps_meminfo_unref(&memory);
-	procps_stat_unref(&stat);
-	if (!total || !boot)
+	if (!total || !host->boot_time)
 		note(reading, "memory or boot time is not readable", "/proc/meminfo", NULL);
 }
 

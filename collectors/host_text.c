@@ -104,3 +104,19 @@ int host_lsms_name(const uint64_t *ids, size_t count, struct arena *arena, struc
 	host->lsms_known = true;
 	return 0;
 }
+
+time_t host_boot_parse(const char *text, size_t length)
+{
+	static const char name[] = "btime ";
+	const char *cursor = text, *line;
+	uint64_t seconds;
+	size_t size;
+
+	while (line_next(&cursor, text + length, &line, &size)) {
+		const char *value = line + sizeof(name) - 1, *end = line + size;
+		if (size >= sizeof(name) && !memcmp(line, name, sizeof(name) - 1) &&
+		    text_read_number(&value, end, 10, &seconds) && value == end && seconds <= INT64_MAX)
+			return (time_t)seconds;
+	}
+	return 0;
+}

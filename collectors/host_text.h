@@ -22,4 +22,8 @@ int host_lsms_parse(const char *text, size_t length, struct arena *arena, struct
 /* The same from the ids that lsm_list_modules(2) gives (LSM_ID_*, include/uapi/linux/lsm.h). */
 int host_lsms_name(const uint64_t *ids, size_t count, struct arena *arena, struct host *host);
 
+/* When the machine booted, by the line `btime` of /proc/stat (proc_stat(5)), in seconds since 1970; 0: it
+ * does not tell. */
+time_t host_boot_parse(const char *text, size_t length);
+
 #endif

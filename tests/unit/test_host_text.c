@@ -130,6 +130,24 @@ static void test_namespace_links(void **state)
 		assert_int_equal(namespace_inode(cases[i].link, strlen(cases[i].link)), cases[i].inode);
 }
 
+static time_t boot(const char *text)
+{
+	return host_boot_parse(text, strlen(text));
+}
+
+static void test_boot_time(void **state)
+{
+	(void)state;
+	assert_int_equal(boot("cpu  1 2 3\nintr 9 0 0\nctxt 5\nbtime 1795544000\nprocesses 7\n"), 1795544000);
+	assert_int_equal(boot("btime 7"), 7);
+	assert_int_equal(boot(""), 0);
+	assert_int_equal(boot("btime \n"), 0);
+	assert_int_equal(boot("btime"), 0);
+	assert_int_equal(boot("xbtime 7\nbtimes 7\nbtime 7x\nbtime -7\n"), 0);
+	assert_int_equal(boot("btime 18446744073709551615\n"), 0);
+	assert_int_equal(boot("btime 99999999999999999999999\n"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +158,7 @@ int main(void)
 		cmocka_unit_test(test_lsms),
 		cmocka_unit_test(test_lsms_by_number),
 		cmocka_unit_test(test_namespace_links),
+		cmocka_unit_test(test_boot_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
