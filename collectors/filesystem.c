@@ -90,7 +90,7 @@ static int walk_layers(struct gathering *gathering, struct container *container,
 	int result = 0;
 
 	gathering->found.own = container ? on->mount : NULL;
-	if (root >= 0 && container && on->treatment == WALK_LIST && !strcmp(on->mount->type, "overlay"))
+	if (container && on->treatment == WALK_LIST && !strcmp(on->mount->type, "overlay"))
 		result = layered_walk(&gathering->layered, container, root, plan);
 	if (result <= 0)
 		return result;
@@ -99,21 +99,30 @@ static int walk_layers(struct gathering *gathering, struct container *container,
 	return container->files_walked;
 }
 
-/* Walks what the plan has from the root on; `number`: why that could not be opened. -1: no memory.
- */
-static int walk_root(struct gathering *gathering, int descriptor, int number, const struct walk_plan *plan,
-		     const struct walk_plan_setting *setting)
+/* Walks what the plan has from the root on, by layers or as it is mounted. 1 when all of the root's own was
+ * seen; -1: no memory. */
+static int walk_root(struct gathering *gathering, struct container *container, int descriptor,
+		     struct walk_plan *plan, const struct walk_plan_setting *setting)
 {
 	struct walk_root root = {.descriptor = descriptor,
 				 .path = "/",
 				 .reachable = true,
-				 .links = gathering->found.container ? tool_is_named : NULL};
+				 .links = container ? tool_is_named : NULL};
+	int whole = walk_layers(gathering, container, descriptor, plan);
 
-	if (descriptor < 0) {
+	if (whole < 0 || (walk_plan_lists(plan) && walk_planned(gathering, plan, setting, &root)))
+		return -1;
+	return whole || walk_plan_find(plan, "/")->treatment == WALK_LIST;
+}
+
+/* Tells that a root could not be opened, if anything in it was to be walked. -1: no memory. */
+static int miss_root(struct gathering *gathering, const struct walk_plan *plan, int number)
+{
+	if (number == ENOMEM)
+		return -1;
+	if (walk_plan_lists(plan))
 		note_root(gathering, number);
-		return 0;
-	}
-	return walk_planned(gathering, plan, setting, &root);
+	return 0;
 }
 
 /* Walks what a mount namespace shows at its root. -1: no memory. */
@@ -130,7 +139,7 @@ static int walk_namespace(struct gathering *gathering, struct container *contain
 	_cleanup_walk_plan_ struct walk_plan plan = {0};
 	uint64_t missed_before = missed(gathering);
 	char label[64];
-	int whole, number;
+	int whole;
 
 	gathering->found.container = container;
 	found_begin(&gathering->found);
@@ -143,15 +152,14 @@ static int walk_namespace(struct gathering *gathering, struct container *contain
 		return -1;
 	_cleanup_close_ int root =
 		namespace_open_root(gathering->proc, gathering->snapshot, mounts, &gathering->buffer);
-	number = errno;
-	whole = walk_layers(gathering, container, root, &plan);
-	if (whole < 0 || (walk_plan_lists(&plan) && walk_root(gathering, root, number, &plan, &setting)))
+	whole = root < 0 ? miss_root(gathering, &plan, errno)
+			 : walk_root(gathering, container, root, &plan, &setting);
+	if (whole < 0)
 		return -1;
 	walk_plan_release(&plan, &gathering->parts);
 	if (container)
-		container->files_walked = (whole || walk_plan_find(&plan, "/")->treatment == WALK_LIST) &&
-					  !gathering->request->excluded_count &&
-					  missed(gathering) == missed_before;
+		container->files_walked =
+			whole && !gathering->request->excluded_count && missed(gathering) == missed_before;
 	return 0;
 }
 
