@@ -67,17 +67,14 @@ static const char *label_of(const struct container *container, const char *name)
 	return NULL;
 }
 
-/* What the place where it is described calls the container. */
+/* What the place where it is described calls the container: Compose makes `shop-web-1` of a service `web`. */
 static const char *own_name(const struct plan *plan)
 {
-	const struct container *container = plan->container;
-	const char *name = NULL;
+	const char *service = !strcmp(plan->target->name, "compose")
+				      ? label_of(plan->container, "com.docker.compose.service")
+				      : NULL;
 
-	if (target_is_ecs(plan->target))
-		name = label_of(container, "com.amazonaws.ecs.container-name");
-	if (!name && container->pod)
-		name = container->pod->container;
-	return name ? name : container->name;
+	return service ? service : plan->container->name;
 }
 
 static int gather_name(struct plan *plan, struct arena *arena)

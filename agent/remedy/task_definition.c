@@ -151,14 +151,6 @@ static bool is_of_other_family(const struct task_definition *definition, const s
 	       strcmp(family, container->task->family) != 0;
 }
 
-static const char *ecs_name(const struct container *container)
-{
-	for (size_t i = 0; i < container->label_count; i++)
-		if (!strcmp(container->labels[i].name, "com.amazonaws.ecs.container-name"))
-			return container->labels[i].value;
-	return container->name;
-}
-
 json_t *task_definition_of(const struct task_definition *definition, const struct container *container,
 			   bool only)
 {
@@ -167,7 +159,7 @@ json_t *task_definition_of(const struct task_definition *definition, const struc
 
 	if (is_of_other_family(definition, container))
 		return NULL;
-	found = find(containers, "name", ecs_name(container));
+	found = find(containers, "name", container->name);
 	if (!found)
 		found = find(containers, "image", container->image);
 	if (!found && only && !container->name && !container->image && json_array_size(containers) == 1)

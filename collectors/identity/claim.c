@@ -159,39 +159,58 @@ const struct container *identity_container(const struct identification *identifi
 	return strcmp(found->id, id) ? NULL : found;
 }
 
-static bool has_spoken(const struct merged *merged, const char *source)
+static struct merged *merged_of(const struct identification *identification,
+				const struct container *container)
 {
-	return merged->source_count && !strcmp(merged->sources[merged->source_count - 1], source);
+	return &identification->merged[container_place(identification->snapshot, container)];
+}
+
+/* True, and noted, when the current source has told of the container before. */
+static bool has_spoken(struct identification *identification, const struct container *container)
+{
+	const struct merged *merged = merged_of(identification, container);
+
+	if (!merged->source_count ||
+	    strcmp(merged->sources[merged->source_count - 1], identification->source->name) != 0)
+		return false;
+	identity_note(identification, "a source tells of one container twice: the first is believed",
+		      container->id, NULL);
+	return true;
 }
 
 void identity_claim(struct identification *identification, const struct container *container,
 		    struct claim *claim)
 {
-	struct merged *merged = &identification->merged[container_place(identification->snapshot, container)];
-	const char *name = identification->source->name;
+	struct merged *merged = merged_of(identification, container);
 
-	claim_read_labels(claim);
-	if (has_spoken(merged, name)) {
-		identity_note(identification, "a source tells of one container twice: the first is believed",
-			      container->id, NULL);
+	if (has_spoken(identification, container))
 		return;
-	}
-	merged->sources[merged->source_count++] = name;
+	claim_read_labels(claim);
+	merged->sources[merged->source_count++] = identification->source->name;
 	merge_texts(identification, container, &merged->claim, claim);
 	merge_labels(identification, container, &merged->claim, claim);
 	merge_declared(identification, container, &merged->claim.declared, &claim->declared);
 }
 
-void identity_claim_id(struct identification *identification, const char *id, struct claim *claim)
+const struct container *identity_subject(struct identification *identification, const char *id)
 {
 	const struct container *container = id ? identity_container(identification, id) : NULL;
 
 	if (container)
-		identity_claim(identification, container, claim);
-	else if (id)
+		return has_spoken(identification, container) ? NULL : container;
+	if (id)
 		identity_note(identification,
 			      "a source tells of a container of which no process is to be seen here", id,
 			      identification->snapshot->host.view == VIEW_HOST
 				      ? NULL
 				      : "share the pid namespace of the task (pidMode: task)");
+	return NULL;
+}
+
+void identity_claim_id(struct identification *identification, const char *id, struct claim *claim)
+{
+	const struct container *container = identity_subject(identification, id);
+
+	if (container)
+		identity_claim(identification, container, claim);
 }

@@ -42,33 +42,52 @@ static bool is_of_repository(const char *reference, const char *image)
 	return image && !strncmp(reference, image, length) && (!image[length] || strchr(":@", image[length]));
 }
 
-/* The digest by which an image was pulled: of the repository that the container names, else of any. */
-static const char *image_digest(struct identification *identification, const json_t *images, const char *id,
-				const char *image)
+/* The images by their ids, so that each container finds its own at once. */
+static json_t *index_images(struct identification *identification, json_t *images)
 {
-	const json_t *entry, *digest;
-	const char *found = NULL;
-	size_t i, k;
+	json_t *index = json_object(), *image;
+	size_t i;
 
-	json_array_foreach(images, i, entry)
+	identification->failed |= !index;
+	json_array_foreach(images, i, image)
 	{
-		const char *entry_id = json_string_value(json_object_get(entry, "Id"));
-		const json_t *digests = json_object_get(entry, "RepoDigests");
-		if (!entry_id || strcmp(entry_id, id) != 0)
-			continue;
-		json_array_foreach(digests, k, digest)
-		{
-			const char *reference = json_string_value(digest);
-			if (reference && digest_in(reference) &&
-			    (!found || is_of_repository(reference, image)))
-				found = digest_in(reference);
-		}
+		const char *id = json_string_value(json_object_get(image, "Id"));
+		if (id && json_object_set(index, id, image))
+			identification->failed = true;
+	}
+	return index;
+}
+
+/* The digest by which an image was pulled: of the repository that the container names, else of any. */
+static const char *image_digest(struct identification *identification, const json_t *image, const char *name)
+{
+	const json_t *digest;
+	const char *found = NULL;
+	size_t i;
+
+	json_array_foreach(json_object_get(image, "RepoDigests"), i, digest)
+	{
+		const char *reference = json_string_value(digest);
+		if (reference && digest_in(reference) && (!found || is_of_repository(reference, name)))
+			found = digest_in(reference);
 	}
 	if (!found || strlen(found) > IDENTITY_TEXT_MAX)
 		return NULL;
 	found = arena_string(identification->snapshot->arena, found);
 	identification->failed |= !found;
 	return found;
+}
+
+/* A container has the labels of its image among its own; of an image that is not known, any may be. */
+static void mark_labels(struct claim *claim, const json_t *image)
+{
+	const json_t *labels = json_object_get(image, "Labels");
+
+	for (size_t i = 0; i < claim->label_count; i++) {
+		struct label *label = &claim->labels[i];
+		const char *value = json_string_value(json_object_get(labels, label->name));
+		label->of_image = !image || (value && !strcmp(value, label->value));
+	}
 }
 
 /* ---- containers -------------------------------------------------------------------------------- */
@@ -94,17 +113,25 @@ static const char *own_name(struct identification *identification, const json_t 
 
 static void read_container(struct identification *identification, const json_t *entry, const json_t *images)
 {
-	struct claim claim = {.runtime = "docker", .runtime_name = own_name(identification, entry)};
-	const char *image = identity_text(identification, entry, "Image");
+	const struct container *container =
+		identity_subject(identification, identity_text(identification, entry, "Id"));
+	struct claim claim = {.runtime = "docker"};
+	const char *name;
+	const json_t *image;
 
+	if (!container)
+		return;
+	claim.runtime_name = own_name(identification, entry);
+	name = identity_text(identification, entry, "Image");
 	claim.image_id = identity_text(identification, entry, "ImageID");
+	image = claim.image_id ? json_object_get(images, claim.image_id) : NULL;
 	/* A container whose tag has been given to another image since is listed by its image's id. */
-	if (image && strncmp(image, "sha256:", strlen("sha256:")) != 0)
-		claim.image = image;
-	if (claim.image_id)
-		claim.image_digest = image_digest(identification, images, claim.image_id, image);
+	if (name && strncmp(name, "sha256:", strlen("sha256:")) != 0)
+		claim.image = name;
+	claim.image_digest = image_digest(identification, image, name);
 	identity_labels(identification, &claim, json_object_get(entry, "Labels"));
-	identity_claim_id(identification, identity_text(identification, entry, "Id"), &claim);
+	mark_labels(&claim, image);
+	identity_claim(identification, container, &claim);
 }
 
 static void read_source(struct identification *identification)
@@ -112,12 +139,13 @@ static void read_source(struct identification *identification)
 	_cleanup_json_ json_t *containers = identity_answer(identification, "/containers/json");
 	_cleanup_json_ json_t *images =
 		containers ? identity_answer(identification, "/images/json?digests=1") : NULL;
+	_cleanup_json_ json_t *index = index_images(identification, images);
 	const json_t *entry;
 	size_t i;
 
 	if (containers && !json_is_array(containers))
 		identity_note(identification, "Docker's API tells no list of containers", NULL, NULL);
-	json_array_foreach(containers, i, entry) read_container(identification, entry, images);
+	json_array_foreach(containers, i, entry) read_container(identification, entry, index);
 }
 
 const struct source source_docker = {

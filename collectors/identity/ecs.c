@@ -18,5 +18,8 @@ void ecs_read_container(struct identification *identification, const json_t *con
 	claim->image_id = identity_text(identification, container, "ImageID");
 	claim->kind = "ecs";
 	identity_labels(identification, claim, json_object_get(container, "Labels"));
+	/* What ECS' own labels tell it tells itself; the others are the image's and its owner's alike. */
+	for (size_t i = 0; i < claim->label_count; i++)
+		claim->labels[i].of_image = true;
 	read_memory(json_object_get(container, "Limits"), &claim->declared.memory);
 }

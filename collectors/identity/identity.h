@@ -91,18 +91,23 @@ const char *identity_text(struct identification *identification, const json_t *o
 /* The members of an object as labels of the claim. */
 void identity_labels(struct identification *identification, struct claim *claim, json_t *object);
 
-/* Fills in what labels that owners and runtimes set tell of a container, where the claim has nothing yet. */
+/* Fills in what labels that owners and runtimes set, not images, tell of a container, where the claim has
+ * nothing yet. */
 void claim_read_labels(struct claim *claim);
 
 /* The container with that id; NULL: there is none. */
 const struct container *identity_container(const struct identification *identification, const char *id);
+
+/* The container with that id, of which the current source is to tell. NULL, and a note, when no process of it
+ * is here, or the source has told of it. */
+const struct container *identity_subject(struct identification *identification, const char *id);
 
 /* Adds what the current source says of a container. What an earlier source said otherwise stands, and the
  * disagreement is noted. */
 void identity_claim(struct identification *identification, const struct container *container,
 		    struct claim *claim);
 
-/* The same by id; one that has no process here is noted. */
+/* The same by id, as identity_subject. */
 void identity_claim_id(struct identification *identification, const char *id, struct claim *claim);
 
 /* Reads a regular file in the root `directory` into the buffer, at most FETCH_BYTES, without waiting. False

@@ -32,11 +32,14 @@ static const struct {
 	{"nerdctl/name", offsetof(struct claim, runtime_name)},
 };
 
+/* Not one of the image: it would let the image choose whose container it is taken for. */
 static const char *value_of(const struct claim *claim, const char *name)
 {
-	for (size_t i = 0; i < claim->label_count; i++)
-		if (!strcmp(claim->labels[i].name, name) && *claim->labels[i].value)
-			return claim->labels[i].value;
+	for (size_t i = 0; i < claim->label_count; i++) {
+		const struct label *label = &claim->labels[i];
+		if (!strcmp(label->name, name) && *label->value && !label->of_image)
+			return label->value;
+	}
 	return NULL;
 }
 

@@ -148,6 +148,7 @@ struct device {
 /* What an owner or a runtime wrote on a container. */
 struct label {
 	const char *name, *value;
+	bool of_image; /* who made the image may have set it: it tells nothing of who runs the container */
 };
 
 /* The ECS task that a container belongs to; NULL: not known. */

@@ -125,6 +125,21 @@ class DockerApiTest(IdentityCase):
                 self.assertReason(*words)
                 self.assertEqual(self.server.asked.count("/containers/json"), 1)
 
+    def test_answers_that_make_work(self):
+        """As many containers and images as the answers hold: each is looked at once."""
+        containers = document([*[{"ImageID": "x"}] * 200000, listed(self.web.id)])
+        told = self.ask(containers, document([*[{}] * 1000000, *IMAGES]))
+        self.assertEqual((told["name"], told["image_digest"]), ("web", "sha256:" + "2" * 64))
+
+    def test_labels_of_the_image(self):
+        """An image does not choose whose container it is taken for."""
+        labels = {"com.amazonaws.ecs.container-name": "trusted", "io.kubernetes.pod.name": "trusted"}
+        told = self.ask(document([listed(self.web.id, Labels=labels)]),
+                        document([{**IMAGES[0], "Labels": labels}]))
+        self.assertEqual((told["name"], told["kind"]), ("web", "standalone"))
+        self.assertNotIn("task", told)
+        self.assertNotIn("pod", told)
+
     def test_nobody_listens(self):
         path = f"{self.scratch()}/docker.sock"
         with socket.socket(socket.AF_UNIX) as gone:

@@ -330,7 +330,7 @@ static void test_the_first_is_believed(void **state)
 		"[{\"Id\": \"" WEB
 		"\", \"Names\": [\"/ecs-shop-42-checkout\"], \"Image\": \"evil/checkout:1\","
 		" \"ImageID\": \"sha256:1\", \"Labels\": {\"com.amazonaws.ecs.container-name\": \"other\"}}]",
-		"[]");
+		"[{\"Id\": \"sha256:1\"}]");
 	assert_string_equal(claimed(0)->task_name, "checkout");
 	assert_string_equal(claimed(0)->image, "shop/checkout:42");
 	assert_int_equal(identification.merged[0].source_count, 2);
@@ -341,10 +341,13 @@ static void test_an_arn_and_its_name_agree(void **state)
 {
 	begin(*state);
 	task_tells("{}", TASK); /* the cluster by its ARN, and by its name in a label */
-	docker_tells("[{\"Id\": \"" WEB "\", \"Labels\": {\"com.amazonaws.ecs.cluster\": \"prod\"}}]", "[]");
+	docker_tells("[{\"Id\": \"" WEB "\", \"ImageID\": \"sha256:1\","
+		     " \"Labels\": {\"com.amazonaws.ecs.cluster\": \"prod\"}}]",
+		     "[{\"Id\": \"sha256:1\"}]");
 	assert_null(coverage.reasons);
-	docker_tells("[{\"Id\": \"" PROXY "\", \"Labels\": {\"com.amazonaws.ecs.cluster\": \"prod\"}}]",
-		     "[]");
+	docker_tells("[{\"Id\": \"" PROXY "\", \"ImageID\": \"sha256:1\","
+		     " \"Labels\": {\"com.amazonaws.ecs.cluster\": \"prod\"}}]",
+		     "[{\"Id\": \"sha256:1\"}]");
 	assert_string_equal(claimed(1)->task.cluster, "prod");
 }
 
@@ -353,13 +356,14 @@ static void test_an_arn_and_its_name_agree(void **state)
 static void test_pods(void **state)
 {
 	begin(*state);
-	docker_tells("[{\"Id\": \"" WEB "\", \"Names\": [\"/k8s_web\"], \"Labels\":"
+	docker_tells("[{\"Id\": \"" WEB
+		     "\", \"Names\": [\"/k8s_web\"], \"ImageID\": \"sha256:1\", \"Labels\":"
 		     " {\"io.kubernetes.container.name\": \"web\", \"io.kubernetes.pod.name\": \"shop-1\","
 		     " \"io.kubernetes.pod.namespace\": \"prod\", \"io.kubernetes.pod.uid\": \"u\"}},"
 		     " {\"Id\": \"" PROXY
-		     "\", \"Labels\": {\"io.kubernetes.cri.container-type\": \"sandbox\","
-		     " \"io.kubernetes.cri.sandbox-name\": \"shop-1\"}}]",
-		     "[]");
+		     "\", \"ImageID\": \"sha256:1\", \"Labels\": {\"io.kubernetes.cri.container-type\":"
+		     " \"sandbox\", \"io.kubernetes.cri.sandbox-name\": \"shop-1\"}}]",
+		     "[{\"Id\": \"sha256:1\", \"Labels\": null}]");
 	assert_string_equal(claimed(0)->pod.container, "web");
 	assert_string_equal(claimed(0)->pod.name, "shop-1");
 	assert_string_equal(claimed(0)->pod.name_space, "prod");
@@ -368,10 +372,77 @@ static void test_pods(void **state)
 	assert_string_equal(claimed(1)->pod.name, "shop-1");
 }
 
+/* Whoever makes an image does not choose whose container it is taken for. */
+static void test_labels_of_the_image(void **state)
+{
+	static const char labels[] = "{\"com.amazonaws.ecs.container-name\": \"trusted\","
+				     " \"com.amazonaws.ecs.task-definition-family\": \"shop\","
+				     " \"io.kubernetes.pod.namespace\": \"prod\","
+				     " \"io.podman.annotations.privileged\": \"true\"}";
+	struct build *build = *state;
+	const char *containers, *images;
+
+	begin(build);
+	containers =
+		arena_printf(build->snapshot->arena,
+			     "[{\"Id\": \"" WEB "\", \"Names\": [\"/web\"], \"ImageID\": \"sha256:1\","
+			     " \"Labels\": %s},"
+			     " {\"Id\": \"" PROXY "\", \"ImageID\": \"sha256:unlisted\", \"Labels\": %s}]",
+			     labels, labels);
+	images = arena_printf(build->snapshot->arena,
+			      "[{\"Id\": \"sha256:1\", \"Labels\": {\"com.amazonaws.ecs.container-name\":"
+			      " \"trusted\", \"com.amazonaws.ecs.task-definition-family\": \"other\","
+			      " \"io.kubernetes.pod.namespace\": \"prod\","
+			      " \"io.podman.annotations.privileged\": \"true\"}}]");
+	docker_tells(containers, images);
+	assert_null(claimed(0)->task_name);
+	assert_string_equal(claimed(0)->runtime_name, "web");
+	assert_string_equal(claimed(0)->task.family, "shop"); /* set over the image's when it was started */
+	assert_null(claimed(0)->pod.name_space);
+	assert_int_equal(claimed(0)->declared.known, 0);
+	assert_int_equal(claimed(0)->label_count, 4);
+	assert_null(claimed(1)->task_name);
+	assert_null(claimed(1)->task.family);
+	assert_null(coverage.reasons);
+}
+
+/* As many images as an answer holds, and a container as often: each is looked at once. */
+static void test_many_images(void **state)
+{
+	struct build *build = *state;
+	struct buffer containers = {0}, images = {0};
+	char *text;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	begin(build);
+	assert_non_null(file);
+	fputs("[{}", file);
+	for (unsigned i = 0; i < 30000; i++)
+		fprintf(file, ", {\"Id\": \"" WEB "\", \"ImageID\": \"%u\"}", i);
+	fputs("]", file);
+	fclose(file);
+	containers.data = text;
+	file = open_memstream(&text, &size);
+	assert_non_null(file);
+	fputs("[{}", file);
+	for (unsigned i = 0; i < 200000; i++)
+		fprintf(file, ", {\"Id\": \"%u\"}", i);
+	fputs("]", file);
+	fclose(file);
+	images.data = text;
+	docker_tells(containers.data, images.data);
+	assert_string_equal(claimed(0)->image_id, "0");
+	assert_int_equal(noted("twice"), 29999);
+	buffer_free(&containers);
+	buffer_free(&images);
+}
+
 static void test_privileged_by_annotation(void **state)
 {
-	struct claim claim = {.labels = (struct label[]){{"io.podman.annotations.privileged", "TRUE"}},
-			      .label_count = 1};
+	struct claim claim = {
+		.labels = (struct label[]){{.name = "io.podman.annotations.privileged", .value = "TRUE"}},
+		.label_count = 1};
 
 	(void)state;
 	claim_read_labels(&claim);
@@ -548,6 +619,8 @@ int main(void)
 		BUILD_TEST(test_the_first_is_believed),
 		BUILD_TEST(test_an_arn_and_its_name_agree),
 		BUILD_TEST(test_pods),
+		BUILD_TEST(test_labels_of_the_image),
+		BUILD_TEST(test_many_images),
 		cmocka_unit_test(test_privileged_by_annotation),
 		BUILD_TEST(test_spec),
 		BUILD_TEST(test_spec_of_nonsense),

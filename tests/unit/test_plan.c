@@ -396,6 +396,21 @@ static void test_hostile_names(void **state)
 	}
 }
 
+static void test_a_service_of_compose(void **state)
+{
+	static const struct label label = {.name = "com.docker.compose.service", .value = "web"};
+	struct build *build = *state;
+	struct container *container = add_plain(build, "shop-web-1");
+	_cleanup_plans_ struct plans *compose = NULL, *ecs = NULL;
+
+	container->labels = &label;
+	container->label_count = 1;
+	compose = plans_for(build, "compose");
+	assert_non_null(strstr(compose->list[0].text, "services:\n  web:\n"));
+	ecs = plans_for(build, "ecs");
+	assert_string_equal(ecs->list[0].facts.name, "shop-web-1");
+}
+
 /* ---- the image ----------------------------------------------------------------------------------- */
 
 static void test_files_of_the_image(void **state)
@@ -652,6 +667,7 @@ int main(void)
 		cmocka_unit_test(test_users),
 		BUILD_TEST(test_what_shows_how_capabilities_are_used),
 		cmocka_unit_test(test_hostile_names),
+		BUILD_TEST(test_a_service_of_compose),
 		BUILD_TEST(test_files_of_the_image),
 		BUILD_TEST(test_privileged_files_that_others_write),
 		BUILD_TEST(test_ecs),

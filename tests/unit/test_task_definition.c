@@ -114,7 +114,6 @@ static const char *name_of(const struct task_definition *definition, const struc
 static void test_containers_are_told_by_name_or_image(void **state)
 {
 	_cleanup_definition_ struct task_definition definition = {0};
-	const struct label label = {"com.amazonaws.ecs.container-name", "log"};
 	const struct task other = {.family = "other"}, same = {.family = "shop"};
 	struct container container = {.id = "x"};
 
@@ -135,9 +134,6 @@ static void test_containers_are_told_by_name_or_image(void **state)
 	assert_string_equal(name_of(&definition, &container, true), "none");
 	container.image = "shop/web:1";
 	assert_string_equal(name_of(&definition, &container, false), "web");
-	container.labels = &label;
-	container.label_count = 1;
-	assert_string_equal(name_of(&definition, &container, false), "log");
 }
 
 static void test_the_only_one_of_which_nothing_is_known(void **state)
