@@ -1,10 +1,11 @@
 /* Members of the definition of an ECS task: those of the task, and those of the container within. What
  * Fargate refuses is not written for it. */
 #include <ctype.h>
+#include <string.h>
 
 #include "agent/remedy/writer.h"
 
-enum { TMPFS_MIB = 64, MEMORY_MIB = 512, CPU_SHARES = 256 };
+enum { TMPFS_MIB = 64, MEMORY_MIB = 512, CPU_SHARES = 256, PATH_LENGTH = 100 };
 
 static void put_privileges(struct writer *writer, json_t *container)
 {
@@ -27,21 +28,40 @@ static void put_privileges(struct writer *writer, json_t *container)
 		writer_put(writer, container, "cpu", json_integer(CPU_SHARES));
 }
 
-/* `/var/cache/x` becomes `writable-var-cache-x`: letters, digits, hyphens and underscores are allowed. */
-static const char *volume_name(const char *path, struct arena *arena)
+static bool has_volume(const json_t *volumes, const char *name)
 {
-	char *name = arena_printf(arena, "writable%s", path);
+	const json_t *volume;
+	size_t index;
 
-	for (char *letter = name; letter && *letter; letter++)
+	json_array_foreach(volumes, index, volume)
+	{
+		if (!strcmp(json_string_value(json_object_get(volume, "name")), name))
+			return true;
+	}
+	return false;
+}
+
+/* `/var/cache/x` of `web` becomes `web-writable-var-cache-x`: at most 255 letters, digits, hyphens and
+ * underscores are allowed. Containers that name one volume would share it, and so would two paths. */
+static const char *volume_name(const struct writer *writer, const char *path)
+{
+	const json_t *volumes = json_object_get(writer->fragment, "volumes");
+	char *base =
+		arena_printf(writer->arena, "%s-writable%.*s", writer->plan->facts.name, PATH_LENGTH, path);
+	const char *name = base;
+
+	for (char *letter = base; letter && *letter; letter++)
 		if (!isalnum((unsigned char)*letter) && *letter != '_')
 			*letter = '-';
+	for (unsigned number = 2; name && has_volume(volumes, name); number++)
+		name = arena_printf(writer->arena, "%s-%u", base, number);
 	return name;
 }
 
 /* Fargate has no tmpfs: a volume of the task without a place on a host. */
 static void put_volume(struct writer *writer, json_t *container, const char *path)
 {
-	const char *name = volume_name(path, writer->arena);
+	const char *name = volume_name(writer, path);
 	json_t *mount = json_pack("{s:s, s:s, s:b}", "sourceVolume", name ? name : "", "containerPath", path,
 				  "readOnly", 0);
 

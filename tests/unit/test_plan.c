@@ -513,8 +513,29 @@ static void test_fargate(void **state)
 		"{\"containerDefinitions\": [{\"name\": \"web\", \"user\": \"10001:10001\", "
 		"\"readonlyRootFilesystem\": true, \"memory\": 512, \"cpu\": 256, \"linuxParameters\": "
 		"{\"capabilities\": {\"drop\": [\"ALL\"]}}, \"mountPoints\": [{\"sourceVolume\": "
-		"\"writable-tmp\", \"containerPath\": \"/tmp\", \"readOnly\": false}]}], \"volumes\": "
-		"[{\"name\": \"writable-tmp\"}]}");
+		"\"web-writable-tmp\", \"containerPath\": \"/tmp\", \"readOnly\": false}]}], \"volumes\": "
+		"[{\"name\": \"web-writable-tmp\"}]}");
+}
+
+/* Containers of a task share a volume that both name, and so do two paths. */
+static void test_volumes_are_not_shared(void **state)
+{
+	static const char *const written[] = {"/var/a-b/x", "/var/a/b/x", NULL};
+	struct build *build = *state;
+	struct task task = {.launch_type = "FARGATE"};
+	struct container *log = add_plain(build, "log"), *web = add_plain(build, "web");
+	_cleanup_plans_ struct plans *plans = NULL;
+	_cleanup_free_ char *first = NULL, *second = NULL;
+
+	web->task = log->task = &task;
+	web->written = log->written = written;
+	plans = plans_for(build, "ecs");
+	first = json_dumps(json_object_get(plans->list[0].fragment, "volumes"), 0);
+	second = json_dumps(json_object_get(plans->list[1].fragment, "volumes"), 0);
+	assert_string_equal(first, "[{\"name\": \"log-writable-var-a-b\"}, "
+				   "{\"name\": \"log-writable-var-a-b-2\"}]");
+	assert_string_equal(second, "[{\"name\": \"web-writable-var-a-b\"}, "
+				    "{\"name\": \"web-writable-var-a-b-2\"}]");
 }
 
 static void test_image_by_its_digest(void **state)
@@ -672,6 +693,7 @@ int main(void)
 		BUILD_TEST(test_privileged_files_that_others_write),
 		BUILD_TEST(test_ecs),
 		BUILD_TEST(test_fargate),
+		BUILD_TEST(test_volumes_are_not_shared),
 		BUILD_TEST(test_image_by_its_digest),
 		BUILD_TEST(test_tools),
 		cmocka_unit_test(test_yaml),

@@ -268,19 +268,20 @@ static void test_changes_on_fargate(void **state)
 	struct build *build = *state;
 
 	add_faulty(build);
-	assert_changed(build,
-		       "{\"requiresCompatibilities\": [\"FARGATE\"], \"cpu\": \"256\", \"memory\": \"512\", "
-		       "\"containerDefinitions\": [{\"name\": \"web\", \"linuxParameters\": "
-		       "{\"capabilities\": {\"add\": "
-		       "[\"SYS_PTRACE\"]}}}, {\"name\": \"log\", \"cpu\": 100}]}",
-		       "{\"requiresCompatibilities\":[\"FARGATE\"],\"cpu\":\"256\",\"memory\":\"512\","
-		       "\"containerDefinitions\":[{\"name\":\"web\",\"linuxParameters\":{\"capabilities\":{"
-		       "\"drop\":[\"ALL\"]}},"
-		       "\"user\":\"10001:10001\",\"readonlyRootFilesystem\":true,\"memory\":512,\"cpu\":156,"
-		       "\"mountPoints\":"
-		       "[{\"sourceVolume\":\"writable-tmp\",\"containerPath\":\"/"
-		       "tmp\",\"readOnly\":false}]},{\"name\":\"log\","
-		       "\"cpu\":100}],\"networkMode\":\"awsvpc\",\"volumes\":[{\"name\":\"writable-tmp\"}]}");
+	assert_changed(
+		build,
+		"{\"requiresCompatibilities\": [\"FARGATE\"], \"cpu\": \"256\", \"memory\": \"512\", "
+		"\"containerDefinitions\": [{\"name\": \"web\", \"linuxParameters\": "
+		"{\"capabilities\": {\"add\": "
+		"[\"SYS_PTRACE\"]}}}, {\"name\": \"log\", \"cpu\": 100}]}",
+		"{\"requiresCompatibilities\":[\"FARGATE\"],\"cpu\":\"256\",\"memory\":\"512\","
+		"\"containerDefinitions\":[{\"name\":\"web\",\"linuxParameters\":{\"capabilities\":{"
+		"\"drop\":[\"ALL\"]}},"
+		"\"user\":\"10001:10001\",\"readonlyRootFilesystem\":true,\"memory\":512,\"cpu\":156,"
+		"\"mountPoints\":"
+		"[{\"sourceVolume\":\"web-writable-tmp\",\"containerPath\":\"/"
+		"tmp\",\"readOnly\":false}]},{\"name\":\"log\","
+		"\"cpu\":100}],\"networkMode\":\"awsvpc\",\"volumes\":[{\"name\":\"web-writable-tmp\"}]}");
 }
 
 /* Members of other types than ECS takes are replaced or left, and never followed. */
