@@ -2,31 +2,26 @@
 #include <string.h>
 
 #include "agent/remedy/writer.h"
+#include "proctor/cleanup.h"
 
-/* One instruction for all paths of a list, if there are any. The quotes hold: no path has one (is_plain). */
-static void put_run(struct writer *writer, json_t *lines, const char *command, const struct path_list *list)
+/* One instruction for all paths of a list, if there are any, each behind its option. The quotes hold: no path
+ * has one (is_plain). */
+static void put_run(struct writer *writer, json_t *lines, const char *command, const char *option,
+		    const struct path_list *list)
 {
-	const char *line = list->count ? arena_printf(writer->arena, "RUN %s", command) : NULL;
+	_cleanup_free_ char *line = NULL;
+	size_t size;
+	FILE *file = list->count ? open_memstream(&line, &size) : NULL;
 
-	writer->failed |= list->count && !line;
-	for (size_t i = 0; line && i < list->count; i++) {
-		line = arena_printf(writer->arena, "%s '%s'", line, list->paths[i]);
-		writer->failed |= !line;
-	}
-	if (line)
-		writer_append_text(writer, lines, line);
-}
-
-/* setcap takes one file after each -r. */
-static void put_setcap(struct writer *writer, json_t *lines, const struct path_list *list)
-{
-	const char *line = list->count ? "RUN setcap" : NULL;
-
-	for (size_t i = 0; line && i < list->count; i++) {
-		line = arena_printf(writer->arena, "%s -r '%s'", line, list->paths[i]);
-		writer->failed |= !line;
-	}
-	if (line)
+	writer->failed |= list->count && !file;
+	if (!file)
+		return;
+	fprintf(file, "RUN %s", command);
+	for (size_t i = 0; i < list->count; i++)
+		fprintf(file, " %s'%s'", option, list->paths[i]);
+	if (fclose(file))
+		writer->failed = true;
+	else
 		writer_append_text(writer, lines, line);
 }
 
@@ -40,10 +35,10 @@ static void put_files(struct writer *writer, json_t *lines)
 {
 	const struct plan_facts *facts = &writer->plan->facts;
 
-	put_run(writer, lines, "chmod a-s", &facts->set_id_files);
-	put_setcap(writer, lines, &facts->capability_files);
-	put_run(writer, lines, "chmod go-w", &facts->open_files);
-	put_run(writer, lines, "rm -f", &facts->tools);
+	put_run(writer, lines, "chmod a-s", "", &facts->set_id_files);
+	put_run(writer, lines, "setcap", "-r ", &facts->capability_files); /* one file after each -r */
+	put_run(writer, lines, "chmod go-w", "", &facts->open_files);
+	put_run(writer, lines, "rm -f", "", &facts->tools);
 }
 
 static const char *text_of(const json_t *lines, struct arena *arena)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/remedy/target.h"
+#include "proctor/cleanup.h"
 
 enum {
 	PATHS_MAX = 32, /* of what a container has written: more would be no help */
@@ -50,11 +51,15 @@ int path_list_add(struct path_list *list, const char *path, struct arena *arena)
 
 const char *path_list_words(const struct path_list *list, struct arena *arena)
 {
-	const char *words = arena_string(arena, "");
+	_cleanup_free_ char *words = NULL;
+	size_t size;
+	FILE *file = open_memstream(&words, &size);
 
-	for (size_t i = 0; words && i < list->count; i++)
-		words = arena_printf(arena, "%s%s%s", words, i ? ", " : "", list->paths[i]);
-	return words;
+	if (!file)
+		return NULL;
+	for (size_t i = 0; i < list->count; i++)
+		fprintf(file, "%s%s", i ? ", " : "", list->paths[i]);
+	return fclose(file) ? NULL : arena_string(arena, words);
 }
 
 /* ---- who it is ---------------------------------------------------------------------------------- */
@@ -342,19 +347,47 @@ static bool runs(const struct container *container, const char *path)
 	return false;
 }
 
-bool facts_tool_in_use(const struct container *container, uint32_t kind)
+static bool is_not_plain(const struct container *container, const char *path)
+{
+	(void)container;
+	return !is_plain(path);
+}
+
+/* True when a path of one of its tools of that kind is so. */
+static bool has_tool_path(const struct container *container, uint32_t kind,
+			  bool (*is)(const struct container *container, const char *path))
 {
 	for (size_t i = 0; i < container->tool_count; i++) {
 		const struct tool *tool = &container->tools[i];
 		if (!(tool->kinds & kind))
 			continue;
-		if (runs(container, tool->path))
+		if (is(container, tool->path))
 			return true;
 		for (size_t k = 0; k < tool->name_count; k++)
-			if (runs(container, tool->names[k]))
+			if (is(container, tool->names[k]))
 				return true;
 	}
 	return false;
+}
+
+bool facts_tool_in_use(const struct container *container, uint32_t kind)
+{
+	return has_tool_path(container, kind, runs);
+}
+
+size_t facts_tool_paths(const struct container *container, uint32_t kind)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < container->tool_count; i++)
+		if (container->tools[i].kinds & kind)
+			count += 1 + container->tools[i].name_count;
+	return count;
+}
+
+bool facts_tools_are_plain(const struct container *container, uint32_t kind)
+{
+	return !has_tool_path(container, kind, is_not_plain);
 }
 
 /* ---- questions ---------------------------------------------------------------------------------- */

@@ -21,6 +21,10 @@ int facts_gather(struct plan *plan, const struct snapshot *snapshot, struct aren
 uint32_t facts_tool_kind(const char *rule);
 /* True when the container runs one of its tools of that kind. */
 bool facts_tool_in_use(const struct container *container, uint32_t kind);
+/* How many paths its tools of that kind have at most. */
+size_t facts_tool_paths(const struct container *container, uint32_t kind);
+/* True when all paths of its tools of that kind are plain. */
+bool facts_tools_are_plain(const struct container *container, uint32_t kind);
 
 /* The question of a change; *question is NULL when there is nothing to ask. -1 when memory is exhausted. */
 int facts_question(const struct plan *plan, enum change_kind kind, struct arena *arena,

@@ -22,7 +22,13 @@ struct planner {
 	uint32_t faulty; /* changes that mend a fault which the container has now */
 	struct outcome *outcomes;
 	size_t count;
+	size_t path_count; /* of findings that are to be closed */
 };
+
+enum { PATHS_MAX = 1000 }; /* that a plan names: an image can have any number of such files */
+
+static const char unsafe_path[] = "its path has characters that cannot be written here safely";
+static const char too_many[] = "there are more of them than one plan names: change those, and audit again";
 
 /* ---- one finding ------------------------------------------------------------------------------- */
 
@@ -56,18 +62,25 @@ static bool is_one(uint32_t changes)
 	return !(changes & (changes - 1));
 }
 
+static const struct evidence *evidence_of(const struct finding *finding, const char *name)
+{
+	const struct evidence *evidence = finding->evidence;
+
+	while (evidence && strcmp(evidence->name, name) != 0)
+		evidence = evidence->next;
+	return evidence;
+}
+
 /* The changes that mend what the finding says; none for one that takes several. */
 static uint32_t faults_of(const struct finding *finding)
 {
-	const struct evidence *by = finding->evidence;
+	const struct evidence *by = evidence_of(finding, "by");
 	uint32_t changes = 0;
 
 	for (const struct way *way = ways; way->rule; way++)
 		if (!strcmp(way->rule, finding->rule->id) && is_one(way->changes) &&
 		    way->effect != WAY_LOWERS)
 			changes |= way->changes;
-	while (by && strcmp(by->name, "by") != 0)
-		by = by->next;
 	if (!strcmp(finding->rule->id, "process.root-regain") && by && by->text &&
 	    !strcmp(by->text, "its real or saved uid"))
 		changes |= CHANGE(USER); /* it is not root now, and changed to that user by itself */
@@ -110,24 +123,48 @@ static bool is_on_own_mount(const struct plan *plan, const char *path)
 	return path && mounts && mount_of_path(mounts, path) != mounts->root;
 }
 
-/* Why the changes cannot be written for this container; NULL: they can. */
-static const char *obstacle(const struct plan *plan, const struct finding *finding, uint32_t changes)
+/* Where a file is that no line of a Dockerfile reaches; NULL: in the image, as far as is known. */
+static const char *outside_image(const struct finding *finding)
 {
-	static const uint32_t of_path =
-		CHANGE(MOUNTS) | CHANGE(SET_ID_FILES) | CHANGE(FILE_CAPABILITIES) | CHANGE(FILE_MODES);
+	const struct evidence *origin = evidence_of(finding, "origin");
 
-	if ((changes & of_path) && (!finding->path || !is_plain(finding->path)))
-		return "its path has characters that cannot be written here safely";
+	if (!origin || origin->type != EVIDENCE_TEXT || !strcmp(origin->text, "image"))
+		return NULL;
+	return !strcmp(origin->text, "mount")
+		       ? "it lies on a volume or another mount: the image does not have it"
+		       : "it was put there, or changed, since the container was started: a container that is "
+			 "started anew does not have it so";
+}
+
+/* Why the tools of a kind cannot be removed; NULL: they can. */
+static const char *tool_obstacle(const struct container *container, uint32_t kind)
+{
+	if (facts_tool_in_use(container, kind))
+		return "the container runs it: removing it would end the program";
+	if (facts_tool_paths(container, kind) > PATHS_MAX)
+		return too_many;
+	return facts_tools_are_plain(container, kind) ? NULL : unsafe_path;
+}
+
+/* Why the changes cannot be written for this container; NULL: they can. */
+static const char *obstacle(const struct planner *planner, const struct finding *finding, uint32_t changes)
+{
+	static const uint32_t of_file = CHANGE(SET_ID_FILES) | CHANGE(FILE_CAPABILITIES) | CHANGE(FILE_MODES);
+	const struct plan *plan = planner->plan;
+
+	if ((changes & (of_file | CHANGE(MOUNTS))) && (!finding->path || !is_plain(finding->path)))
+		return unsafe_path;
+	if ((changes & (of_file | CHANGE(MOUNTS))) && planner->path_count >= PATHS_MAX)
+		return too_many;
 	if ((changes & CHANGE(MOUNTS)) && !strcmp(finding->path, "/"))
 		return "it is the root itself: give it the propagation `rprivate`";
 	if (!strcmp(finding->rule->id, "file.writable-executable") && is_on_own_mount(plan, finding->path))
 		return "it lies on a mount of its own, which a read-only root does not cover";
 	if ((changes & CHANGE(IMAGE)) && !plan->facts.image)
 		return "the digest of its image is not known here, or its name cannot be written safely";
-	if ((changes & CHANGE(TOOLS)) &&
-	    facts_tool_in_use(plan->container, facts_tool_kind(finding->rule->id)))
-		return "the container runs it: removing it would end the program";
-	return NULL;
+	if (changes & CHANGE(TOOLS))
+		return tool_obstacle(plan->container, facts_tool_kind(finding->rule->id));
+	return changes & of_file ? outside_image(finding) : NULL;
 }
 
 /* Of a way that takes several changes those count that mend something. */
@@ -145,7 +182,7 @@ static struct outcome outcome_of(const struct planner *planner, const struct fin
 		return outcome;
 	}
 	outcome.lowered = way->effect == WAY_LOWERS || (way->changes & plan->target->lowers);
-	outcome.reason = obstacle(plan, finding, outcome.changes);
+	outcome.reason = obstacle(planner, finding, outcome.changes);
 	if (outcome.reason)
 		outcome.changes = 0;
 	return outcome;
@@ -155,10 +192,9 @@ static struct outcome outcome_of(const struct planner *planner, const struct fin
 
 static bool is_true(const struct finding *finding, const char *name)
 {
-	for (const struct evidence *evidence = finding->evidence; evidence; evidence = evidence->next)
-		if (!strcmp(evidence->name, name))
-			return evidence->type == EVIDENCE_BOOLEAN && evidence->number;
-	return false;
+	const struct evidence *evidence = evidence_of(finding, name);
+
+	return evidence && evidence->type == EVIDENCE_BOOLEAN && evidence->number;
 }
 
 static int add_open_file(struct planner *planner, const struct finding *finding)
@@ -295,6 +331,7 @@ static int judge_findings(struct planner *planner, const struct findings *findin
 			continue;
 		outcome = outcome_of(planner, findings->list[i]);
 		planner->outcomes[planner->count++] = outcome;
+		planner->path_count += outcome.changes && outcome.finding->path;
 		if (outcome.finding->severity >= planner->request->minimum)
 			planner->plan->kinds |= outcome.changes;
 	}

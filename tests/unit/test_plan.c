@@ -413,16 +413,23 @@ static void test_a_service_of_compose(void **state)
 
 /* ---- the image ----------------------------------------------------------------------------------- */
 
+/* One who is not root, and gains privilege from what files give. */
+static void add_user(struct build *build, struct container *container)
+{
+	struct process *process = build_process(build, 10, container, "/bin/app");
+
+	process->credentials.no_new_privs = false;
+	process->credentials.bounding = CAPABILITY_DOCKER_DEFAULT;
+}
+
 static void test_files_of_the_image(void **state)
 {
 	struct build *build = *state;
 	struct container *container = build_container(build, "web");
-	struct process *process = build_process(build, 10, container, "/bin/app");
 	struct file *ping;
 	_cleanup_plans_ struct plans *dockerfile = NULL, *docker = NULL;
 
-	process->credentials.no_new_privs = false;
-	process->credentials.bounding = CAPABILITY_DOCKER_DEFAULT;
+	add_user(build, container);
 	build_file(build, container, "/bin/su")->mode |= S_ISUID;
 	build_file(build, container, "/opt/a b")->mode |= S_ISUID;
 	build_file(build, container, "/opt/it's")->mode |= S_ISUID;
@@ -607,6 +614,62 @@ static void test_tools(void **state)
 	assert_string_equal(reason_of(&plans->list[0], "image.network-tool"),
 			    "the container runs it: removing it would end the program");
 	plans_free(plans);
+	process->executable = "/bin/app";
+	names[1] = "/opt/it's/curl"; /* it would stay: nothing is said to be closed */
+	plans = plans_make(build->snapshot, &findings, &request, NULL);
+	assert_string_equal(reason_of(&plans->list[0], "image.network-tool"),
+			    "its path has characters that cannot be written here safely");
+	plans_free(plans);
+}
+
+static const char *reason_of_path(const struct plan *plan, const char *path)
+{
+	for (size_t i = 0; i < plan->left_count; i++)
+		if (plan->left[i].finding->path && !strcmp(plan->left[i].finding->path, path))
+			return plan->left[i].reason;
+	return "";
+}
+
+/* What the image does not have, no line of a Dockerfile changes: chmod would fail, and the build with it. */
+static void test_files_that_are_not_of_the_image(void **state)
+{
+	struct build *build = *state;
+	struct container *container = build_container(build, "web");
+	_cleanup_plans_ struct plans *plans = NULL;
+
+	add_user(build, container);
+	for (unsigned i = 0; i < 3; i++) {
+		static const enum file_origin origins[] = {ORIGIN_IMAGE, ORIGIN_RUN_TIME, ORIGIN_MOUNT};
+		static const char *const paths[] = {"/bin/su", "/bin/new", "/data/su"};
+		struct file *file = build_file(build, container, paths[i]);
+		file->mode |= S_ISUID;
+		file->origin = origins[i];
+	}
+	plans = plans_for(build, "dockerfile");
+	assert_string_equal(plans->list[0].text, "USER 0:0\nRUN chmod a-s '/bin/su'\nUSER 1000:1000\n");
+	assert_non_null(
+		strstr(reason_of_path(&plans->list[0], "/bin/new"), "since the container was started"));
+	assert_non_null(strstr(reason_of_path(&plans->list[0], "/data/su"), "it lies on a volume"));
+}
+
+/* An image may have any number of them. */
+static void test_more_files_than_are_named(void **state)
+{
+	struct build *build = build_new(2000);
+	struct container *container = build_container(build, "web");
+	struct plans *plans;
+
+	(void)state;
+	add_user(build, container);
+	for (unsigned i = 0; i < 1500; i++)
+		build_file(build, container, arena_printf(build->snapshot->arena, "/bin/su%u", i))->mode |=
+			S_ISUID;
+	plans = plans_for(build, "dockerfile");
+	assert_int_equal(plans->list[0].facts.set_id_files.count, 1000);
+	assert_true(plans->list[0].left_count >= 500);
+	assert_non_null(strstr(reason_of(&plans->list[0], "file.setuid"), "audit again"));
+	plans_free(plans);
+	build_free(build);
 }
 
 /* ---- forms ---------------------------------------------------------------------------------------- */
@@ -696,6 +759,8 @@ int main(void)
 		BUILD_TEST(test_volumes_are_not_shared),
 		BUILD_TEST(test_image_by_its_digest),
 		BUILD_TEST(test_tools),
+		BUILD_TEST(test_files_that_are_not_of_the_image),
+		cmocka_unit_test(test_more_files_than_are_named),
 		cmocka_unit_test(test_yaml),
 		BUILD_TEST(test_the_table_has_no_control_characters),
 		BUILD_TEST(test_the_record),
