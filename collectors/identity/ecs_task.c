@@ -2,6 +2,7 @@
  * (amazon-ecs-agent, ecs-agent/tmds/handlers/v4). */
 #include <string.h>
 
+#include "collectors/cgroup.h"
 #include "collectors/identity/ecs.h"
 #include "proctor/cleanup.h"
 
@@ -20,28 +21,48 @@ static void ask(struct identification *identification)
 	identity_ask(identification, task, NULL);
 }
 
-/* The container that we are in; NULL: in none, or in one that is not known. */
-static const struct container *own_container(const struct snapshot *snapshot)
+/* The container that we are in, when the kernel tells no id of it: in a cgroup namespace of its own its path
+ * is
+ * `/`. NULL: we are in none, or it has an id, which a source does not change. */
+static const struct container *own_without_id(const struct snapshot *snapshot)
 {
-	for (size_t i = 0; i < snapshot->container_count; i++)
-		if (snapshot->containers[i]->self)
-			return snapshot->containers[i];
+	for (size_t i = 0; i < snapshot->container_count; i++) {
+		const struct container *container = snapshot->containers[i];
+		const char *cgroup = container->cgroup ? container->cgroup : "";
+		if (container->self)
+			return cgroup_identify(cgroup, strlen(cgroup)).proof == CGROUP_ID ? NULL : container;
+	}
 	return NULL;
 }
 
-/* Our own container may go by no id of ECS': in a cgroup namespace of its own its path is `/`. */
-static void claim_container(struct identification *identification, const char *id, const char *own_id,
+/* Whom the first of the two questions is about is by definition the container that we are in. */
+static void claim_container(struct identification *identification, const char *id, bool own,
 			    struct claim *claim)
 {
-	const struct container *self = own_container(identification->snapshot);
+	const struct container *self = own ? own_without_id(identification->snapshot) : NULL;
 
-	if (own_id && !strcmp(id, own_id) && self && !identity_container(identification, id))
+	if (self && !identity_container(identification, id))
 		identity_claim(identification, self, claim);
 	else
 		identity_claim_id(identification, id, claim);
 }
 
-static void read_task(struct identification *identification, const json_t *document, const char *own_id)
+/* True when it was our own. */
+static bool read_container(struct identification *identification, const json_t *container, const char *own_id,
+			   const struct task *task)
+{
+	const char *id = identity_text(identification, container, "DockerId");
+	struct claim claim = {.task = *task};
+	bool own = id && own_id && !strcmp(id, own_id);
+
+	ecs_read_container(identification, container, &claim);
+	if (id)
+		claim_container(identification, id, own, &claim);
+	return own;
+}
+
+/* True when our own container is among those of the task. */
+static bool read_task(struct identification *identification, const json_t *document, const char *own_id)
 {
 	const json_t *containers = json_object_get(document, "Containers"), *container;
 	struct task task = {
@@ -52,18 +73,14 @@ static void read_task(struct identification *identification, const json_t *docum
 		.launch_type = identity_text(identification, document, "LaunchType"),
 		.availability_zone = identity_text(identification, document, "AvailabilityZone"),
 	};
+	bool own = false;
 	size_t i;
 
 	if (!json_is_array(containers))
 		identity_note(identification, "ECS task metadata tells no list of containers", NULL, NULL);
-	json_array_foreach(containers, i, container)
-	{
-		const char *id = identity_text(identification, container, "DockerId");
-		struct claim claim = {.task = task};
-		ecs_read_container(identification, container, &claim);
-		if (id)
-			claim_container(identification, id, own_id, &claim);
-	}
+	json_array_foreach(containers, i, container) own |=
+		read_container(identification, container, own_id, &task);
+	return own;
 }
 
 static void read_source(struct identification *identification)
@@ -73,10 +90,11 @@ static void read_source(struct identification *identification)
 	if (!uri)
 		return;
 	_cleanup_json_ json_t *task = identity_answer(identification, "/task");
-	_cleanup_json_ json_t *own = task ? identity_answer(identification, uri) : NULL;
+	_cleanup_json_ json_t *own = identity_answer(identification, uri);
 	const char *own_id = own ? identity_text(identification, own, "DockerId") : NULL;
-	if (task)
-		read_task(identification, task, own_id);
+	bool told = task && read_task(identification, task, own_id);
+	if (own && !told)
+		read_container(identification, own, own_id, &(struct task){0});
 }
 
 const struct source source_ecs_task = {

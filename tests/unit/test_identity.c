@@ -272,6 +272,49 @@ static void test_task_tells_which_container_is_ours(void **state)
 	assert_int_equal(noted("no process is to be seen"), 1);
 }
 
+static const char own_answer[] = "{\"DockerId\": \"deadbeef\", \"Name\": \"me\", \"Labels\": "
+				 "{\"com.amazonaws.ecs.task-definition-family\": \"shop\"}}";
+
+/* What the endpoint tells of our own container stands also where the task's list does not have it. */
+static void test_task_without_our_own(void **state)
+{
+	struct build *build = *state;
+
+	begin(build);
+	build->snapshot->containers[1]->self = true;
+	task_tells(own_answer, "{\"Containers\": [{\"DockerId\": \"" WEB "\", \"Name\": \"checkout\"}]}");
+	assert_string_equal(claimed(0)->task_name, "checkout");
+	assert_string_equal(claimed(1)->task_name, "me");
+	assert_string_equal(claimed(1)->task.family, "shop");
+	assert_null(coverage.reasons);
+}
+
+static void test_our_own_without_the_task(void **state)
+{
+	struct build *build = *state;
+
+	begin(build);
+	build->snapshot->containers[1]->self = true;
+	task_tells(own_answer, "<html>");
+	assert_null(claimed(0)->task_name);
+	assert_string_equal(claimed(1)->task_name, "me");
+	assert_int_equal(noted("something else than JSON"), 1);
+}
+
+/* The kernel's id of our own container stands, whatever the endpoint says. */
+static void test_task_tells_of_another_as_ours(void **state)
+{
+	struct build *build = *state;
+
+	begin(build);
+	build->snapshot->containers[1]->self = true;
+	build->snapshot->containers[1]->cgroup = "/ecs/" HEX32 "/" PROXY;
+	task_tells("{\"DockerId\": \"deadbeef\", \"Name\": \"me\"}",
+		   "{\"Containers\": [{\"DockerId\": \"deadbeef\", \"Name\": \"me\"}]}");
+	assert_int_equal(identification.merged[1].source_count, 0);
+	assert_int_equal(noted("no process is to be seen"), 1);
+}
+
 static void test_task_tells_nonsense(void **state)
 {
 	static const char *const tasks[] = {"[]",
@@ -614,6 +657,9 @@ int main(void)
 		BUILD_TEST(test_every_fault_is_told),
 		BUILD_TEST(test_task),
 		BUILD_TEST(test_task_tells_which_container_is_ours),
+		BUILD_TEST(test_task_without_our_own),
+		BUILD_TEST(test_our_own_without_the_task),
+		BUILD_TEST(test_task_tells_of_another_as_ours),
 		BUILD_TEST(test_task_tells_nonsense),
 		BUILD_TEST(test_agent),
 		BUILD_TEST(test_the_first_is_believed),
