@@ -147,6 +147,22 @@ def make_root(path, *executables):
             file.write(text)
 
 
+def libraries_of(path):
+    """The libraries that a program or a library is linked with."""
+    told = subprocess.run(["ldd", path], stdout=subprocess.PIPE, check=False).stdout.decode()
+    return [word for word in told.split() if word.startswith("/")]
+
+
+def add_proctor(root, *libraries):
+    """Proctor, the helper and what they need, in a container's root, and libraries besides."""
+    programs = (harness.PROCTOR, harness.HELPER)
+    for program in programs:
+        shutil.copy(program, f"{root}/bin/{os.path.basename(program)}")
+    for path in {*libraries, *(path for item in (*programs, *libraries) for path in libraries_of(item))}:
+        os.makedirs(root + os.path.dirname(path), exist_ok=True)
+        shutil.copy(path, root + path)
+
+
 def cgroup2_only(command):
     """A command that sees a cgroup v2 tree only: for crun, which does not do with a hybrid one."""
     if not os.path.isdir("/sys/fs/cgroup/unified"):

@@ -1,5 +1,5 @@
 """Stand-ins for what Proctor asks: an HTTP server on loopback, on a Unix socket, or in a network namespace of its
-own, that answers well or badly and counts what it was asked."""
+own or a given one, that answers well or badly and counts what it was asked."""
 
 import ctypes
 import fcntl
@@ -43,19 +43,22 @@ class UnixServer(socketserver.ThreadingUnixStreamServer):
 
 
 class StandIn:
-    """A server until its keeper undoes it. `answers`: bytes, or what writes them, by path."""
+    """A server until its keeper undoes it. `answers`: bytes, or what writes them, by path. `network`: path of the
+    network namespace in which it listens."""
 
-    def __init__(self, keeper, answers, path=None, port=0, own_network=False):
-        self.ready, self.server, self.network = threading.Event(), None, None
-        self.thread = threading.Thread(target=self.serve, args=(answers, path, port, own_network), daemon=True)
+    def __init__(self, keeper, answers, path=None, port=0, own_network=False, network=None):
+        self.ready, self.server, self.network, self.own_network = threading.Event(), None, network, own_network
+        self.thread = threading.Thread(target=self.serve, args=(answers, path, port), daemon=True)
         self.thread.start()
         self.ready.wait()
         keeper.undo(self.stop)
 
-    def serve(self, answers, path, port, own_network):
+    def serve(self, answers, path, port):
         try:
-            if own_network:
+            if self.own_network:
                 self.network = enter_own_network()
+            elif self.network:
+                enter_network(self.network)
             self.server = UnixServer(path, Handler) if path else TcpServer(("127.0.0.1", port), Handler)
             self.server.answers, self.server.asked, self.server.lock = answers, [], threading.Lock()
         finally:
@@ -87,6 +90,14 @@ def enter_own_network():
         flags = struct.unpack("16sh", fcntl.ioctl(any_socket, SIOCGIFFLAGS, struct.pack("16sh14x", b"lo", 0))[:18])
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags[1] | IFF_UP))
     return f"/proc/{os.getpid()}/task/{threading.get_native_id()}/ns/net"
+
+
+def enter_network(path):
+    """Puts this thread into the network namespace at `path`."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open(path, "rb") as namespace:
+        if libc.setns(namespace.fileno(), CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
 
 
 # ---- answers -------------------------------------------------------------------------------------------

@@ -2,23 +2,10 @@
 
 import json
 import os
-import shutil
-import subprocess
 
 import harness
-from containers import Container, bind, needs_containers, privileged, without_namespace
+from containers import Container, add_proctor, bind, needs_containers, privileged, without_namespace
 from harness import AUDIT
-
-
-def with_libraries(root):
-    """Proctor, the helper and the libraries they need, in the container's root."""
-    for program in (harness.PROCTOR, harness.HELPER):
-        told = subprocess.run(["ldd", program], stdout=subprocess.PIPE, check=False).stdout.decode()
-        for word in told.split():
-            if word.startswith("/"):
-                os.makedirs(root + os.path.dirname(word), exist_ok=True)
-                shutil.copy(word, root + word)
-        shutil.copy(program, f"{root}/bin/{os.path.basename(program)}")
 
 
 @needs_containers
@@ -34,7 +21,7 @@ class InsideTest(harness.Case):
         return document
 
     def test_own_pid_namespace(self):
-        container = Container(self, "own", prepare=with_libraries)
+        container = Container(self, "own", prepare=add_proctor)
         document = self.inside(container, "audit")
         comms = sorted(process["comm"] for process in document["processes"])
         self.assertEqual(comms, ["busybox", "proctor"])
@@ -51,7 +38,7 @@ class InsideTest(harness.Case):
         def join(config):
             without_namespace(config, "pid")
             config["linux"]["namespaces"].append({"type": "pid", "path": f"/proc/{application.pid}/ns/pid"})
-        return Container(self, "sidecar", join, *changes, prepare=with_libraries)
+        return Container(self, "sidecar", join, *changes, prepare=add_proctor)
 
     def test_shared_pid_namespace(self):
         """A sidecar: the pid namespace is the other container's, the rest its own."""
@@ -92,7 +79,7 @@ class InsideTest(harness.Case):
     def test_host_pid_namespace(self):
         """A host daemon in a container: it sees the machine, and the host's processes are not in its own."""
         container = Container(self, "daemon", lambda config: without_namespace(config, "pid"),
-                              prepare=with_libraries)
+                              prepare=add_proctor)
         other = Container(self, "other")
         document = self.inside(container, *AUDIT)
         processes = {process["pid"]: process for process in document["processes"]}
@@ -104,14 +91,14 @@ class InsideTest(harness.Case):
     def test_hardened_sidecar(self):
         """Without any capability and with a read-only root it still reads what is world readable."""
         from containers import hardened
-        container = Container(self, "least", hardened, prepare=with_libraries)
+        container = Container(self, "least", hardened, prepare=add_proctor)
         document = self.inside(container, "ps", "-a")
         self.assertEqual(sorted(process["comm"] for process in document["processes"]), ["busybox", "proctor"])
 
     def test_host_root_bound_in(self):
         """The machine's procfs, bound to another place, is not mistaken for the container's."""
         container = Container(self, "bound", lambda config: config["mounts"].append(bind("/proc", "/mnt")),
-                              prepare=with_libraries)
+                              prepare=add_proctor)
         document = self.inside(container, "ps", "-a")
         self.assertEqual(len(document["processes"]), 2)
 
