@@ -177,14 +177,18 @@ static enum cgroup_proof identify_component(struct cgroup_part part, struct cgro
 	return CGROUP_NOTHING;
 }
 
+/* From a cgroup namespace of its own only the innermost of these components may be seen. */
 static const char *kind_of(const char *path, size_t length, struct cgroup_part id)
 {
 	const char *end = path + length;
 
+	if (is_fargate_id(id))
+		return "fargate";
 	while (end > path) {
 		struct cgroup_part part = component_before(path, end), rest = part;
-		if (part_is(part, PART("ecs")) || part_is(part, PART("ecstasks.slice")))
-			return is_fargate_id(id) ? "fargate" : "ecs";
+		if (part_is(part, PART("ecs")) || part_is(part, PART("ecstasks.slice")) ||
+		    part_drop_prefix(&rest, PART("ecstasks-")))
+			return "ecs";
 		if (part_is(part, PART("kubepods")) || part_drop_prefix(&rest, PART("kubepods.")) ||
 		    part_drop_prefix(&rest, PART("kubepods-")))
 			return "kubernetes";

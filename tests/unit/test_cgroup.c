@@ -23,6 +23,7 @@ static const struct row rows[] = {
 	{"/docker/" HEX64 "/init.scope", HEX64, "docker", "standalone", CGROUP_ID},
 	{"/docker/" OTHER64 "/docker/" HEX64, HEX64, "docker", "standalone", CGROUP_ID},
 	{"/kubepods/burstable/pod" UUID "/" HEX64, HEX64, NULL, "kubernetes", CGROUP_ID},
+	{"/kubepods/pod" UUID "/" HEX64, HEX64, NULL, "kubernetes", CGROUP_ID},
 	{"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" UUID_UNDERSCORES
 	 ".slice/cri-containerd-" HEX64 ".scope",
 	 HEX64, "containerd", "kubernetes", CGROUP_ID},
@@ -37,8 +38,12 @@ static const struct row rows[] = {
 	{"/machine.slice/libpod-" HEX64 ".scope/container", HEX64, "podman", "standalone", CGROUP_ID},
 	{"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" HEX64 ".scope", HEX64, "podman",
 	 "standalone", CGROUP_ID},
+	{"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" HEX64 ".scope/container", HEX64,
+	 "podman", "standalone", CGROUP_ID},
 	{"/system.slice/web.service/libpod-payload-" HEX64, HEX64, "podman", "standalone", CGROUP_ID},
 	{"/default/" HEX64, HEX64, "containerd", "standalone", CGROUP_ID},
+	{"/k8s.io/" HEX64, HEX64, "containerd", "standalone", CGROUP_ID},
+	{"/shop/" HEX64, HEX64, NULL, "standalone", CGROUP_ID},
 	{"/ecs/" HEX32 "/" HEX64, HEX64, NULL, "ecs", CGROUP_ID},
 	{"/ecs/cluster/" HEX32 "/" HEX64, HEX64, NULL, "ecs", CGROUP_ID},
 	{"/ecstasks.slice/ecstasks-" HEX32 ".slice/docker-" HEX64 ".scope", HEX64, "docker", "ecs",
@@ -47,6 +52,10 @@ static const struct row rows[] = {
 	{"/ecs/" HEX32 "-1234567890", HEX32 "-1234567890", NULL, "fargate", CGROUP_ID},
 	{"/ecs/" HEX32 "/" HEX32 "-42", HEX32 "-42", NULL, "fargate", CGROUP_ID},
 	{"/../docker-" HEX64 ".scope", HEX64, "docker", "standalone", CGROUP_ID},
+	{"/../" HEX64, HEX64, NULL, "standalone", CGROUP_ID},
+	{"/../" HEX32 "-42", HEX32 "-42", NULL, "fargate", CGROUP_ID},
+	{"/../../kubepods-pod" UUID_UNDERSCORES ".slice/cri-containerd-" HEX64 ".scope", HEX64, "containerd",
+	 "kubernetes", CGROUP_ID},
 	{"/lxc.payload.web", "web", "lxc", "standalone", CGROUP_NAME},
 	{"/lxc/web", "web", "lxc", "standalone", CGROUP_NAME},
 	{"/machine.slice/machine-web.scope", "web", "systemd-nspawn", "standalone", CGROUP_NAME},
@@ -131,6 +140,62 @@ static void test_choice_among_hierarchies(void **state)
 	check_choice("1:one colon only\n", NULL);
 }
 
+/* Whole files, as /proc/PID/cgroup shows them. NULL: no id in it. */
+static const struct {
+	const char *text, *id, *runtime, *kind;
+} files[] = {
+	/* Docker, cgroupfs driver, v1 lines beside a v2 tree that has no controllers */
+	{"5:devices:/docker/" HEX64 "\n2:cpu,cpuacct:/docker/" HEX64 "\n1:name=systemd:/docker/" HEX64
+	 "\n0::/docker/" HEX64 "\n",
+	 HEX64, "docker", "standalone"},
+	{"5:devices:/docker/" HEX64 "\n1:name=systemd:/docker/" HEX64 "\n0::/\n", HEX64, "docker",
+	 "standalone"},
+	/* Docker, systemd driver: hybrid, where v2 shows who started the daemon, and v2 alone */
+	{"9:pids:/system.slice/docker-" HEX64 ".scope\n1:name=systemd:/system.slice/docker-" HEX64
+	 ".scope\n0::/system.slice/docker.service\n",
+	 HEX64, "docker", "standalone"},
+	{"0::/system.slice/docker-" HEX64 ".scope\n", HEX64, "docker", "standalone"},
+	/* A controller that the runtime left alone, and one that it does not know */
+	{"12:rdma:/\n11:misc:/\n4:memory:/kubepods/besteffort/pod" UUID "/" HEX64 "\n0::/\n", HEX64, NULL,
+	 "kubernetes"},
+	/* ECS on EC2 with v1, and Fargate */
+	{"11:memory:/ecs/" HEX32 "/" HEX64 "\n1:name=systemd:/ecs/" HEX32 "/" HEX64 "\n", HEX64, NULL, "ecs"},
+	{"11:memory:/ecs/" HEX32 "/" HEX32 "-42\n1:name=systemd:/ecs/" HEX32 "/" HEX32 "-42\n", HEX32 "-42",
+	 NULL, "fargate"},
+	/* In a cgroup namespace of its own: itself, and what is beside it */
+	{"5:devices:/\n1:name=systemd:/\n0::/\n", NULL, NULL, NULL},
+	{"0::/\n", NULL, NULL, NULL},
+	{"5:devices:/../" HEX64 "\n1:name=systemd:/../" HEX64 "\n0::/../" HEX64 "\n", HEX64, NULL,
+	 "standalone"},
+	{"0::/../docker-" HEX64 ".scope\n", HEX64, "docker", "standalone"},
+	{"0::/../../ecstasks-" HEX32 ".slice/docker-" HEX64 ".scope\n", HEX64, "docker", "ecs"},
+	/* Above itself, which is nobody's */
+	{"0::/..\n", NULL, NULL, NULL},
+};
+
+static void test_whole_files(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		struct cgroup_part path = {0};
+		struct cgroup_identity got = {0};
+		if (!cgroup_choose(files[i].text, strlen(files[i].text), &path))
+			fail_msg("no path in %s", files[i].text);
+		got = cgroup_identify(path.data, path.length);
+		if ((got.proof == CGROUP_ID) != (files[i].id != NULL))
+			fail_msg("proof %d: %s", (int)got.proof, files[i].text);
+		if (!files[i].id)
+			continue;
+		if (got.id.length != strlen(files[i].id) ||
+		    memcmp(got.id.data, files[i].id, got.id.length) != 0)
+			fail_msg("id %.*s: %s", (int)got.id.length, got.id.data, files[i].text);
+		if ((got.runtime != NULL) != (files[i].runtime != NULL) ||
+		    (got.runtime && strcmp(got.runtime, files[i].runtime) != 0))
+			fail_msg("runtime %s: %s", got.runtime ? got.runtime : "none", files[i].text);
+		assert_string_equal(got.kind, files[i].kind);
+	}
+}
+
 static void test_units(void **state)
 {
 	(void)state;
@@ -149,6 +214,7 @@ int main(void)
 		cmocka_unit_test(test_paths_of_every_runtime),
 		cmocka_unit_test(test_paths_of_no_container),
 		cmocka_unit_test(test_choice_among_hierarchies),
+		cmocka_unit_test(test_whole_files),
 		cmocka_unit_test(test_units),
 	};
 
