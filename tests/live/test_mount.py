@@ -45,11 +45,13 @@ class MountTest(harness.Case):
                 failed |= libc.mount(b"tmpfs", f"{place}/{i}".encode(), b"tmpfs", 0, b"size=4k")
             os._exit(1 if failed else 0)
         self.assertEqual(os.waitpid(pid, 0)[1], 0)
-        self.assertGreaterEqual(len(self.mountinfo(process.pid)), MOUNTS)
+        before = len(self.mountinfo(process.pid))
+        self.assertGreaterEqual(before, MOUNTS)
         document = json.loads(self.proctor(*AUDIT, "--format", "json").stdout)  # too much to validate
         points = self.points(process, document)
         self.assertLessEqual({f"{place}/{i}" for i in range(MOUNTS)}, set(points))
-        self.assertEqual(len(points), len(self.mountinfo(process.pid)))
+        # Who removes a directory that is a mount point elsewhere unmounts it there as well.
+        self.assertIn(len(points), range(len(self.mountinfo(process.pid)), before + 1))
 
     def test_hostile_mount_points(self):
         place = self.scratch()
