@@ -212,6 +212,22 @@ static int walk_containers(struct gathering *gathering, bool with_host)
 	return 0;
 }
 
+/* The root of each is its own, also where a container that comes before it has the host's mounts bound in. Of
+ * those who have the same one it is the host's, else the first one's. */
+static int reserve_roots(struct gathering *gathering, const struct mount_namespace *host)
+{
+	const struct snapshot *snapshot = gathering->snapshot;
+
+	for (size_t i = snapshot->container_count; i-- > 0;) {
+		const struct container *container = snapshot->containers[i];
+		const struct mount_namespace *mounts = container->mount_namespace;
+		if (is_asked_for(gathering->request, container) && mounts && mounts->root &&
+		    walked_parts_reserve(&gathering->parts, mounts->root))
+			return -1;
+	}
+	return host && host->root ? walked_parts_reserve(&gathering->parts, host->root) : 0;
+}
+
 static int walk_all(struct gathering *gathering)
 {
 	const struct snapshot *snapshot = gathering->snapshot;
@@ -225,7 +241,7 @@ static int walk_all(struct gathering *gathering)
 					      .proc = gathering->proc,
 					      .buffer = &gathering->buffer,
 					      .share = &gathering->shares[WALK_WORKERS_MAX]};
-	if (with_host && host && host->root && walked_parts_reserve(&gathering->parts, host->root))
+	if (reserve_roots(gathering, with_host ? host : NULL))
 		return -1;
 	if (host && mount_index_points(&gathering->host_points, host))
 		return -1;

@@ -360,6 +360,20 @@ class MergeTest(OverlayCase):
             self.assertEqual(found, {f"/usr/{other}/file" for other in range(50) if other != number})
 
 
+    def test_seen_by_another(self):
+        """A container's root is its own, also when one that comes first sees it among all of the host's."""
+        container = self.start(lambda layer: program(f"{layer}/usr/file"))
+        for number in range(32):
+            host = Container(self, f"host-{number}", lambda config: config["mounts"].append(bind("/", "/mnt")))
+            if host.id < container.id:
+                break
+        self.assertTrue(os.path.exists(f"/proc/{host.pid}/root/mnt{container.root}/usr/file"))
+        document = self.document("files")
+        found = [file for file in document["files"] if file["path"].endswith(f"{container.root}/usr/file")
+                 or file.get("container_id") == container.id]
+        self.assertEqual([(file["path"], file["container_id"]) for file in found], [("/usr/file", container.id)])
+
+
 @needs_containers
 @harness.needs("setpriv")
 class FallbackTest(OverlayCase):
