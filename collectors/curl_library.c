@@ -13,11 +13,10 @@ static const struct {
 	const char *name;
 	size_t offset;
 } functions[] = {
-	FUNCTION(global_init),   FUNCTION(easy_init),        FUNCTION(easy_setopt),
-	FUNCTION(easy_getinfo),  FUNCTION(easy_cleanup),     FUNCTION(easy_strerror),
-	FUNCTION(multi_init),    FUNCTION(multi_add_handle), FUNCTION(multi_remove_handle),
-	FUNCTION(multi_perform), FUNCTION(multi_poll),       FUNCTION(multi_info_read),
-	FUNCTION(multi_cleanup),
+	FUNCTION(global_init),      FUNCTION(easy_init),           FUNCTION(easy_setopt),
+	FUNCTION(easy_getinfo),     FUNCTION(easy_cleanup),        FUNCTION(multi_init),
+	FUNCTION(multi_add_handle), FUNCTION(multi_remove_handle), FUNCTION(multi_perform),
+	FUNCTION(multi_poll),       FUNCTION(multi_info_read),     FUNCTION(multi_cleanup),
 };
 
 int curl_library_load(struct curl_library *library)

@@ -13,7 +13,6 @@ struct curl_library {
 	typeof(curl_easy_setopt) *easy_setopt;
 	typeof(curl_easy_getinfo) *easy_getinfo;
 	typeof(curl_easy_cleanup) *easy_cleanup;
-	typeof(curl_easy_strerror) *easy_strerror;
 	typeof(curl_multi_init) *multi_init;
 	typeof(curl_multi_add_handle) *multi_add_handle;
 	typeof(curl_multi_remove_handle) *multi_remove_handle;

@@ -148,24 +148,12 @@ static bool read_user(const char *text, uint32_t *uid, uint32_t *gid)
 	return true;
 }
 
-static bool is_user_name(const char *text)
-{
-	return *text &&
-	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-:") ==
-		       strlen(text) &&
-	       strspn(text, "0123456789:") != strlen(text) && strncmp(text, "root", 4) != 0;
-}
-
 static int gather_user(struct plan *plan, struct arena *arena)
 {
 	struct plan_facts *facts = &plan->facts;
 	const char *declared = plan->container->declared ? plan->container->declared->user : NULL;
 
 	facts->uid = facts->gid = DEFAULT_ID;
-	if (declared && is_user_name(declared)) {
-		facts->user = declared;
-		return 0;
-	}
 	if (declared)
 		read_user(declared, &facts->uid, &facts->gid);
 	facts->user = arena_printf(arena, "%u:%u", facts->uid, facts->gid);

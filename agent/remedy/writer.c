@@ -50,7 +50,7 @@ json_t *writer_array(struct writer *writer, json_t *object, const char *name)
 	return json_object_get(object, name);
 }
 
-/* Whose a tmpfs is to be: the user that the container is to run as; false when that is known by name only. */
+/* Whose a tmpfs is to be: the user that the container is to run as; false when that is not known. */
 static bool tmpfs_owner(const struct plan *plan, uint32_t *uid, uint32_t *gid)
 {
 	const struct plan_facts *facts = &plan->facts;
@@ -58,7 +58,7 @@ static bool tmpfs_owner(const struct plan *plan, uint32_t *uid, uint32_t *gid)
 
 	*uid = changed ? facts->uid : facts->uid_now;
 	*gid = changed ? facts->gid : facts->gid_now;
-	return changed ? facts->user[0] >= '0' && facts->user[0] <= '9' : facts->user_now != NULL;
+	return changed || facts->user_now;
 }
 
 json_t *writer_tmpfs_options(struct writer *writer)

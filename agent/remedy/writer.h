@@ -35,7 +35,7 @@ const char *writer_tmpfs(struct writer *writer, const char *path);
 
 /* Adds to what is to be taken away. */
 void writer_leave_out(struct writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The same for each capability beyond Docker's default that the container has: a format with one %s. */
+/* The same, behind the text, for each capability beyond Docker's default that the container has. */
 void writer_leave_out_capabilities(struct writer *writer, const char *before);
 /* The same for each device, and for each mount, which is `HOST-PATH:POINT`. */
 void writer_leave_out_devices(struct writer *writer, const char *before);

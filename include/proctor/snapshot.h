@@ -176,7 +176,7 @@ struct declared {
 	uint32_t known; /* enum declared_fact */
 	bool privileged, read_only;
 	capability_set capabilities;    /* the whole set that it is to have */
-	const char *user;               /* `1000`, `app:app`, `` for the image's own; NULL: not told */
+	const char *user;               /* `UID:GID` in the container; NULL: not told */
 	struct limit memory, cpu, pids; /* units as in struct limits */
 };
 
