@@ -35,7 +35,11 @@ static bool has_text(const json_t *array, const char *text)
 	const json_t *item;
 	size_t index;
 
-	json_array_foreach(array, index, item) if (!strcmp(json_string_value(item), text)) return true;
+	json_array_foreach(array, index, item)
+	{
+		if (!strcmp(json_string_value(item), text))
+			return true;
+	}
 	return false;
 }
 

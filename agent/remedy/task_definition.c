@@ -60,16 +60,12 @@ static int check(const struct task_definition *definition, struct error **error)
 
 	if (!json_array_size(containers))
 		return error_set(error, 0, "%s: it has no containerDefinitions", definition->path);
-	json_array_foreach(
-		containers, index,
-		container) if (!json_is_string(json_object_get(container,
-							       "name"))) return error_set(error, 0,
-											  "%s: "
-											  "containerDefinitio"
-											  "ns[%zu] has no "
-											  "name",
-											  definition->path,
-											  index);
+	json_array_foreach(containers, index, container)
+	{
+		if (!json_is_string(json_object_get(container, "name")))
+			return error_set(error, 0, "%s: containerDefinitions[%zu] has no name",
+					 definition->path, index);
+	}
 	return 0;
 }
 
@@ -78,9 +74,11 @@ static bool is_for_fargate(const json_t *json)
 	const json_t *launch_types = json_object_get(json, "requiresCompatibilities"), *type;
 	size_t index;
 
-	json_array_foreach(launch_types, index,
-			   type) if (json_is_string(type) &&
-				     !strcmp(json_string_value(type), "FARGATE")) return true;
+	json_array_foreach(launch_types, index, type)
+	{
+		if (json_is_string(type) && !strcmp(json_string_value(type), "FARGATE"))
+			return true;
+	}
 	return false;
 }
 
@@ -138,8 +136,11 @@ static json_t *find(const json_t *containers, const char *member, const char *te
 	json_t *container;
 	size_t index;
 
-	json_array_foreach((json_t *)containers, index,
-			   container) if (has_text(container, member, text)) return container;
+	json_array_foreach((json_t *)containers, index, container)
+	{
+		if (has_text(container, member, text))
+			return container;
+	}
 	return NULL;
 }
 

@@ -364,7 +364,6 @@ const struct rule rules_container[] = {
 		.attack = "With CAP_SYS_ADMIN the name of the host is changed under its services.",
 		.remedy = {.text = "Leave --uts host out. Pods share it where hostNetwork is true; ECS has "
 				   "no setting that shares it.",
-			   .ecs = "{\"networkMode\": \"awsvpc\"}",
 			   .kubernetes = "hostNetwork: false"},
 		.references = REFERENCES(CIS_DOCKER("5.21"), "uts_namespaces(7)"),
 		.judge = judge_host_uts,
