@@ -220,6 +220,20 @@ static bool has_programs(const struct container *container, const char *director
 	return false;
 }
 
+/* Adds a directory unless one above it is there, in place of those beneath it. */
+static int add_writable(struct path_list *list, const char *directory, struct arena *arena)
+{
+	size_t kept = 0;
+
+	if (lies_beneath(list, directory))
+		return 0;
+	for (size_t i = 0; i < list->count; i++)
+		if (!is_beneath(list->paths[i], directory))
+			list->paths[kept++] = list->paths[i];
+	list->count = kept;
+	return path_list_add(list, directory, arena);
+}
+
 /* The directory that was written, or that of a file, when it lies on the root's own mount. */
 static int add_written(struct plan *plan, const char *path, struct arena *arena)
 {
@@ -235,10 +249,11 @@ static int add_written(struct plan *plan, const char *path, struct arena *arena)
 		return -1;
 	if (is_plain(directory) && !is_needed_whole(directory) && !has_programs(plan->container, directory) &&
 	    facts->writable.count < PATHS_MAX)
-		return lies_beneath(&facts->writable, directory)
-			       ? 0
-			       : path_list_add(&facts->writable, directory, arena);
-	return facts->refused.count < PATHS_MAX ? path_list_add(&facts->refused, path, arena) : 0;
+		return add_writable(&facts->writable, directory, arena);
+	if (is_plain(path) && facts->refused.count < PATHS_MAX)
+		return path_list_add(&facts->refused, path, arena);
+	facts->refused_more++;
+	return 0;
 }
 
 static int gather_written(struct plan *plan, struct arena *arena)
@@ -405,11 +420,22 @@ static const char *ask_user(const struct plan *plan, struct arena *arena)
 			    plan->facts.user);
 }
 
+/* What fails on a read-only root; "" for nothing. NULL when memory is exhausted. */
+static const char *refused_words(const struct plan_facts *facts, struct arena *arena)
+{
+	const char *words = path_list_words(&facts->refused, arena);
+
+	if (!words || !facts->refused_more)
+		return words;
+	return arena_printf(arena, "%s%s%zu more that cannot be named here", words, *words ? " and " : "",
+			    facts->refused_more);
+}
+
 static const char *ask_read_only(const struct plan *plan, struct arena *arena)
 {
 	const struct plan_facts *facts = &plan->facts;
 	const char *writable = path_list_words(&facts->writable, arena);
-	const char *refused = path_list_words(&facts->refused, arena);
+	const char *refused = refused_words(facts, arena);
 
 	if (!plan->container->written)
 		return "Which paths does it write? That is not known here: only /tmp stays writable.";

@@ -91,6 +91,7 @@ struct plan_facts {
 	struct path_list mounts;      /* mount points to take away */
 	struct path_list writable;    /* directories that stay writable on a read-only root */
 	struct path_list refused;     /* files that it has written where no directory can be made writable */
+	size_t refused_more;          /* of these those that are not named: too many, or not plain */
 	struct path_list set_id_files, capability_files, open_files, tools;
 	const char *image; /* pinned by its digest; NULL: not known */
 	bool privileged;
