@@ -99,6 +99,23 @@ class DockerTest(harness.Case):
         self.assertEqual(told[self.ids["cap-add"]]["declared"]["capabilities"],
                          names(DOCKER_DEFAULT | mask("CAP_SYS_PTRACE")))
 
+    def test_labels_of_an_image(self):
+        """An image does not choose whose container it is taken for; who starts it does."""
+        self.dockerd.build("proctor-labelled", f"{self.dockerd.place}/root",
+                           "LABEL com.amazonaws.ecs.container-name=trusted io.kubernetes.pod.namespace=prod "
+                           "com.amazonaws.ecs.task-definition-family=shop")
+        command = ("proctor-labelled", executable("default"), "sleep", "86400")
+        plain = self.dockerd.run("--network", "none", "--name", "proctor-plain", *command)
+        owned = self.dockerd.run("--network", "none", "--name", "proctor-owned", "--label",
+                                 "com.amazonaws.ecs.container-name=web", *command)
+        self.undo(self.docker, "rm", "--force", plain, owned)
+        document = self.document(*AUDIT, "--docker-socket", self.dockerd.socket)
+        told = {container["id"]: container for container in document["containers"]}
+        self.assertEqual((told[plain]["name"], told[plain].get("task"), told[plain].get("pod")),
+                         ("proctor-plain", None, None))
+        self.assertEqual((told[owned]["name"], told[owned].get("task"), told[owned].get("pod")),
+                         ("web", None, None))
+
     def test_containers_are_as_declared(self):
         self.assertNotIn("container.not-as-declared", {finding["rule"] for finding in self.audited["findings"]
                                                        if finding.get("container_id") in self.ids.values()})
