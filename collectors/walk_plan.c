@@ -248,9 +248,7 @@ static bool is_seen_through(const struct walk_plan *plan, const struct mount *mo
  * its root is reached by no one. */
 static bool is_met_whole(const struct part *part, const struct walk_plan_setting *setting)
 {
-	if (!part->covered || part->walk == setting->mounts)
-		return true;
-	return setting->mounts->host && part->mount == part->walk->root;
+	return !part->covered || part->walk == setting->mounts || part->mount == part->walk->root;
 }
 
 /* The part that `mount` would be walked a second time with; NULL when there is none. */

@@ -209,7 +209,6 @@ static void test_namespaces(void **state)
 	read_table(planning, "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
 			     "2 1 0:50 / /var/lib/merged rw - overlay overlay rw\n");
 	host = planning->mounts;
-	host->host = true;
 	assert_int_equal(walked_parts_reserve(&planning->parts, host->root), 0);
 	plan(planning,
 	     "11 0 0:50 / / rw - overlay overlay rw\n"
