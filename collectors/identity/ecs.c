@@ -1,5 +1,7 @@
 #include "collectors/identity/ecs.h"
 
+#include <string.h>
+
 /* The hard limit of a container's memory, in MiB; 0: none was declared. Its CPU is a share, no limit. */
 static void read_memory(const json_t *limits, struct limit *memory)
 {
@@ -10,6 +12,15 @@ static void read_memory(const json_t *limits, struct limit *memory)
 		*memory = (struct limit){LIMIT_SET, (uint64_t)value << 20, NULL};
 }
 
+/* Those that the agent sets itself it sets on every container; the others may be the image's. */
+static void mark_labels(struct claim *claim)
+{
+	static const char own[] = "com.amazonaws.ecs.";
+
+	for (size_t i = 0; i < claim->label_count; i++)
+		claim->labels[i].of_image = strncmp(claim->labels[i].name, own, strlen(own)) != 0;
+}
+
 void ecs_read_container(struct identification *identification, const json_t *container, struct claim *claim)
 {
 	claim->task_name = identity_text(identification, container, "Name");
@@ -18,8 +29,6 @@ void ecs_read_container(struct identification *identification, const json_t *con
 	claim->image_id = identity_text(identification, container, "ImageID");
 	claim->kind = "ecs";
 	identity_labels(identification, claim, json_object_get(container, "Labels"));
-	/* What ECS' own labels tell it tells itself; the others are the image's and its owner's alike. */
-	for (size_t i = 0; i < claim->label_count; i++)
-		claim->labels[i].of_image = true;
+	mark_labels(claim);
 	read_memory(json_object_get(container, "Limits"), &claim->declared.memory);
 }

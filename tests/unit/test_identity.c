@@ -289,6 +289,22 @@ static void test_task_without_our_own(void **state)
 	assert_null(coverage.reasons);
 }
 
+/* The agent's labels are its word; all others of a container in a task may be the image's. */
+static void test_labels_of_a_task(void **state)
+{
+	begin(*state);
+	task_tells("{}", "{\"Containers\": [{\"DockerId\": \"" WEB "\", \"Labels\": {"
+			 "\"com.amazonaws.ecs.task-definition-family\": \"shop\","
+			 " \"io.kubernetes.pod.namespace\": \"prod\", \"nerdctl/name\": \"other\","
+			 " \"io.kubernetes.cri.image-name\": \"x;reboot\","
+			 " \"io.podman.annotations.privileged\": \"true\"}}]}");
+	assert_string_equal(claimed(0)->task.family, "shop");
+	assert_null(claimed(0)->pod.name_space);
+	assert_null(claimed(0)->runtime_name);
+	assert_null(claimed(0)->image);
+	assert_int_equal(claimed(0)->declared.known, 0);
+}
+
 static void test_our_own_without_the_task(void **state)
 {
 	struct build *build = *state;
@@ -658,6 +674,7 @@ int main(void)
 		BUILD_TEST(test_task),
 		BUILD_TEST(test_task_tells_which_container_is_ours),
 		BUILD_TEST(test_task_without_our_own),
+		BUILD_TEST(test_labels_of_a_task),
 		BUILD_TEST(test_our_own_without_the_task),
 		BUILD_TEST(test_task_tells_of_another_as_ours),
 		BUILD_TEST(test_task_tells_nonsense),
