@@ -178,10 +178,9 @@ static void test_whole_files(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		struct cgroup_part path = {0};
-		struct cgroup_identity got = {0};
 		if (!cgroup_choose(files[i].text, strlen(files[i].text), &path))
 			fail_msg("no path in %s", files[i].text);
-		got = cgroup_identify(path.data, path.length);
+		struct cgroup_identity got = cgroup_identify(path.data, path.length);
 		if ((got.proof == CGROUP_ID) != (files[i].id != NULL))
 			fail_msg("proof %d: %s", (int)got.proof, files[i].text);
 		if (!files[i].id)
