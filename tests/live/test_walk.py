@@ -295,7 +295,9 @@ class OnceTest(harness.Case):
     def test_ps(self):
         sleeper = self.helper("thread", "thread")
         counts = self.opened("ps", "-a")
-        self.assertOnce(counts)
+        # A container that only its mount namespace tells is looked at again: is it there still?
+        self.assertOnce({path: count for path, count in counts.items()
+                         if not path.endswith("/ns/mnt") or path.startswith(f"/proc/{sleeper.pid}/")})
         self.assertEqual(counts.get(f"/proc/{sleeper.pid}/status"), 1)
 
     def test_ps_reads_only_what_its_columns_show(self):
