@@ -74,6 +74,12 @@ class OutputTest(harness.Case):
         self.assertEqual(os.listdir(place), ["out"])
 
     @harness.needs("strace")
+    @staticmethod
+    def heed_signals():
+        """As of someone at a terminal: who starts the tests by nohup(1) has SIGHUP ignored."""
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+
     def test_output_file_when_a_signal_ends_it(self):
         """Ended at the calls that put the file in its place: it is the old or the new one, alone."""
         place = self.scratch()
@@ -85,7 +91,7 @@ class OutputTest(harness.Case):
                         file.write(b"old")
                     result = self.run_command("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
                                               f"inject={call}:signal={number}:when=1", harness.PROCTOR, "ps", "-p",
-                                              os.getpid(), "--output-file", path,
+                                              os.getpid(), "--output-file", path, preexec_fn=self.heed_signals,
                                               env={**os.environ, **harness.WITHOUT_LEAKS})
                     self.assertEqual(result.returncode, -getattr(signal, f"SIG{number}"), result.stderr)
                     with open(path, "rb") as file:
