@@ -215,8 +215,10 @@ static void test_signals(void **state)
 	put_old(*state);
 	for (int lacking = 0; lacking < 2; lacking++) {
 		inject_no_unnamed_files(lacking);
-		for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+			signal(numbers[i], SIG_DFL); /* nohup(1) has SIGHUP ignored */
 			assert_ended_leaves_nothing(*state, numbers[i]);
+		}
 	}
 	inject_no_unnamed_files(false);
 }
