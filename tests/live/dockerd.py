@@ -25,7 +25,7 @@ class Dockerd:
         environment = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
         daemon = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                   env=environment)
-        keeper.undo(self.stop, daemon)
+        keeper.undo(harness.end_daemon, daemon)
         self.wait(daemon)
 
     def command(self):
@@ -43,15 +43,6 @@ class Dockerd:
         with open(f"{self.place}/log", encoding="utf-8", errors="replace") as text:
             last = text.read()[-300:].replace("\n", " ")
         raise unittest.SkipTest(f"dockerd does not start here: {last}")
-
-    @staticmethod
-    def stop(daemon):
-        daemon.terminate()
-        try:
-            daemon.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            daemon.kill()
-            daemon.wait()
 
     def docker(self, *arguments, stdin=subprocess.DEVNULL):
         command = [harness.find_command("docker"), "-H", f"unix://{self.socket}", *arguments]

@@ -173,6 +173,16 @@ def stop(process):
             stream.close()
 
 
+def end_daemon(daemon):
+    """Asks a daemon that was started to end, and waits until it has put away what it made."""
+    daemon.terminate()
+    try:
+        daemon.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        daemon.kill()
+        daemon.wait()
+
+
 def remove_tree(path):
     """Removes a scratch directory, and before it what is still mounted beneath."""
     with open("/proc/self/mountinfo", "rb") as file:

@@ -382,7 +382,7 @@ class ContainerdTest(IdentityCase):
              f"{cls.place}/root", "--state", f"{cls.place}/state", "--address", f"{cls.place}/sock"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"})
-        cls.keeper.undo(cls.stop_daemon, daemon)
+        cls.keeper.undo(harness.end_daemon, daemon)
         for _ in range(harness.TIMEOUT * 10):
             if cls.ctr("version").returncode == 0:
                 return
@@ -390,15 +390,6 @@ class ContainerdTest(IdentityCase):
                 break
             time.sleep(0.1)
         raise unittest.SkipTest("containerd does not start here")
-
-    @staticmethod
-    def stop_daemon(daemon):
-        daemon.terminate()
-        try:
-            daemon.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            daemon.kill()
-            daemon.wait()
 
     @classmethod
     def ctr(cls, *arguments):
