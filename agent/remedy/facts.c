@@ -49,7 +49,8 @@ int path_list_add(struct path_list *list, const char *path, struct arena *arena)
 	return 0;
 }
 
-const char *path_list_words(const struct path_list *list, struct arena *arena)
+/* The paths in one string, parted by commas. NULL when memory is exhausted. */
+static const char *path_list_words(const struct path_list *list, struct arena *arena)
 {
 	_cleanup_free_ char *words = NULL;
 	size_t size;

@@ -11,8 +11,6 @@ bool is_plain(const char *text);
 /* Adds a path once, if it is plain. -1 when memory is exhausted. */
 int path_list_add(struct path_list *list, const char *path, struct arena *arena);
 bool path_list_has(const struct path_list *list, const char *path);
-/* The paths in one string, parted by commas. NULL when memory is exhausted. */
-const char *path_list_words(const struct path_list *list, struct arena *arena);
 
 /* Fills plan->facts but for what comes from its findings. -1 when memory is exhausted. */
 int facts_gather(struct plan *plan, const struct snapshot *snapshot, struct arena *arena);
