@@ -1,0 +1,71 @@
+/* What the three processes of the agent say to each other: a few kinds of messages, each with its own bound,
+ * over pairs of SOCK_SEQPACKET sockets (unix(7)).
+ *
+ * Whoever receives takes the other side for hostile: a kind that this side does not expect, a length, number
+ * or text that does not fit, is an error, after which the channel is of no more use. No message names a path,
+ * an address or a command. */
+#ifndef AGENT_DAEMON_MESSAGE_H
+#define AGENT_DAEMON_MESSAGE_H
+
+#include "proctor/arena.h"
+#include "proctor/pass.h"
+
+enum message_kind {
+	MESSAGE_READY,  /* auditor to shipper: JSON of the privilege that is in force and of the event sources
+			 */
+	MESSAGE_ASK,    /* auditor to shipper: fetch the documents of these endpoints */
+	MESSAGE_ANSWER, /* shipper to auditor: one of them */
+	MESSAGE_PASS,   /* auditor to shipper; many packets, one message for who receives it */
+	MESSAGE_COUNTERS, /* auditor to shipper: of events, since it started */
+	MESSAGE_CONFINED, /* shipper to parent, auditor to parent: the JSON of MESSAGE_READY; it is ready */
+	MESSAGE_PEER,     /* parent to auditor or shipper: a descriptor, the other one was started anew */
+	MESSAGE_KINDS
+};
+
+/* Kinds as a set, for what a side accepts. */
+#define MESSAGE_BIT(kind) (1u << (kind))
+
+struct message_counters {
+	uint64_t events, overruns, passes, full_passes;
+	uint64_t unread; /* processes that ended before they could be read */
+};
+
+struct message {
+	enum message_kind kind;
+	struct arena *arena; /* of a received one: all it points to */
+	union {
+		struct bytes json;  /* READY, CONFINED: at most 16 KiB */
+		uint32_t endpoints; /* ASK: a bit for each enum endpoint */
+		struct {
+			uint32_t endpoint; /* enum endpoint */
+			uint32_t fault;    /* enum fetch_fault */
+			int32_t number;
+			struct bytes body; /* at most FETCH_BYTES */
+		} answer;
+		struct pass pass;
+		struct message_counters counters;
+		int fd; /* PEER; of a received one the receiver's to close */
+	};
+};
+
+struct channel;
+
+/* A connected pair of sockets, close-on-exec. -1 and *error. */
+int channel_pair(int sockets[2], struct error **error);
+
+/* A channel on the socket, which it owns from now on; it takes messages of the kinds of `accepted` only. NULL
+ * and *error when memory is exhausted. */
+struct channel *channel_new(int socket, uint32_t accepted, struct error **error);
+void channel_free(struct channel *channel);
+int channel_socket(const struct channel *channel); /* for poll(2) */
+
+/* Sends the message, waiting while the other side is slow. -1 and *error when there is no other side any
+ * more. */
+int channel_send(struct channel *channel, const struct message *message, struct error **error);
+
+/* Receives what waits, without blocking. 1: *message is a whole one, to be freed by message_free; 0: none is
+ * whole yet; -1 and *error: the other side has gone, or does not keep to the rules. */
+int channel_receive(struct channel *channel, struct message **message, struct error **error);
+void message_free(struct message *message);
+
+#endif

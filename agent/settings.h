@@ -1,0 +1,66 @@
+/* What the agent is told to do: one INI file, variables of the environment and options, each setting one
+ * entry of a table. An option wins over a variable, that over the file, that over the default; where each
+ * came from is kept. */
+#ifndef AGENT_SETTINGS_H
+#define AGENT_SETTINGS_H
+
+#include "agent/config.h"
+#include "proctor/output.h"
+#include "proctor/sink.h"
+
+/* Whether an event source is used. */
+enum events_wanted { EVENTS_OFF, EVENTS_AUTO };
+
+enum log_format { LOG_LOGFMT, LOG_JSON };
+enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+
+struct sink_setting {
+	const char *name; /* of its section [sink.NAME]; `to-1` and so on for those by --to and PROCTOR_TO */
+	const char *url;
+	enum severity minimum;      /* SEVERITY_INFO: all */
+	bool heartbeats, inventory; /* `records = findings, heartbeats, inventory` */
+	unsigned batch;             /* records at once, at most */
+	const char *from;           /* as of settings_print */
+};
+
+struct settings {
+	struct arena *arena;
+	const char *file;    /* that was read; NULL: none */
+	unsigned interval;   /* seconds between full audits */
+	unsigned quick;      /* seconds between looks at credentials where no process events are to be had */
+	const char *state;   /* directory; NULL: memory */
+	const char *control; /* path of the control socket */
+	const char *user, *auditor_user; /* NULL: default */
+	bool process_events, mount_events, cgroup_events, file_events;
+	bool inventory;                                    /* once a day and at start */
+	uint64_t queue_bytes, queue_age;                   /* bytes, seconds */
+	unsigned resolve_after, flap_window, stop_timeout; /* seconds */
+	const char *metrics;                               /* ADDRESS:PORT; NULL: off */
+	const char *docker_socket;                         /* NULL: not asked */
+	enum log_format log_format;
+	enum log_level log_level;
+	struct sink_setting *sinks;
+	size_t sink_count;
+	struct config *config; /* rules, exceptions, severities, paths, images: of the file and of variables;
+				  never NULL */
+};
+
+/* What options said: the texts as given; NULL, or 0: not given. */
+struct settings_options {
+	const char *config_file, *interval, *state;
+	const char *const *to;
+	size_t to_count;
+};
+
+/* Reads all of it; owned by the caller. Without config_file (and PROCTOR_CONFIG), /etc/proctor/proctor.conf
+ * where it is there. NULL and *error with the file's place, or the variable's or option's name, for what is
+ * not understood; a variable PROCTOR_… that is not known is an error, too. */
+struct settings *settings_read(const struct settings_options *options, char *const *environment, time_t now,
+			       struct error **error);
+void settings_free(struct settings *settings);
+
+/* Prints what is in force, one setting a line, and from where: `file:LINE`, `PROCTOR_X`, `--x`, `default`.
+ * Secrets (user and password of a URL) are not shown. */
+void settings_print(const struct settings *settings, struct output *output);
+
+#endif

@@ -1,0 +1,108 @@
+/* The agent's memory, in SQLite: which findings are open since when, the queue of records that are not out
+ * yet, and where each sink is in it.
+ *
+ * One connection for all threads: each function takes its lock, and none holds it while it waits for a sink.
+ * What a pass changes and the records that tell of it become durable together, or not at all. */
+#ifndef AGENT_STORE_STORE_H
+#define AGENT_STORE_STORE_H
+
+#include "proctor/pass.h"
+#include "proctor/sink.h"
+
+struct store;
+
+struct store_options {
+	const char *directory;  /* of proctor.db; NULL: in memory */
+	uint64_t queue_bytes;   /* of records that wait for the slowest sink; 0: no bound */
+	uint64_t queue_age;     /* seconds; 0: no bound */
+	unsigned resolve_after; /* seconds for which a finding is not to be seen before it counts as resolved
+				 */
+	unsigned flap_window; /* seconds: three openings within it are flapping, and it stays open for as long
+			       */
+	void (*notice)(void *context,
+		       const char *line); /* what happened to the file (set aside, degraded to
+					      memory, recovered): one line to log; NULL: no one asks */
+	void *notice_context;
+};
+
+/* Opens, or makes, and migrates the state; owned by the caller. A corrupt file is set aside beside it and a
+ * new one begun. NULL and *error: a file of a newer version, one that another agent has open, a directory
+ * that cannot be written. */
+struct store *store_open(const struct store_options *options, struct error **error);
+void store_close(struct store *store);
+
+/* True while what should be on disk is kept in memory: the disk is full, or the file is gone. */
+bool store_is_degraded(const struct store *store);
+
+/* ---- passes and records -------------------------------------------------------------------------- */
+
+/* Compares the pass with what is open, and appends a record for each finding that opened, changed, was
+ * resolved or suppressed. -1 and *error when nothing of it was kept. */
+int store_pass(struct store *store, const struct pass *pass, struct error **error);
+
+/* Appends a heartbeat or inventory: `members` is JSON of its own members, to which type, record_id, sequence,
+ * time and host are added. */
+int store_append(struct store *store, const char *type, const char *members, size_t length,
+		 struct error **error);
+
+/* What the agent tells of itself in `status` while it does not run, too: JSON, replaced as a whole. */
+int store_set_status(struct store *store, const char *json, size_t length, struct error **error);
+
+/* ---- the queue ----------------------------------------------------------------------------------- */
+
+struct queue_options {
+	const char *sink;           /* its name: its place is found by it after a restart */
+	enum severity minimum;      /* findings below are passed over */
+	bool heartbeats, inventory; /* whether it wants those */
+};
+
+/* Makes sure that the sink has a place in the queue; a new one begins at the oldest record that is there.
+ * Sinks that are not in the list any more lose theirs. */
+int store_set_sinks(struct store *store, const struct queue_options *sinks, size_t count,
+		    struct error **error);
+
+struct batch; /* records and their text */
+
+/* The sink's next records, at most `count` and about `bytes`; owned by the caller. An empty batch: there is
+ * nothing. NULL and *error. */
+struct batch *store_next(struct store *store, const char *sink, size_t count, size_t bytes,
+			 struct error **error);
+const struct queued *batch_records(const struct batch *batch, size_t *count);
+void batch_free(struct batch *batch);
+
+/* The sink is done with everything up to `sequence`; `sent` of it were delivered. */
+int store_done(struct store *store, const char *sink, int64_t sequence, uint64_t sent, struct error **error);
+
+/* A descriptor (eventfd) that becomes readable when records were appended; one for each sink, lives as long
+ * as the store. */
+int store_wakeup(struct store *store, const char *sink);
+
+struct sink_state {
+	const char *name;
+	uint64_t waiting, waiting_bytes; /* records that it has not had */
+	double oldest;                   /* seconds since the oldest of them was made; 0: none */
+	uint64_t sent, dropped;          /* since the state began; dropped at the queue's bounds */
+};
+
+struct store_state {
+	struct arena *arena; /* of all of it; freed by store_state_free */
+	int64_t sequence;    /* of the last record */
+	uint64_t open[SEVERITY_COUNT], suppressed, resolved;
+	struct rule_count {
+		const char *rule;
+		enum severity severity;
+		uint64_t count;
+	} * rules; /* open ones, for metrics */
+	size_t rule_count;
+	struct sink_state *sinks;
+	size_t sink_count;
+	bool degraded;
+};
+
+struct store_state *store_state(struct store *store, struct error **error);
+void store_state_free(struct store_state *state);
+
+/* A copy of the database, for who asks a running agent; owned by the caller, freed by free(3). */
+int store_image(struct store *store, unsigned char **image, size_t *length, struct error **error);
+
+#endif
