@@ -2,6 +2,7 @@
 #ifndef COLLECTORS_FETCH_H
 #define COLLECTORS_FETCH_H
 
+#include "collectors/identity/endpoint.h"
 #include "collectors/read.h"
 
 enum {
@@ -23,6 +24,7 @@ enum fetch_fault {
 
 /* One GET. What is asked for lives as long as the fetch. */
 struct fetch {
+	enum endpoint endpoint; /* what is asked for, to whoever knows the address itself */
 	const char *url;
 	const char *socket; /* the Unix socket to ask at; NULL: by TCP */
 	struct buffer body; /* of an answer without a fault; the caller frees it */

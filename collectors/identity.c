@@ -14,6 +14,18 @@
 const struct source *const identity_sources[] = {&source_ecs_task, &source_ecs_agent, &source_docker,
 						 &source_bundle,   &source_storage,   NULL};
 
+static void fetch_documents(struct identification *identification)
+{
+	const struct request *request = identification->request;
+
+	if (!identification->fetch_count)
+		return;
+	if (request->fetch)
+		request->fetch(request->fetch_context, identification->fetches, identification->fetch_count);
+	else
+		fetch_all(identification->fetches, identification->fetch_count);
+}
+
 static void ask_all(struct identification *identification)
 {
 	for (const struct source *const *source = identity_sources; *source; source++) {
@@ -21,7 +33,7 @@ static void ask_all(struct identification *identification)
 		if ((*source)->ask)
 			(*source)->ask(identification);
 	}
-	fetch_all(identification->fetches, identification->fetch_count);
+	fetch_documents(identification);
 }
 
 static void read_all(struct identification *identification)

@@ -7,21 +7,23 @@
 #include "proctor/cleanup.h"
 
 static const char default_socket[] = "/var/run/docker.sock";
-static const char containers_url[] = "http://docker/containers/json";
-static const char images_url[] = "http://docker/images/json?digests=1";
 
-/* Where nothing is said of a socket, one that is not there is none to ask. */
-static void ask(struct identification *identification)
+/* Where nothing is said of a socket, one that is not there is none to ask; nor is any that another would ask.
+ */
+static const char *socket_of(const struct request *request)
 {
-	const char *socket = identification->request->docker_socket;
 	struct stat facts;
 
-	if (!socket && stat(default_socket, &facts) && (errno == ENOENT || errno == ENOTDIR))
-		return;
-	if (!socket)
-		socket = default_socket;
-	identity_ask(identification, containers_url, socket);
-	identity_ask(identification, images_url, socket);
+	if (request->docker_socket || request->fetch)
+		return request->docker_socket;
+	return stat(default_socket, &facts) && (errno == ENOENT || errno == ENOTDIR) ? NULL : default_socket;
+}
+
+static void ask(struct identification *identification)
+{
+	identification->docker_socket = socket_of(identification->request);
+	identity_ask(identification, ENDPOINT_DOCKER_CONTAINERS);
+	identity_ask(identification, ENDPOINT_DOCKER_IMAGES);
 }
 
 /* ---- images ------------------------------------------------------------------------------------ */
@@ -136,9 +138,9 @@ static void read_container(struct identification *identification, const json_t *
 
 static void read_source(struct identification *identification)
 {
-	_cleanup_json_ json_t *containers = identity_answer(identification, "/containers/json");
+	_cleanup_json_ json_t *containers = identity_answer(identification, ENDPOINT_DOCKER_CONTAINERS);
 	_cleanup_json_ json_t *images =
-		containers ? identity_answer(identification, "/images/json?digests=1") : NULL;
+		containers ? identity_answer(identification, ENDPOINT_DOCKER_IMAGES) : NULL;
 	_cleanup_json_ json_t *index = index_images(identification, images);
 	const json_t *entry;
 	size_t i;

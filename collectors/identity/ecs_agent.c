@@ -7,9 +7,6 @@
 #include "collectors/identity/ecs.h"
 #include "proctor/cleanup.h"
 
-static const char metadata_url[] = "http://127.0.0.1:51678/v1/metadata";
-static const char tasks_url[] = "http://127.0.0.1:51678/v1/tasks";
-
 static bool is_plausible(const struct snapshot *snapshot)
 {
 	if (snapshot->host.view != VIEW_HOST)
@@ -25,8 +22,8 @@ static void ask(struct identification *identification)
 	if (!is_plausible(identification->snapshot))
 		return;
 	identification->snapshot->host.ecs.present = true;
-	identity_ask(identification, metadata_url, NULL);
-	identity_ask(identification, tasks_url, NULL);
+	identity_ask(identification, ENDPOINT_ECS_AGENT);
+	identity_ask(identification, ENDPOINT_ECS_TASKS);
 }
 
 static void read_metadata(struct identification *identification, const json_t *document)
@@ -68,8 +65,8 @@ static bool is_running(const json_t *task)
 
 static void read_source(struct identification *identification)
 {
-	_cleanup_json_ json_t *metadata = identity_answer(identification, "/v1/metadata");
-	_cleanup_json_ json_t *tasks = identity_answer(identification, "/v1/tasks");
+	_cleanup_json_ json_t *metadata = identity_answer(identification, ENDPOINT_ECS_AGENT);
+	_cleanup_json_ json_t *tasks = identity_answer(identification, ENDPOINT_ECS_TASKS);
 	const json_t *list = json_object_get(tasks, "Tasks"), *task;
 	size_t i;
 

@@ -8,17 +8,8 @@
 
 static void ask(struct identification *identification)
 {
-	const char *own = identification->request->task_metadata;
-	const char *task = own ? arena_printf(identification->snapshot->arena, "%s/task", own) : NULL;
-
-	if (!own)
-		return;
-	if (!task) {
-		identification->failed = true;
-		return;
-	}
-	identity_ask(identification, own, NULL);
-	identity_ask(identification, task, NULL);
+	identity_ask(identification, ENDPOINT_TASK_CONTAINER);
+	identity_ask(identification, ENDPOINT_TASK);
 }
 
 /* The container that we are in, when the kernel tells no id of it: in a cgroup namespace of its own its path
@@ -85,14 +76,11 @@ static bool read_task(struct identification *identification, const json_t *docum
 
 static void read_source(struct identification *identification)
 {
-	const char *uri = identification->request->task_metadata;
-
-	if (!uri)
-		return;
-	_cleanup_json_ json_t *task = identity_answer(identification, "/task");
-	_cleanup_json_ json_t *own = identity_answer(identification, uri);
+	_cleanup_json_ json_t *task = identity_answer(identification, ENDPOINT_TASK);
+	_cleanup_json_ json_t *own = identity_answer(identification, ENDPOINT_TASK_CONTAINER);
 	const char *own_id = own ? identity_text(identification, own, "DockerId") : NULL;
 	bool told = task && read_task(identification, task, own_id);
+
 	if (own && !told)
 		read_container(identification, own, own_id, &(struct task){0});
 }

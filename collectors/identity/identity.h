@@ -13,7 +13,6 @@
 
 enum {
 	IDENTITY_SOURCES = 8,
-	IDENTITY_FETCHES = 16,
 	IDENTITY_TEXT_MAX = 4096,  /* bytes of one text; a longer one is left out */
 	IDENTITY_LABELS_MAX = 256, /* of one container, by one source */
 };
@@ -60,8 +59,8 @@ struct identification {
 	int proc;
 	int root;                    /* the host's root directory (O_PATH); -1: not ours to see */
 	const struct source *source; /* the one that is asked or read now */
-	struct fetch fetches[IDENTITY_FETCHES];
-	const struct source *askers[IDENTITY_FETCHES];
+	const char *docker_socket;   /* NULL: there is none to ask */
+	struct fetch fetches[ENDPOINT_COUNT];
 	size_t fetch_count;
 	struct merged *merged; /* for each container of the snapshot */
 	bool failed;           /* memory ran out */
@@ -73,12 +72,12 @@ struct identification {
 void identity_note(struct identification *identification, const char *reason, const char *example,
 		   const char *remedy);
 
-/* Asks for a document. `url` and `socket` live as long as the snapshot. */
-void identity_ask(struct identification *identification, const char *url, const char *socket);
+/* Asks for a document, once, unless there is nobody to ask. */
+void identity_ask(struct identification *identification, enum endpoint endpoint);
 
-/* The answer to the current source's question that ends in `path`, owned by the caller. NULL when it was not
- * asked, or the answer is none: that is noted. */
-json_t *identity_answer(struct identification *identification, const char *path);
+/* What was answered, owned by the caller. NULL when it was not asked for, or the answer is none: that is
+ * noted. */
+json_t *identity_answer(struct identification *identification, enum endpoint endpoint);
 
 /* Parses hostile JSON; NULL and a note that begins with the source when it is none. */
 json_t *identity_parse(struct identification *identification, const char *text, size_t length,

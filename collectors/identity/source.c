@@ -30,14 +30,15 @@ static void note_source(struct identification *identification, const char *what,
 
 /* ---- questions and answers --------------------------------------------------------------------- */
 
-void identity_ask(struct identification *identification, const char *url, const char *socket)
+void identity_ask(struct identification *identification, enum endpoint endpoint)
 {
-	struct fetch *fetch = &identification->fetches[identification->fetch_count];
+	struct fetch fetch = {.endpoint = endpoint};
 
-	if (identification->fetch_count == IDENTITY_FETCHES)
-		return;
-	identification->askers[identification->fetch_count++] = identification->source;
-	*fetch = (struct fetch){.url = url, .socket = socket};
+	if (!endpoint_address(endpoint, identification->request->task_metadata, identification->docker_socket,
+			      identification->snapshot->arena, &fetch.url, &fetch.socket))
+		identification->fetches[identification->fetch_count++] = fetch;
+	else
+		identification->failed |= errno == ENOMEM;
 }
 
 static const struct {
@@ -54,33 +55,28 @@ static const struct {
 	[FETCH_TOO_LONG] = {"answered with more than 4 MiB", NULL},
 };
 
+/* The fault is the word of whoever fetched. */
 static void note_fault(struct identification *identification, const struct fetch *fetch)
 {
-	const char *remedy = faults[fetch->fault].remedy;
+	enum fetch_fault fault = (unsigned)fetch->fault < FETCH_FAULTS ? fetch->fault : FETCH_NO_ANSWER;
+	const char *remedy = faults[fault].remedy;
 	char what[128];
 
-	if (fetch->fault == FETCH_STATUS)
-		snprintf(what, sizeof(what), "%s %d", faults[fetch->fault].text, fetch->number);
-	else if (fetch->number && fetch->fault == FETCH_NO_ANSWER)
-		snprintf(what, sizeof(what), "%s: %s", faults[fetch->fault].text, strerror(fetch->number));
+	if (fault == FETCH_STATUS)
+		snprintf(what, sizeof(what), "%s %d", faults[fault].text, fetch->number);
+	else if (fetch->number && fault == FETCH_NO_ANSWER)
+		snprintf(what, sizeof(what), "%s: %s", faults[fault].text, strerror(fetch->number));
 	else
-		snprintf(what, sizeof(what), "%s", faults[fetch->fault].text);
+		snprintf(what, sizeof(what), "%s", faults[fault].text);
 	note_source(identification, what, fetch->socket ? fetch->socket : fetch->url,
 		    remedy ? remedy : identification->source->remedy);
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-	size_t length = strlen(text), size = strlen(end);
-
-	return length >= size && !strcmp(text + length - size, end);
-}
-
-json_t *identity_answer(struct identification *identification, const char *path)
+json_t *identity_answer(struct identification *identification, enum endpoint endpoint)
 {
 	for (size_t i = 0; i < identification->fetch_count; i++) {
 		const struct fetch *fetch = &identification->fetches[i];
-		if (identification->askers[i] != identification->source || !ends_with(fetch->url, path))
+		if (fetch->endpoint != endpoint)
 			continue;
 		if (!fetch->fault)
 			return identity_parse(identification, fetch->body.data, fetch->body.length,

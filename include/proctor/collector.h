@@ -27,6 +27,7 @@ enum request_fact {
 #define REQUEST_NAMESPACES_ALL (((1 << NAMESPACE_COUNT) - 1) * REQUEST_NAMESPACE)
 
 struct collector;
+struct fetch;
 
 struct request {
 	const char *proc;  /* where procfs is mounted; "/proc" */
@@ -47,6 +48,12 @@ struct request {
 		*docker_socket; /* identity: of Docker's API; NULL: /var/run/docker.sock where it is there */
 	const char *task_metadata; /* identity: URI of our own container in ECS task metadata; NULL: not in a
 				      task */
+	/* identity: fetches in the place of fetch_all() (collectors/fetch.h), by each one's number; NULL:
+	 * itself. Which may be asked is the fetcher's business then: Docker's socket is one of them only when
+	 * docker_socket is given. */
+	void (*fetch)(void *context, struct fetch *fetches, size_t count);
+	void *fetch_context;
+
 	/* filesystem: whether layers of overlays are to be remembered for the next time, in
 	 * snapshot->layers_to_remember; what was remembered the last time, which outlives the snapshot; and
 	 * why that is not to be believed (NULL: it may be). */

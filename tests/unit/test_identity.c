@@ -1,6 +1,7 @@
 /* What sources tell, read and joined: hostile text, from no server and no file. */
 #include "tests/unit/test.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "collectors/identity/identity.h"
@@ -32,12 +33,12 @@ static void begin(struct build *build)
 }
 
 /* An answer that came whole. */
-static void answer(const struct source *source, const char *url, const char *text)
+static void answer(enum endpoint endpoint, const char *text)
 {
-	struct fetch *fetch = &identification.fetches[identification.fetch_count];
-
-	identification.askers[identification.fetch_count++] = source;
-	*fetch = (struct fetch){.url = url, .body = {.data = (char *)text, .length = strlen(text)}};
+	identification.fetches[identification.fetch_count++] =
+		(struct fetch){.endpoint = endpoint,
+			       .url = "http://asked",
+			       .body = {.data = (char *)text, .length = strlen(text)}};
 }
 
 static void tell(const struct source *source)
@@ -65,8 +66,8 @@ static uint64_t noted(const char *part)
 
 static void docker_tells(const char *containers, const char *images)
 {
-	answer(&source_docker, "http://docker/containers/json", containers);
-	answer(&source_docker, "http://docker/images/json?digests=1", images);
+	answer(ENDPOINT_DOCKER_CONTAINERS, containers);
+	answer(ENDPOINT_DOCKER_IMAGES, images);
 	tell(&source_docker);
 }
 
@@ -206,9 +207,9 @@ static void test_every_fault_is_told(void **state)
 {
 	begin(*state);
 	for (unsigned fault = FETCH_NO_FAULT + 1; fault < FETCH_FAULTS; fault++) {
-		identification.askers[0] = &source_docker;
 		identification.fetch_count = 1;
-		identification.fetches[0] = (struct fetch){.url = "http://docker/containers/json",
+		identification.fetches[0] = (struct fetch){.endpoint = ENDPOINT_DOCKER_CONTAINERS,
+							   .url = "http://docker/containers/json",
 							   .socket = "/sock",
 							   .fault = fault,
 							   .number = 13};
@@ -221,6 +222,120 @@ static void test_every_fault_is_told(void **state)
 		assert_non_null(reason->remedy);
 		assert_string_equal(reason->example, "/sock");
 	}
+}
+
+/* Whoever fetches for us may answer any number. */
+static void test_a_fault_that_is_none(void **state)
+{
+	begin(*state);
+	answer(ENDPOINT_DOCKER_CONTAINERS, "[]");
+	identification.fetches[0].fault = (enum fetch_fault)4000000000u;
+	tell(&source_docker);
+	assert_int_equal(noted("Docker's API did not answer"), 1);
+}
+
+/* ---- who is asked ------------------------------------------------------------------------------ */
+
+static void asks(const struct source *source, size_t count, const char *first, const char *socket)
+{
+	identification.fetch_count = 0;
+	identification.source = source;
+	source->ask(&identification);
+	assert_false(identification.failed);
+	assert_int_equal(identification.fetch_count, count);
+	if (!count)
+		return;
+	assert_string_equal(identification.fetches[0].url, first);
+	if (socket)
+		assert_string_equal(identification.fetches[0].socket, socket);
+	else
+		assert_null(identification.fetches[0].socket);
+}
+
+static void fetch_nothing(void *context, struct fetch *fetches, size_t count)
+{
+	(void)context;
+	(void)fetches;
+	(void)count;
+}
+
+static void test_who_is_asked(void **state)
+{
+	struct build *build = *state;
+
+	begin(build);
+	build->snapshot->host.view = VIEW_HOST;
+	asks(&source_ecs_task, 2, "http://169.254.170.2/v4/x", NULL);
+	assert_string_equal(identification.fetches[1].url, "http://169.254.170.2/v4/x/task");
+	asks(&source_ecs_agent, 0, NULL, NULL);
+	build->snapshot->host.ecs.present = true;
+	asks(&source_ecs_agent, 2, "http://127.0.0.1:51678/v1/metadata", NULL);
+	request = (struct request){.docker_socket = "/named.sock"};
+	asks(&source_ecs_task, 0, NULL, NULL);
+	asks(&source_docker, 2, "http://docker/containers/json", "/named.sock");
+	request.fetch = fetch_nothing; /* in the agent */
+	asks(&source_docker, 2, "http://docker/containers/json", "/named.sock");
+	request.docker_socket = NULL;
+	asks(&source_docker, 0, NULL, NULL);
+}
+
+/* Answers Docker's containers, and nothing else. */
+static void fetch_containers(void *context, struct fetch *fetches, size_t count)
+{
+	*(size_t *)context = count;
+	for (size_t i = 0; i < count; i++) {
+		struct buffer *body = &fetches[i].body;
+		fetches[i].fault = FETCH_NO_ANSWER;
+		if (fetches[i].endpoint != ENDPOINT_DOCKER_CONTAINERS)
+			continue;
+		body->data = strdup("[{\"Id\": \"" WEB "\", \"Names\": [\"/web\"]}]");
+		assert_non_null(body->data);
+		body->length = strlen(body->data);
+		fetches[i].fault = FETCH_NO_FAULT;
+	}
+}
+
+static void test_another_fetches(void **state)
+{
+	struct build *build = *state;
+	size_t count = 0;
+
+	begin(build);
+	request = (struct request){.proc = "/proc",
+				   .docker_socket = "/named.sock",
+				   .fetch = fetch_containers,
+				   .fetch_context = &count};
+	assert_int_equal(collector_identity.collect(build->snapshot, &request, &coverage, NULL), 0);
+	assert_int_equal(count, 2);
+	assert_string_equal(build->snapshot->containers[0]->name, "web");
+	assert_int_equal(noted("Docker's API did not answer"), 1);
+}
+
+/* Whoever is asked to fetch for somebody else gets numbers, of any kind. */
+static void test_addresses(void **state)
+{
+	struct arena *arena = ((struct build *)*state)->snapshot->arena;
+	const char *url, *socket;
+
+	for (unsigned i = 0; i < ENDPOINT_COUNT; i++) {
+		assert_int_equal(endpoint_address((enum endpoint)i, "http://1.2.3.4/v4", "/sock", arena, &url,
+						  &socket),
+				 0);
+		assert_int_equal(strncmp(url, "http://", 7), 0);
+		assert_int_equal(!socket, i < ENDPOINT_DOCKER_CONTAINERS);
+	}
+	for (unsigned i = 0; i < ENDPOINT_COUNT; i++) {
+		int result = endpoint_address((enum endpoint)i, NULL, NULL, arena, &url, &socket);
+		bool fixed = i == ENDPOINT_ECS_AGENT || i == ENDPOINT_ECS_TASKS;
+		assert_int_equal(result, fixed ? 0 : -1);
+		if (!fixed)
+			assert_int_equal(errno, ENOENT);
+	}
+	assert_int_equal(endpoint_address((enum endpoint)ENDPOINT_COUNT, "http://1.2.3.4/v4", "/sock", arena,
+					  &url, &socket),
+			 -1);
+	assert_int_equal(errno, EINVAL);
+	assert_int_equal(endpoint_address((enum endpoint) - 1, "x", "/sock", arena, &url, &socket), -1);
 }
 
 /* ---- ECS --------------------------------------------------------------------------------------- */
@@ -237,8 +352,8 @@ static void test_every_fault_is_told(void **state)
 
 static void task_tells(const char *own, const char *task)
 {
-	answer(&source_ecs_task, request.task_metadata, own);
-	answer(&source_ecs_task, "http://169.254.170.2/v4/x/task", task);
+	answer(ENDPOINT_TASK_CONTAINER, own);
+	answer(ENDPOINT_TASK, task);
 	tell(&source_ecs_task);
 }
 
@@ -361,10 +476,10 @@ static void test_agent(void **state)
 	struct build *build = *state;
 
 	begin(build);
-	answer(&source_ecs_agent, "http://127.0.0.1:51678/v1/metadata",
+	answer(ENDPOINT_ECS_AGENT,
 	       "{\"Cluster\": \"prod\", \"ContainerInstanceArn\": \"arn:i\", \"Version\": \"Amazon ECS Agent "
 	       "- v1\"}");
-	answer(&source_ecs_agent, "http://127.0.0.1:51678/v1/tasks",
+	answer(ENDPOINT_ECS_TASKS,
 	       "{\"Tasks\": [{\"Arn\": \"arn:old\", \"KnownStatus\": \"STOPPED\", \"Containers\": "
 	       "[{\"DockerId\": \"" WEB "\"}]}, {\"Arn\": \"arn:t\", \"Family\": \"shop\", \"Version\": "
 	       "\"42\", \"KnownStatus\": \"RUNNING\","
@@ -671,6 +786,10 @@ int main(void)
 		BUILD_TEST(test_a_container_that_is_not_here),
 		BUILD_TEST(test_one_container_twice),
 		BUILD_TEST(test_every_fault_is_told),
+		BUILD_TEST(test_a_fault_that_is_none),
+		BUILD_TEST(test_who_is_asked),
+		BUILD_TEST(test_another_fetches),
+		BUILD_TEST(test_addresses),
 		BUILD_TEST(test_task),
 		BUILD_TEST(test_task_tells_which_container_is_ours),
 		BUILD_TEST(test_task_without_our_own),
