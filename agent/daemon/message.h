@@ -16,8 +16,9 @@ enum message_kind {
 	MESSAGE_ASK,    /* auditor to shipper: fetch the documents of these endpoints */
 	MESSAGE_ANSWER, /* shipper to auditor: one of them */
 	MESSAGE_PASS,   /* auditor to shipper; many packets, one message for who receives it */
-	MESSAGE_COUNTERS, /* auditor to shipper: of events, since it started */
+	MESSAGE_COUNTERS, /* auditor to shipper: of events, since it started; to the parent: a sign of life */
 	MESSAGE_CONFINED, /* shipper to parent, auditor to parent: the JSON of MESSAGE_READY; it is ready */
+	MESSAGE_AGAIN,    /* shipper to auditor: tell everything whole, what was told before is not known */
 	MESSAGE_PEER,     /* parent to auditor or shipper: a descriptor, the other one was started anew */
 	MESSAGE_KINDS
 };

@@ -1,0 +1,478 @@
+#include "agent/daemon/auditor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "agent/command.h"
+#include "agent/daemon/asking.h"
+#include "agent/daemon/changed.h"
+#include "agent/daemon/clock.h"
+#include "agent/daemon/observe.h"
+#include "agent/daemon/pace.h"
+#include "agent/daemon/profile.h"
+#include "agent/daemon/sent.h"
+#include "proctor/cleanup.h"
+#include "proctor/collector.h"
+
+enum {
+	ALIVE_MS = 5000, /* between signs of life to the parent */
+	AUDIT_FACTS = REQUEST_STAT | REQUEST_CGROUP | REQUEST_EXECUTABLE | REQUEST_LSM | REQUEST_THREADS |
+		      REQUEST_ROOT | REQUEST_USER_MAPS | REQUEST_MACHINE | REQUEST_NAMESPACES_ALL |
+		      REQUEST_COMMAND_LINE,
+	PROFILE_FACTS = AUDIT_FACTS & ~(REQUEST_MACHINE | REQUEST_COMMAND_LINE),
+};
+
+struct auditor {
+	const struct auditor_setup *setup;
+	const struct settings *settings;
+	struct events events;
+	struct channel *shipper; /* changes when that one is started anew */
+	struct snapshot *snapshot; /* of the last pass; NULL: none yet */
+	struct profiles *profiles;
+	struct changed changed; /* since the last pass */
+	struct changed fresh;   /* of them, those whose profile was not looked at yet */
+	struct changed rooted;  /* of those, the ones that took on uid 0 */
+	struct pace pace;
+	struct sent sent;
+	struct message_counters counters;
+	uint64_t unread, unread_rooted; /* processes that ended too soon, since the last pass */
+	pid_t unread_rooted_pid;        /* the last of them */
+	uint64_t alive_at;
+	bool shipper_gone, parent_gone;
+};
+
+/* ---- signs of life ------------------------------------------------------------------------------ */
+
+static void tell_parent(struct auditor *auditor)
+{
+	struct message message = {.kind = MESSAGE_COUNTERS, .counters = auditor->counters};
+	uint64_t now = clock_ms();
+
+	if (now < auditor->alive_at)
+		return;
+	auditor->alive_at = now + ALIVE_MS;
+	auditor->parent_gone |= channel_send(auditor->setup->parent, &message, NULL) != 0;
+}
+
+/* A long walk is one, too. */
+static void on_progress(void *context, const char *collector, uint64_t done)
+{
+	(void)collector, (void)done;
+	tell_parent(context);
+}
+
+/* ---- events ------------------------------------------------------------------------------------- */
+
+static void lose_events(struct auditor *auditor)
+{
+	auditor->counters.overruns++;
+	changed_clear(&auditor->changed);
+	changed_clear(&auditor->fresh);
+	pace_lost(&auditor->pace, clock_ms());
+}
+
+/* A process that runs another program or has other ids may be of a kind that is new. One that was forked only is as its
+ * parent is. */
+static void on_process(struct auditor *auditor, const struct event *event)
+{
+	bool kept = changed_add(&auditor->changed, event->pid);
+
+	if (kept && event->kind != EVENT_FORK) {
+		kept = changed_add(&auditor->fresh, event->pid);
+		pace_events(&auditor->pace, clock_ms());
+	}
+	if (event->kind == EVENT_IDS && !event->groups && !event->effective_id)
+		changed_add(&auditor->rooted, event->pid);
+	if (!kept)
+		lose_events(auditor);
+}
+
+static void on_exit_of(struct auditor *auditor, pid_t pid)
+{
+	if (auditor->snapshot && snapshot_process(auditor->snapshot, pid))
+		pace_gone(&auditor->pace, clock_ms());
+}
+
+static void on_event(void *context, const struct event *event)
+{
+	struct auditor *auditor = context;
+
+	auditor->counters.events++;
+	switch (event->kind) {
+	case EVENT_FORK:
+	case EVENT_EXEC:
+	case EVENT_IDS:
+		on_process(auditor, event);
+		break;
+	case EVENT_EXIT:
+		on_exit_of(auditor, event->pid);
+		break;
+	case EVENT_MOUNTS:
+		pace_changed(&auditor->pace, clock_ms());
+		break;
+	case EVENT_CGROUP:
+		pace_gone(&auditor->pace, clock_ms());
+		break;
+	case EVENT_FILE:
+		pace_lost(&auditor->pace, clock_ms());
+		break;
+	case EVENT_OVERRUN:
+		lose_events(auditor);
+		break;
+	}
+}
+
+/* ---- looking at processes ----------------------------------------------------------------------- */
+
+/* How many of the processes are of a kind that was not known. */
+static size_t add_profiles(struct auditor *auditor, const struct snapshot *snapshot)
+{
+	size_t new = 0;
+
+	for (size_t i = 0; i < snapshot->process_count; i++)
+		if (!snapshot->processes[i].kernel_thread &&
+		    profiles_add(auditor->profiles, &snapshot->processes[i]) != 0)
+			new ++;
+	return new;
+}
+
+/* Those that ended before they could be read are told by what the events said of them. */
+static void count_unread(struct auditor *auditor, const struct snapshot *snapshot)
+{
+	size_t unread = auditor->fresh.count - snapshot->process_count;
+
+	auditor->unread += unread;
+	auditor->counters.unread += unread;
+	changed_sort(&auditor->rooted);
+	for (size_t i = 0; i < auditor->rooted.count; i++)
+		if (!snapshot_process(snapshot, auditor->rooted.pids[i])) {
+			auditor->unread_rooted++;
+			auditor->unread_rooted_pid = auditor->rooted.pids[i];
+		}
+	changed_clear(&auditor->rooted);
+}
+
+/* Where no events tell, whoever is here may have changed, and whoever is not has gone. */
+static void compare_all(struct auditor *auditor, const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->process_count; i++)
+		if (!changed_add(&auditor->changed, snapshot->processes[i].pid))
+			pace_lost(&auditor->pace, clock_ms());
+	for (size_t i = 0; auditor->snapshot && i < auditor->snapshot->process_count; i++) {
+		const struct process *was = &auditor->snapshot->processes[i];
+		const struct process *is = snapshot_process(snapshot, was->pid);
+		if (!is || is->start_time != was->start_time)
+			pace_gone(&auditor->pace, clock_ms());
+	}
+}
+
+/* Reads the processes, or all for NULL, and has a pass made when one is of a new kind. */
+static void look(struct auditor *auditor, const pid_t *pids, size_t count)
+{
+	static const struct collector *const collectors_of_processes[] = {&collector_host, &collector_process,
+									  NULL};
+	struct request request = {
+		.proc = "/proc", .facts = PROFILE_FACTS, .pids = pids, .pid_count = count, .workers = 1};
+	struct error *error = NULL;
+	struct snapshot *snapshot = snapshot_collect(collectors_of_processes, &request, &error);
+
+	if (!snapshot) {
+		log_error(&auditor->setup->log, LOG_ERROR, "looking at processes", &error);
+		pace_lost(&auditor->pace, clock_ms());
+		return;
+	}
+	if (pids)
+		count_unread(auditor, snapshot);
+	else
+		compare_all(auditor, snapshot);
+	if (add_profiles(auditor, snapshot))
+		pace_changed(&auditor->pace, clock_ms());
+	snapshot_free(snapshot);
+}
+
+static void look_at_events(struct auditor *auditor)
+{
+	changed_sort(&auditor->fresh);
+	if (auditor->fresh.count)
+		look(auditor, auditor->fresh.pids, auditor->fresh.count);
+	changed_clear(&auditor->fresh);
+}
+
+/* ---- passes ------------------------------------------------------------------------------------- */
+
+static struct coverage *coverage_of_processes(struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->coverage_count; i++)
+		if (!strcmp(snapshot->coverage[i].collector, collector_process.name))
+			return &snapshot->coverage[i];
+	return NULL;
+}
+
+/* What the agent could not see between its passes. */
+static void note_between(struct auditor *auditor, struct snapshot *snapshot)
+{
+	struct coverage *coverage = coverage_of_processes(snapshot);
+
+	for (size_t i = 0; i < auditor->events.count; i++) {
+		const struct event_stream *stream = &auditor->events.streams[i];
+		const char *reason = stream->why_not ? arena_printf(snapshot->arena, "no events of %s: %s",
+								    stream->source->name, stream->why_not)
+						     : NULL;
+		if (reason)
+			coverage_note(coverage, snapshot->arena, reason, NULL, NULL);
+	}
+	if (auditor->unread)
+		coverage_note_count(coverage, snapshot->arena,
+				    "process ended before it could be read: an event told of it", auditor->unread,
+				    NULL, NULL);
+	if (auditor->unread_rooted)
+		coverage_note_count(coverage, snapshot->arena,
+				    "process took on uid 0 and ended before it could be read",
+				    auditor->unread_rooted,
+				    arena_printf(snapshot->arena, "/proc/%d", auditor->unread_rooted_pid), NULL);
+	auditor->unread = auditor->unread_rooted = 0;
+}
+
+static struct snapshot *collect(struct auditor *auditor, bool full, struct error **error)
+{
+	const struct settings *settings = auditor->settings;
+	struct request request = {
+		.proc = "/proc",
+		.facts = AUDIT_FACTS,
+		.excluded_paths = settings->config->excluded_paths,
+		.excluded_count = settings->config->excluded_count,
+		.docker_socket = settings->docker_socket ? settings->docker_socket : "",
+		.task_metadata = getenv(TASK_METADATA_VARIABLE),
+		.fetch = ask_shipper,
+		.fetch_context = auditor->shipper,
+		.remember_layers = true,
+		.previous = auditor->snapshot,
+		.walk_again = full,
+		.progress = on_progress,
+		.progress_context = auditor,
+	};
+	struct snapshot *snapshot;
+
+	if (!full) {
+		changed_sort(&auditor->changed);
+		request.changed = auditor->changed.pids;
+		request.changed_count = auditor->changed.count;
+	}
+	snapshot = snapshot_collect(collectors, &request, error);
+	if (snapshot)
+		note_between(auditor, snapshot);
+	return snapshot;
+}
+
+static struct findings *judge(const struct auditor *auditor, const struct snapshot *snapshot,
+			      struct error **error)
+{
+	const struct config *config = auditor->settings->config;
+	const struct policy policy = {
+		.without = config->rules_off,
+		.without_count = config->rule_off_count,
+		.overrides = config->overrides,
+		.override_count = config->override_count,
+		.exceptions = config->exceptions,
+		.exception_count = config->exception_count,
+		.curated = config->curated,
+		.curated_count = config->curated_count,
+		.minimum = SEVERITY_INFO,
+	};
+
+	return findings_judge(snapshot, &policy, error);
+}
+
+/* Sends the pass. The shipper may have gone: the parent then sends another, which wants all. */
+static int send_pass(struct auditor *auditor, const struct snapshot *snapshot, const struct findings *findings,
+		     bool full, struct error **error)
+{
+	_cleanup_arena_ struct arena *arena = arena_new();
+	struct message message = {.kind = MESSAGE_PASS};
+	const struct message counters = {.kind = MESSAGE_COUNTERS, .counters = auditor->counters};
+
+	if (!arena || observe(snapshot, findings, full, arena, &message.pass, error))
+		return -1;
+	sent_shorten(&auditor->sent, (struct observed *)message.pass.observed, message.pass.observed_count);
+	if (channel_send(auditor->shipper, &counters, error) || channel_send(auditor->shipper, &message, error)) {
+		auditor->shipper_gone = true;
+		return -1;
+	}
+	sent_keep(&auditor->sent, &message.pass);
+	return 0;
+}
+
+/* What is known now: the kinds of processes, and that nothing is left to be looked at. */
+static void keep_snapshot(struct auditor *auditor, struct snapshot *snapshot, bool full)
+{
+	snapshot_free(auditor->snapshot);
+	auditor->snapshot = snapshot;
+	if (full)
+		profiles_age(auditor->profiles);
+	add_profiles(auditor, snapshot);
+	changed_clear(&auditor->changed);
+	changed_clear(&auditor->fresh);
+}
+
+static void make_pass(struct auditor *auditor, bool full)
+{
+	struct error *error = NULL;
+	struct snapshot *snapshot = collect(auditor, full, &error);
+	struct findings *findings = snapshot ? judge(auditor, snapshot, &error) : NULL;
+	int result = -1;
+
+	auditor->counters.passes++;
+	auditor->counters.full_passes += full;
+	if (findings)
+		result = send_pass(auditor, snapshot, findings, full, &error);
+	findings_free(findings);
+	if (snapshot)
+		keep_snapshot(auditor, snapshot, full);
+	if (result)
+		log_error(&auditor->setup->log, auditor->shipper_gone ? LOG_WARNING : LOG_ERROR, "auditing",
+			  &error);
+}
+
+/* ---- the loop ----------------------------------------------------------------------------------- */
+
+static uint32_t chance(void)
+{
+	uint32_t number = 0;
+
+	if (getrandom(&number, sizeof(number), GRND_NONBLOCK) < 0)
+		return 0;
+	return number;
+}
+
+static void do_what_is_due(struct auditor *auditor)
+{
+	uint64_t start = clock_ms(), now;
+	enum look due = pace_due(&auditor->pace, start);
+
+	switch (due) {
+	case LOOK_NONE:
+		return;
+	case LOOK_EVENTS:
+		look_at_events(auditor);
+		break;
+	case LOOK_SWEEP:
+		look(auditor, NULL, 0);
+		break;
+	case LOOK_QUICK:
+	case LOOK_FULL:
+		make_pass(auditor, due == LOOK_FULL || !auditor->snapshot);
+		break;
+	}
+	now = clock_ms();
+	pace_done(&auditor->pace, due, now, now - start, chance());
+}
+
+/* The shipper was started anew: it is told who we are, and everything. */
+static void take_shipper(struct auditor *auditor, int socket)
+{
+	struct message ready = {.kind = MESSAGE_READY};
+	struct error *error = NULL;
+	struct channel *channel = channel_new(
+		socket, MESSAGE_BIT(MESSAGE_ANSWER) | MESSAGE_BIT(MESSAGE_AGAIN), &error);
+
+	if (!channel) {
+		log_error(&auditor->setup->log, LOG_ERROR, "taking another shipper", &error);
+		return;
+	}
+	channel_free(auditor->shipper);
+	auditor->shipper = channel;
+	auditor->shipper_gone = false;
+	sent_clear(&auditor->sent);
+	ready.json = auditor->setup->report;
+	channel_send(channel, &ready, NULL);
+	pace_changed(&auditor->pace, clock_ms());
+}
+
+static void hear_parent(struct auditor *auditor)
+{
+	struct message *message = NULL;
+	int result;
+
+	while ((result = channel_receive(auditor->setup->parent, &message, NULL)) > 0) {
+		if (message->kind == MESSAGE_PEER) {
+			take_shipper(auditor, message->fd);
+			message->fd = -1;
+		}
+		message_free(message);
+	}
+	auditor->parent_gone |= result < 0;
+}
+
+static void hear_shipper(struct auditor *auditor)
+{
+	struct message *message = NULL;
+	int result;
+
+	while ((result = channel_receive(auditor->shipper, &message, NULL)) > 0) {
+		if (message->kind == MESSAGE_AGAIN) {
+			sent_clear(&auditor->sent);
+			pace_changed(&auditor->pace, clock_ms());
+		}
+		message_free(message);
+	}
+	auditor->shipper_gone |= result < 0;
+}
+
+static int wait_ms(const struct auditor *auditor)
+{
+	uint64_t wait = pace_wait(&auditor->pace, clock_ms());
+
+	return wait < ALIVE_MS ? (int)wait : ALIVE_MS;
+}
+
+static void turn(struct auditor *auditor)
+{
+	struct pollfd polled[2 + EVENT_SOURCES_MAX] = {
+		{.fd = channel_socket(auditor->setup->parent), .events = POLLIN},
+		{.fd = auditor->shipper_gone ? -1 : channel_socket(auditor->shipper), .events = POLLIN},
+	};
+
+	events_poll(&auditor->events, polled + 2);
+	if (poll(polled, 2 + auditor->events.count, wait_ms(auditor)) > 0) {
+		if (polled[0].revents)
+			hear_parent(auditor);
+		else if (polled[1].revents)
+			hear_shipper(auditor);
+		events_read(&auditor->events, polled + 2, on_event, auditor);
+	}
+	tell_parent(auditor);
+	if (!auditor->shipper_gone)
+		do_what_is_due(auditor);
+}
+
+int auditor_run(const struct auditor_setup *setup)
+{
+	const struct settings *settings = setup->settings;
+	struct auditor auditor = {.setup = setup,
+				  .settings = settings,
+				  .events = *setup->events,
+				  .shipper = setup->shipper,
+				  .profiles = profiles_new()};
+	const struct message ready = {.kind = MESSAGE_READY, .json = setup->report};
+
+	if (!auditor.profiles)
+		return EXIT_FAILED;
+	events_begin(&auditor.events);
+	pace_start(&auditor.pace, settings->interval * UINT64_C(1000),
+		   events_has(&auditor.events, "process-connector") ? 0 : settings->quick * UINT64_C(1000),
+		   clock_ms());
+	auditor.shipper_gone = channel_send(auditor.shipper, &ready, NULL) != 0;
+	while (!auditor.parent_gone)
+		turn(&auditor);
+	snapshot_free(auditor.snapshot);
+	profiles_free(auditor.profiles);
+	changed_free(&auditor.changed);
+	changed_free(&auditor.fresh);
+	changed_free(&auditor.rooted);
+	sent_clear(&auditor.sent);
+	channel_free(auditor.shipper);
+	events_close(&auditor.events);
+	return EXIT_AUDITED;
+}

@@ -1,0 +1,21 @@
+/* The auditor: reads the kernel, judges, and sends passes. It has the privilege to read, no network, and writes no
+ * file. */
+#ifndef AGENT_DAEMON_AUDITOR_H
+#define AGENT_DAEMON_AUDITOR_H
+
+#include "agent/daemon/events.h"
+#include "agent/daemon/log.h"
+#include "agent/daemon/message.h"
+
+struct auditor_setup {
+	const struct settings *settings;
+	const struct events *events; /* opened by the parent */
+	struct channel *shipper, *parent;
+	struct log log;
+	struct bytes report; /* JSON of what is in force: confinement */
+};
+
+/* Runs until the parent has gone, or asks for the end by SIGTERM's default action. Returns an enum exit_status. */
+int auditor_run(const struct auditor_setup *setup);
+
+#endif

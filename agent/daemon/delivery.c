@@ -1,0 +1,244 @@
+#include "agent/daemon/delivery.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "agent/daemon/clock.h"
+#include "proctor/cleanup.h"
+
+enum {
+	BATCH_BYTES = 1024 * 1024,
+	RETRY_FIRST_MS = 1000, /* after a failure; doubled with each, and its half is left to chance */
+	RETRY_LAST_MS = 60000,
+	IDLE_MS = 60000, /* a wake-up that was lost costs no more than that */
+};
+
+struct sender {
+	const struct sink_setting *setting;
+	struct delivery *delivery;
+	const struct sink_kind *kind;
+	void *sink;
+	pthread_t thread;
+	atomic_bool idle; /* its queue is empty */
+	unsigned failures;
+	unsigned seed;
+};
+
+struct delivery {
+	struct store *store;
+	const struct log *log;
+	int stop;             /* eventfd: give up */
+	atomic_bool draining; /* end when there is nothing more */
+	struct sender *senders;
+	size_t count;
+};
+
+/* ---- one sink ----------------------------------------------------------------------------------- */
+
+static bool is_readable(int fd)
+{
+	struct pollfd polled = {.fd = fd, .events = POLLIN};
+
+	return poll(&polled, 1, 0) > 0;
+}
+
+/* Waits for `fd` (-1: none), the end, or the time. */
+static void wait_for(const struct sender *sender, int fd, int wait)
+{
+	struct pollfd polled[] = {{.fd = sender->delivery->stop, .events = POLLIN},
+				  {.fd = fd, .events = POLLIN}};
+	uint64_t count;
+
+	if (poll(polled, 2, wait) > 0 && polled[1].revents && read(fd, &count, sizeof(count)) < 0)
+		return; /* someone else read it */
+}
+
+static int retry_ms(struct sender *sender)
+{
+	unsigned doublings = sender->failures < 7 ? sender->failures : 6;
+	int longest = RETRY_FIRST_MS << doublings;
+
+	if (longest > RETRY_LAST_MS)
+		longest = RETRY_LAST_MS;
+	return longest / 2 + rand_r(&sender->seed) % (longest / 2 + 1);
+}
+
+/* A failure is logged when it begins, and when it ends. */
+static void note_failure(struct sender *sender, struct error **error)
+{
+	if (!sender->failures++)
+		log_error(sender->delivery->log, LOG_WARNING, sender->setting->name, error);
+	error_free(*error);
+	*error = NULL;
+}
+
+static void note_success(struct sender *sender)
+{
+	if (sender->failures)
+		log_write(sender->delivery->log, LOG_INFO, "sink delivers again", "sink",
+			  sender->setting->name, NULL);
+	sender->failures = 0;
+}
+
+/* Delivers the batch, and takes from the queue what is out. -1: the rest is for later. */
+static int deliver(struct sender *sender, const struct batch *batch, struct error **error)
+{
+	struct delivery *delivery = sender->delivery;
+	size_t count, out = 0;
+	const struct queued *records = batch_records(batch, &count);
+	int result = sender->kind->deliver(sender->sink, records, count, delivery->stop, &out, error);
+
+	if (out && store_done(delivery->store, sender->setting->name, records[out - 1].sequence, out,
+			      result ? NULL : error))
+		return -1;
+	return result;
+}
+
+/* 1: something was sent; 0: there is nothing; -1: it failed. */
+static int send_next(struct sender *sender, struct error **error)
+{
+	struct batch *batch = store_next(sender->delivery->store, sender->setting->name,
+					 sender->setting->batch, BATCH_BYTES, error);
+	size_t count = 0;
+	int result;
+
+	if (!batch)
+		return -1;
+	batch_records(batch, &count);
+	result = count ? deliver(sender, batch, error) : 0;
+	batch_free(batch);
+	return result ? -1 : count > 0;
+}
+
+static void *run_sender(void *argument)
+{
+	struct sender *sender = argument;
+	struct delivery *delivery = sender->delivery;
+	int wakeup = store_wakeup(delivery->store, sender->setting->name);
+
+	while (!is_readable(delivery->stop)) {
+		struct error *error = NULL;
+		int result = send_next(sender, &error);
+		if (result < 0) {
+			note_failure(sender, &error);
+			wait_for(sender, -1, retry_ms(sender));
+			continue;
+		}
+		if (result > 0) {
+			note_success(sender);
+			continue;
+		}
+		atomic_store(&sender->idle, true);
+		if (atomic_load(&delivery->draining))
+			break;
+		wait_for(sender, wakeup, IDLE_MS);
+		atomic_store(&sender->idle, false);
+	}
+	return NULL;
+}
+
+/* ---- all of them -------------------------------------------------------------------------------- */
+
+static int start_sender(struct delivery *delivery, struct sender *sender, const struct sink_setting *setting,
+			struct error **error)
+{
+	int result;
+
+	*sender = (struct sender){.setting = setting, .delivery = delivery, .seed = (unsigned)getpid()};
+	sender->kind = sink_kind_of(setting->url, error);
+	sender->sink = sender->kind ? sender->kind->open(setting->url, error) : NULL;
+	if (!sender->sink)
+		return -1;
+	result = pthread_create(&sender->thread, NULL, run_sender, sender);
+	return result ? error_set(error, result, "starting a thread for sink %s", setting->name) : 0;
+}
+
+static int register_sinks(const struct settings *settings, struct store *store, struct error **error)
+{
+	_cleanup_free_ struct queue_options *options = calloc(settings->sink_count + 1, sizeof(*options));
+
+	if (!options)
+		return error_set(error, 0, "starting sinks: out of memory");
+	for (size_t i = 0; i < settings->sink_count; i++)
+		options[i] = (struct queue_options){.sink = settings->sinks[i].name,
+						    .minimum = settings->sinks[i].minimum,
+						    .heartbeats = settings->sinks[i].heartbeats,
+						    .inventory = settings->sinks[i].inventory};
+	return store_set_sinks(store, options, settings->sink_count, error);
+}
+
+static int start_all(struct delivery *delivery, const struct settings *settings, struct error **error)
+{
+	delivery->senders = calloc(settings->sink_count + 1, sizeof(*delivery->senders));
+	delivery->stop = eventfd(0, EFD_CLOEXEC);
+	if (delivery->stop < 0 || !delivery->senders)
+		return error_set(error, errno, "starting sinks");
+	if (register_sinks(settings, delivery->store, error))
+		return -1;
+	for (; delivery->count < settings->sink_count; delivery->count++)
+		if (start_sender(delivery, &delivery->senders[delivery->count],
+				 &settings->sinks[delivery->count], error))
+			return -1;
+	return 0;
+}
+
+struct delivery *delivery_start(const struct settings *settings, struct store *store, const struct log *log,
+				struct error **error)
+{
+	struct delivery *delivery = calloc(1, sizeof(*delivery));
+
+	if (!delivery) {
+		error_set(error, 0, "starting sinks: out of memory");
+		return NULL;
+	}
+	*delivery = (struct delivery){.store = store, .log = log, .stop = -1};
+	if (!start_all(delivery, settings, error))
+		return delivery;
+	delivery_stop(delivery, 0);
+	return NULL;
+}
+
+/* Makes an eventfd readable. It fails only when it is readable already. */
+static void wake(int fd)
+{
+	const uint64_t one = 1;
+
+	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+static bool all_idle(const struct delivery *delivery)
+{
+	for (size_t i = 0; i < delivery->count; i++)
+		if (!atomic_load(&delivery->senders[i].idle))
+			return false;
+	return true;
+}
+
+void delivery_stop(struct delivery *delivery, uint64_t wait_ms)
+{
+	uint64_t end = clock_ms() + wait_ms;
+
+	atomic_store(&delivery->draining, true);
+	for (size_t i = 0; i < delivery->count; i++) {
+		atomic_store(&delivery->senders[i].idle, false);
+		wake(store_wakeup(delivery->store, delivery->senders[i].setting->name));
+	}
+	while (clock_ms() < end && !all_idle(delivery))
+		poll(NULL, 0, 20);
+	wake(delivery->stop);
+	for (size_t i = 0; i < delivery->count; i++) {
+		pthread_join(delivery->senders[i].thread, NULL);
+		delivery->senders[i].kind->close(delivery->senders[i].sink);
+	}
+	cleanup_close(&delivery->stop);
+	free(delivery->senders);
+	free(delivery);
+}

@@ -1,0 +1,162 @@
+#include "agent/daemon/observe.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/daemon/sight.h"
+#include "agent/fingerprint.h"
+#include "proctor/cleanup.h"
+#include "proctor/record.h"
+
+/* ---- JSON -------------------------------------------------------------------------------------- */
+
+/* The JSON as text in the arena; takes it. NULL when memory is exhausted. */
+static struct bytes keep_json(json_t *json, struct arena *arena)
+{
+	_cleanup_json_ json_t *owned = json;
+	_cleanup_free_ char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	struct bytes kept = {0};
+
+	if (text) {
+		kept.length = strlen(text);
+		kept.data = arena_copy(arena, text, kept.length);
+	}
+	return kept;
+}
+
+static json_t *records_of(const struct record_kind *kind, struct record_context *context)
+{
+	json_t *array = json_array();
+	const void *record;
+
+	for (size_t i = 0; array && (record = kind->at(context, i)); i++)
+		if (json_array_append_new(array, record_json(kind, record, context, false))) {
+			json_decref(array);
+			return NULL;
+		}
+	return array;
+}
+
+/* What the header tells of the machine, what was seen, and coverage. */
+static json_t *summary_of(struct record_context *context)
+{
+	const struct snapshot *snapshot = context->snapshot;
+	_cleanup_json_ json_t *header = record_json(&record_header, snapshot, context, false);
+	_cleanup_json_ json_t *summary = record_json(&record_summary, context, context, false);
+
+	return json_pack("{s:O, s:O, s:o, s:I}", "host", json_object_get(header, "host"), "seen",
+			 json_object_get(summary, "seen"), "coverage",
+			 records_of(&record_coverage, context), "duration_ms",
+			 (json_int_t)(snapshot->duration_ns / 1000000));
+}
+
+/* ---- one finding ------------------------------------------------------------------------------- */
+
+/* What decided, and in which words, without what changes as a container runs. */
+static uint64_t digest_of(const struct finding *finding)
+{
+	struct fingerprint digest = {{0}};
+	struct evidence words[] = {
+		{.name = "title", .type = EVIDENCE_TEXT, .text = finding->title, .next = &words[1]},
+		{.name = "executable", .type = EVIDENCE_TEXT, .text = finding->executable, .next = &words[2]},
+		{.name = "exception",
+		 .type = EVIDENCE_TEXT,
+		 .text = finding->exception ? finding->exception->name : NULL},
+	};
+	uint64_t number;
+
+	digest = fingerprint_decided(&digest, finding->severity, words);
+	digest = fingerprint_decided(&digest, finding->severity, finding->evidence);
+	memcpy(&number, digest.bytes, sizeof(number));
+	return number;
+}
+
+static const char *task_of(const struct container *container, struct arena *arena)
+{
+	const struct task *task = container ? container->task : NULL;
+
+	if (!task || !task->family)
+		return NULL;
+	return task->revision ? arena_printf(arena, "%s:%s", task->family, task->revision)
+			      : arena_string(arena, task->family);
+}
+
+static int copy_text(struct arena *arena, const char **to, const char *text)
+{
+	*to = text ? arena_string(arena, text) : NULL;
+	return text && !*to ? -1 : 0;
+}
+
+static int keep_containers(const struct finding *finding, struct arena *arena, struct observed *observed)
+{
+	const char **ids = arena_array(arena, finding->container_count, sizeof(*ids));
+
+	if (!ids)
+		return finding->container_count ? -1 : 0;
+	for (size_t i = 0; i < finding->container_count; i++)
+		ids[i] = finding->containers[i]->id;
+	observed->containers = ids;
+	observed->container_count = finding->container_count;
+	return 0;
+}
+
+static int observe_finding(const struct finding *finding, struct record_context *context, struct arena *arena,
+			   struct observed *observed)
+{
+	const struct container *container = finding->container;
+	struct bytes json = keep_json(record_json(&record_finding, finding, context, false), arena);
+
+	memcpy(observed->id, finding->id, sizeof(observed->id));
+	observed->rule = finding->rule->id;
+	observed->severity = finding->severity;
+	observed->excepted = finding->exception != NULL;
+	observed->needs = sight_needed(finding->rule, container != NULL);
+	observed->digest = digest_of(finding);
+	observed->json = json.data;
+	observed->json_length = json.length;
+	if (!json.data || keep_containers(finding, arena, observed) ||
+	    copy_text(arena, &observed->container_name, container ? container->name : NULL) ||
+	    copy_text(arena, &observed->image, container ? container->image : NULL))
+		return -1;
+	observed->task = task_of(container, arena);
+	return 0;
+}
+
+/* ---- all of it --------------------------------------------------------------------------------- */
+
+static int observe_all(const struct findings *findings, struct record_context *context, struct arena *arena,
+		       struct pass *pass)
+{
+	size_t count = findings->count < OBSERVED_MAX ? findings->count : OBSERVED_MAX;
+	struct observed *observed = arena_array(arena, count, sizeof(*observed));
+
+	if (count && !observed)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (observe_finding(findings->list[i], context, arena, &observed[i]))
+			return -1;
+	pass->observed = observed;
+	pass->observed_count = count;
+	pass->truncated = count < findings->count;
+	return 0;
+}
+
+int observe(const struct snapshot *snapshot, const struct findings *findings, bool full, struct arena *arena,
+	    struct pass *pass, struct error **error)
+{
+	struct record_context context = {.snapshot = snapshot, .findings = findings};
+	struct bytes summary = keep_json(summary_of(&context), arena);
+	int result = summary.data ? observe_all(findings, &context, arena, pass) : -1;
+
+	record_context_free(&context);
+	pass->time = snapshot->started_at;
+	pass->full = full;
+	pass->all_containers = sight_is_complete(snapshot);
+	pass->seen = sight_of(snapshot, arena);
+	pass->seen_count = snapshot->container_count + 1;
+	pass->summary = summary.data;
+	pass->summary_length = summary.length;
+	if (!result && pass->seen)
+		return 0;
+	return error_set(error, 0, "telling what was found: out of memory");
+}

@@ -1,0 +1,130 @@
+#include "agent/daemon/sight.h"
+
+#include <string.h>
+
+#include "agent/rules/context.h"
+#include "proctor/collector.h"
+
+/* What rules ask of a process beside its status. */
+enum {
+	PROCESS_WANTED = PROCESS_KNOWS_STAT | PROCESS_KNOWS_CGROUP | PROCESS_KNOWS_EXECUTABLE |
+			 PROCESS_KNOWS_NAMESPACES | PROCESS_KNOWS_THREADS | PROCESS_KNOWS_ROOT,
+};
+
+static const struct coverage *coverage_of(const struct snapshot *snapshot, const struct collector *collector)
+{
+	for (size_t i = 0; i < snapshot->coverage_count; i++)
+		if (!strcmp(snapshot->coverage[i].collector, collector->name))
+			return &snapshot->coverage[i];
+	return NULL;
+}
+
+/* Whether the collector looked, and missed nothing. */
+static bool missed_nothing(const struct snapshot *snapshot, const struct collector *collector)
+{
+	const struct coverage *coverage = coverage_of(snapshot, collector);
+
+	return coverage && !coverage->switched_off && !coverage->missed;
+}
+
+/* Pid 1 is always there, and where nobody may look at it that does not change: it hides nothing that was seen. */
+static bool is_unread(const struct process *process)
+{
+	return process->pid != 1 && process_is_judged(process) &&
+	       (process->known & PROCESS_WANTED) != PROCESS_WANTED;
+}
+
+static uint32_t sight_of_container(const struct snapshot *snapshot, const struct container *container)
+{
+	const struct limits *limits = &container->limits;
+	uint32_t sight = SIGHT_PROCESSES;
+
+	if (container->mount_namespace)
+		sight |= SIGHT_MOUNTS;
+	if (limits->memory.state && limits->cpu.state && limits->pids.state)
+		sight |= SIGHT_LIMITS;
+	if (container->files_walked)
+		sight |= SIGHT_FILES;
+	if (container->programs_known)
+		sight |= SIGHT_PROGRAMS;
+	if (missed_nothing(snapshot, &collector_identity))
+		sight |= SIGHT_IDENTITY;
+	return sight;
+}
+
+static bool knows_host_mounts(const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->mount_namespace_count; i++)
+		if (snapshot->mount_namespaces[i]->host)
+			return true;
+	return false;
+}
+
+static uint32_t sight_of_host(const struct snapshot *snapshot)
+{
+	uint32_t sight = SIGHT_PROCESSES | SIGHT_PROGRAMS | SIGHT_LIMITS | SIGHT_IDENTITY;
+
+	if (knows_host_mounts(snapshot))
+		sight |= SIGHT_MOUNTS;
+	if (snapshot->files_walked && missed_nothing(snapshot, &collector_filesystem))
+		sight |= SIGHT_FILES;
+	if (missed_nothing(snapshot, &collector_host))
+		sight |= SIGHT_HOST;
+	return sight;
+}
+
+struct seen *sight_of(const struct snapshot *snapshot, struct arena *arena)
+{
+	struct seen *seen = arena_array(arena, snapshot->container_count + 1, sizeof(*seen));
+
+	if (!seen)
+		return NULL;
+	for (size_t i = 0; i < snapshot->container_count; i++) {
+		seen[i].container = snapshot->containers[i]->id;
+		seen[i].sight = sight_of_container(snapshot, snapshot->containers[i]);
+	}
+	seen[snapshot->container_count].sight = sight_of_host(snapshot);
+	for (size_t i = 0; i < snapshot->process_count; i++) {
+		const struct process *process = &snapshot->processes[i];
+		if (is_unread(process))
+			seen[container_index(snapshot, process->container)].sight &=
+				~(uint32_t)SIGHT_PROCESSES;
+	}
+	return seen;
+}
+
+bool sight_is_complete(const struct snapshot *snapshot)
+{
+	return !snapshot->host.hidepid && coverage_of(snapshot, &collector_process);
+}
+
+uint32_t sight_needed(const struct rule *rule, bool of_container)
+{
+	static const struct {
+		const char *prefix;
+		uint32_t needs;
+	} families[] = {
+		/* the first that fits */
+		{"limit.", SIGHT_LIMITS},
+		{"image.mutable-tag", SIGHT_IDENTITY},
+		{"image.not-curated", SIGHT_IDENTITY},
+		{"image.", SIGHT_FILES},
+	};
+	static const uint32_t scopes[] = {
+		[SCOPE_PROCESS] = SIGHT_PROCESSES | SIGHT_MOUNTS,
+		[SCOPE_CONTAINER] = SIGHT_PROCESSES | SIGHT_MOUNTS,
+		[SCOPE_MOUNT] = SIGHT_PROCESSES | SIGHT_MOUNTS,
+		[SCOPE_FILE] = SIGHT_PROCESSES | SIGHT_FILES,
+		[SCOPE_PROGRAM] = SIGHT_PROCESSES | SIGHT_PROGRAMS,
+		[SCOPE_HOST] = SIGHT_HOST,
+		[SCOPE_SYSCTL] = SIGHT_HOST,
+		[SCOPE_EXCEPTION] = 0,
+	};
+	/* By its name a finding of a container is known: with another name it is another finding. */
+	uint32_t needs = of_container ? SIGHT_IDENTITY : 0;
+
+	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
+		if (!strncmp(rule->id, families[i].prefix, strlen(families[i].prefix)))
+			return needs | families[i].needs;
+	return needs | scopes[rule->scope];
+}
