@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "collectors/carry.h"
 #include "collectors/container_tool.h"
 #include "collectors/layered.h"
 #include "collectors/mountinfo.h"
@@ -30,6 +31,7 @@ struct gathering {
 	struct layered layered;
 	struct walked_parts parts;
 	struct mount_index host_points; /* the host's mounts; none: not known */
+	const struct container **known; /* for each container what it was; NULL: nothing is taken over */
 };
 
 /* ---- one root ---------------------------------------------------------------------------------- */
@@ -163,6 +165,78 @@ static int walk_namespace(struct gathering *gathering, struct container *contain
 	return 0;
 }
 
+/* ---- what is taken over ------------------------------------------------------------------------ */
+
+/* The container of the snapshot before whose files are still those of the one at `index`; NULL: they are to be
+ * walked. */
+static const struct container *unchanged(const struct gathering *gathering, size_t index)
+{
+	const struct container *was = gathering->known ? gathering->known[index] : NULL;
+
+	return was && carry_has_same_mounts(was, gathering->snapshot->containers[index]) ? was : NULL;
+}
+
+/* Keeps what is mounted there from being walked for others. What is to be said of that was said before. */
+static int reserve_planned(struct gathering *gathering, const struct mount_namespace *mounts)
+{
+	struct coverage unsaid = {.collector = NULL};
+	struct walk_plan_setting setting = {gathering->request,
+					    mounts,
+					    "/",
+					    &gathering->parts,
+					    gathering->snapshot->arena,
+					    &unsaid,
+					    &gathering->host_points};
+	_cleanup_walk_plan_ struct walk_plan plan = {0};
+
+	return mounts && mounts->root ? walk_plan_make(&plan, &setting) : 0;
+}
+
+/* Takes over the files of `was`, which are those of `container`; NULL: of the host. -1: no memory. */
+static int carry_files(struct gathering *gathering, const struct container *was,
+		       const struct container *container)
+{
+	const struct snapshot *previous = gathering->request->previous;
+	struct arena *arena = gathering->snapshot->arena;
+
+	for (size_t i = 0; i < previous->file_count; i++) {
+		if (previous->files[i].container != was)
+			continue;
+		struct found_file *found = arena_alloc(arena, sizeof(*found));
+		if (!found || carry_file(arena, &previous->files[i], container, &found->file))
+			return -1;
+		found_add(&gathering->shares[WALK_WORKERS_MAX], found);
+	}
+	return reserve_planned(gathering,
+			       container ? container->mount_namespace : gathering->layered.host);
+}
+
+/* The rest of what is taken over, behind what was walked. */
+static int carry_all_tools(struct gathering *gathering)
+{
+	struct snapshot *snapshot = gathering->snapshot;
+
+	for (size_t i = 0; gathering->known && i < snapshot->container_count; i++) {
+		const struct container *was = unchanged(gathering, i);
+		if (was && carry_tools(snapshot->arena, was, snapshot->containers[i]))
+			return -1;
+	}
+	return 0;
+}
+
+/* Finds out what can be taken over. */
+static int begin_carrying(struct gathering *gathering)
+{
+	const struct request *request = gathering->request;
+	struct snapshot *snapshot = gathering->snapshot;
+
+	if (!carry_can(request, "filesystem"))
+		return 0;
+	gathering->known = carry_find_containers(snapshot, request->previous);
+	carry_coverage(snapshot->arena, request->previous, gathering->coverage);
+	return gathering->known ? 0 : -1;
+}
+
 /* ---- every root -------------------------------------------------------------------------------- */
 
 static const struct mount_namespace *host_mounts(const struct snapshot *snapshot)
@@ -193,13 +267,25 @@ static bool is_shared(const struct gathering *gathering, size_t index, bool with
 	return false;
 }
 
+static int carry_containers(struct gathering *gathering)
+{
+	const struct snapshot *snapshot = gathering->snapshot;
+
+	for (size_t i = 0; i < snapshot->container_count; i++) {
+		const struct container *was = unchanged(gathering, i);
+		if (was && carry_files(gathering, was, snapshot->containers[i]))
+			return -1;
+	}
+	return 0;
+}
+
 static int walk_containers(struct gathering *gathering, bool with_host)
 {
 	const struct snapshot *snapshot = gathering->snapshot;
 
 	for (size_t i = 0; i < snapshot->container_count; i++) {
 		struct container *container = snapshot->containers[i];
-		if (!is_asked_for(gathering->request, container))
+		if (!is_asked_for(gathering->request, container) || unchanged(gathering, i))
 			continue;
 		if (is_shared(gathering, i, with_host))
 			coverage_note(
@@ -245,9 +331,13 @@ static int walk_all(struct gathering *gathering)
 		return -1;
 	if (host && mount_index_points(&gathering->host_points, host))
 		return -1;
+	if (begin_carrying(gathering) || carry_containers(gathering))
+		return -1;
+	if (gathering->known && with_host && carry_files(gathering, NULL, NULL))
+		return -1;
 	if (walk_containers(gathering, with_host))
 		return -1;
-	return with_host ? walk_namespace(gathering, NULL, host) : 0;
+	return with_host && !gathering->known ? walk_namespace(gathering, NULL, host) : 0;
 }
 
 /* ---- paths that were asked for ----------------------------------------------------------------- */
@@ -414,7 +504,10 @@ static int keep(struct gathering *gathering)
 
 	if (found_gather(gathering->shares, WALK_WORKERS_MAX + 1, gathering->snapshot->arena, &list))
 		return -1;
-	return container_tools_keep(&tools, &list) || found_keep(&list, gathering->snapshot) ? -1 : 0;
+	return container_tools_keep(&tools, &list) || carry_all_tools(gathering) ||
+			       found_keep(&list, gathering->snapshot)
+		       ? -1
+		       : 0;
 }
 
 static int gather(struct gathering *gathering, struct error **error)
@@ -433,7 +526,8 @@ static int gather(struct gathering *gathering, struct error **error)
 		result = walk_paths(gathering, error);
 	else if (walk_all(gathering))
 		result = error_set(error, ENOMEM, "walking files");
-	gathering->snapshot->files_walked = atomic_load(&gathering->walk->listed);
+	gathering->snapshot->files_walked = atomic_load(&gathering->walk->listed) ||
+					    (gathering->known && request->previous->files_walked);
 	walk_free(gathering->walk, gathering->snapshot->arena, gathering->coverage);
 	if (!result && layered_remember(&gathering->layered))
 		result = error_set(error, ENOMEM, "remembering layers");

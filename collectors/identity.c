@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "collectors/carry.h"
 #include "collectors/host_root.h"
 #include "collectors/identity/identity.h"
 #include "proctor/cleanup.h"
@@ -141,9 +143,83 @@ static void fill_all(struct identification *identification)
 	}
 }
 
+/* ---- what is known already ---------------------------------------------------------------------- */
+
+enum { YOUNG = 60 /* seconds: so long a source may take to hear of a container */ };
+
+static bool tells(const struct merged *merged, const char *source)
+{
+	for (size_t i = 0; i < merged->source_count; i++)
+		if (!strcmp(merged->sources[i], source))
+			return true;
+	return false;
+}
+
+/* Whether a source that told of it the last time does not now. */
+static bool lacks_source(const struct container *was, const struct merged *merged)
+{
+	for (const char *const *source = was->sources; source && *source; source++)
+		if (!tells(merged, *source))
+			return true;
+	return false;
+}
+
+/* What sources told before stands until they tell otherwise: findings go by names. */
+static int keep_told(struct identification *identification)
+{
+	struct snapshot *snapshot = identification->snapshot;
+
+	for (size_t i = 0; identification->known && i < snapshot->container_count; i++) {
+		const struct container *was = identification->known[i];
+		if (!was || !lacks_source(was, &identification->merged[i]))
+			continue;
+		if (carry_identity(snapshot->arena, was, snapshot->containers[i]))
+			return -1;
+		identity_note(identification,
+			      "a source tells no more of a container: what was told before stands", was->id,
+			      NULL);
+	}
+	return 0;
+}
+
+static bool is_young(const struct snapshot *snapshot, const struct container *container)
+{
+	struct timespec now;
+
+	if (!container->init || snapshot->host.ticks <= 0 || clock_gettime(CLOCK_BOOTTIME, &now))
+		return true;
+	return container->init->start_time / (uint64_t)snapshot->host.ticks + YOUNG > (uint64_t)now.tv_sec;
+}
+
+/* Whether asking could tell anything: a container is new, or so young that who runs it may not have told. */
+static bool is_anyone_new(const struct identification *identification)
+{
+	const struct snapshot *snapshot = identification->snapshot;
+
+	for (size_t i = 0; i < snapshot->container_count; i++) {
+		const struct container *was = identification->known[i];
+		if (!was || (!was->sources && is_young(snapshot, snapshot->containers[i])))
+			return true;
+	}
+	return false;
+}
+
+static int carry_all(struct identification *identification)
+{
+	struct snapshot *snapshot = identification->snapshot;
+	const struct snapshot *previous = identification->request->previous;
+
+	for (size_t i = 0; i < snapshot->container_count; i++)
+		if (carry_identity(snapshot->arena, identification->known[i], snapshot->containers[i]))
+			return -1;
+	carry_coverage(snapshot->arena, previous, identification->coverage);
+	return carry_ecs_agent(snapshot->arena, &previous->host.ecs, &snapshot->host.ecs);
+}
+
 /* ---- all of it --------------------------------------------------------------------------------- */
 
-static int identify(struct identification *identification)
+/* Asks all sources, of all containers. */
+static int ask(struct identification *identification)
 {
 	struct snapshot *snapshot = identification->snapshot;
 
@@ -162,7 +238,22 @@ static int identify(struct identification *identification)
 	ask_all(identification);
 	read_all(identification);
 	fill_all(identification);
-	return identification->failed ? -1 : 0;
+	return identification->failed ? -1 : keep_told(identification);
+}
+
+static int identify(struct identification *identification)
+{
+	const struct request *request = identification->request;
+
+	if (request->previous) {
+		identification->known =
+			carry_find_containers(identification->snapshot, request->previous);
+		if (!identification->known)
+			return -1;
+	}
+	if (carry_can(request, "identity") && !is_anyone_new(identification))
+		return carry_all(identification);
+	return ask(identification);
 }
 
 static int collect(struct snapshot *snapshot, const struct request *request, struct coverage *coverage,

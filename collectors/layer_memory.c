@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collectors/carry.h"
 #include "collectors/open.h"
 #include "proctor/cleanup.h"
 #include "proctor/version.h"
@@ -358,6 +359,7 @@ static size_t count_layers(const struct layers *layers)
 
 static void put_all(struct writer *writer, const struct layers *layers, const char *boot)
 {
+	bool quick = carry_is_quick(&layers->request); /* such a pass meets few of those that there are */
 	uint8_t sum[SHA256_DIGEST_SIZE];
 
 	put(writer, magic, sizeof(magic));
@@ -370,7 +372,7 @@ static void put_all(struct writer *writer, const struct layers *layers, const ch
 			put_layer(writer, layer, 0);
 	for (const struct layer *one = layers->remembered; one; one = one->next)
 		if (!is_forgotten(one))
-			put_layer(writer, one, one->idle + 1);
+			put_layer(writer, one, one->idle + !quick);
 	if (writer->failed)
 		return;
 	digest(writer->data, writer->length, sum);

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "collectors/carry.h"
 #include "collectors/process_reader.h"
 #include "collectors/user_namespace.h"
 #include "proctor/cleanup.h"
@@ -18,13 +19,21 @@ enum {
 	WORTH_A_WORKER = 128, /* processes below which a second one takes as long as it saves */
 };
 
+/* A process that is there, or was asked for. */
+struct listed {
+	pid_t pid;
+	uint64_t entry; /* inode number that /proc lists it with; 0: it was asked for */
+};
+
 /* What all workers share. */
 struct walk {
 	const struct request *request;
 	int proc;
-	pid_t *pids;
-	size_t pid_count;
-	struct process *processes; /* one for each pid; pid 0: it vanished */
+	struct listed *listed;
+	size_t count;
+	struct process *processes; /* one for each that is listed; pid 0: it vanished */
+	size_t *unread;            /* places of those to be read: all that were not carried */
+	size_t unread_count;
 	atomic_size_t next;
 	struct user_namespace_table namespaces;
 };
@@ -40,7 +49,8 @@ static void walk_one(struct worker *worker, size_t index)
 {
 	struct process *process = &worker->walk->processes[index];
 
-	process->pid = worker->walk->pids[index];
+	process->pid = worker->walk->listed[index].pid;
+	process->entry = worker->walk->listed[index].entry;
 	switch (process_read(&worker->reader, process)) {
 	case READ_VANISHED:
 		worker->vanished++;
@@ -69,18 +79,18 @@ static void *work(void *argument)
 
 	for (;;) {
 		size_t from = atomic_fetch_add(&walk->next, CHUNK), to = from + CHUNK;
-		if (from >= walk->pid_count || worker->reader.out_of_memory)
+		if (from >= walk->unread_count || worker->reader.out_of_memory)
 			return NULL;
-		if (to > walk->pid_count)
-			to = walk->pid_count;
+		if (to > walk->unread_count)
+			to = walk->unread_count;
 		for (size_t i = from; i < to; i++)
-			walk_one(worker, i);
+			walk_one(worker, walk->unread[i]);
 	}
 }
 
 static int compare_pids(const void *a, const void *b)
 {
-	pid_t left = *(const pid_t *)a, right = *(const pid_t *)b;
+	pid_t left = ((const struct listed *)a)->pid, right = ((const struct listed *)b)->pid;
 
 	return (left > right) - (left < right);
 }
@@ -90,31 +100,31 @@ static void sort_pids(struct walk *walk)
 {
 	size_t kept = 0;
 
-	if (!walk->pid_count)
+	if (!walk->count)
 		return;
-	qsort(walk->pids, walk->pid_count, sizeof(*walk->pids), compare_pids);
-	for (size_t i = 1; i < walk->pid_count; i++)
-		if (walk->pids[i] != walk->pids[kept])
-			walk->pids[++kept] = walk->pids[i];
-	walk->pid_count = kept + 1;
+	qsort(walk->listed, walk->count, sizeof(*walk->listed), compare_pids);
+	for (size_t i = 1; i < walk->count; i++)
+		if (walk->listed[i].pid != walk->listed[kept].pid)
+			walk->listed[++kept] = walk->listed[i];
+	walk->count = kept + 1;
 }
 
-static int add_pid(struct walk *walk, size_t *capacity, pid_t pid)
+static int add_pid(struct walk *walk, size_t *capacity, pid_t pid, uint64_t entry)
 {
 	size_t larger = *capacity ? *capacity * 2 : 512;
 
-	if (walk->pid_count == *capacity) {
-		pid_t *grown = reallocarray(walk->pids, larger, sizeof(*grown));
+	if (walk->count == *capacity) {
+		struct listed *grown = reallocarray(walk->listed, larger, sizeof(*grown));
 		if (!grown)
 			return -1;
-		walk->pids = grown;
+		walk->listed = grown;
 		*capacity = larger;
 	}
-	walk->pids[walk->pid_count++] = pid;
+	walk->listed[walk->count++] = (struct listed){pid, entry};
 	return 0;
 }
 
-/* Fills walk->pids, ascending: those asked for, or every one that /proc lists. */
+/* Fills walk->listed, ascending: those asked for, or every one that /proc lists. */
 static int list_pids(struct walk *walk, struct error **error)
 {
 	const struct request *request = walk->request;
@@ -123,7 +133,7 @@ static int list_pids(struct walk *walk, struct error **error)
 
 	if (request->pids) {
 		for (size_t i = 0; i < request->pid_count; i++)
-			if (add_pid(walk, &capacity, request->pids[i]))
+			if (add_pid(walk, &capacity, request->pids[i], 0))
 				return error_set(error, ENOMEM, "listing processes");
 	} else {
 		int fd = openat(walk->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -136,7 +146,7 @@ static int list_pids(struct walk *walk, struct error **error)
 		}
 		while (errno = 0, (entry = readdir(directory))) {
 			pid_t pid = process_parse_pid(entry->d_name);
-			if (pid && add_pid(walk, &capacity, pid))
+			if (pid && add_pid(walk, &capacity, pid, entry->d_ino))
 				return error_set(error, ENOMEM, "listing processes");
 		}
 		if (errno)
@@ -146,9 +156,86 @@ static int list_pids(struct walk *walk, struct error **error)
 	return 0;
 }
 
+/* ---- what is as it was ------------------------------------------------------------------------- */
+
+static const struct listed *find_listed(const struct walk *walk, pid_t pid)
+{
+	struct listed wanted = {.pid = pid};
+
+	return walk->count ? bsearch(&wanted, walk->listed, walk->count, sizeof(wanted), compare_pids) : NULL;
+}
+
+static int compare_changed(const void *a, const void *b)
+{
+	pid_t left = *(const pid_t *)a, right = *(const pid_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+static bool is_changed(const struct request *request, pid_t pid)
+{
+	return request->changed_count && bsearch(&pid, request->changed, request->changed_count, sizeof(pid),
+						 compare_changed);
+}
+
+/* An orphan has another parent by now, of which no event tells. */
+static bool has_its_parent(const struct walk *walk, const struct process *process)
+{
+	const struct process *parent = snapshot_process(walk->request->previous, process->ppid);
+	const struct listed *listed = find_listed(walk, process->ppid);
+
+	if (!parent || !listed)
+		return !parent && !listed;
+	return parent->entry == listed->entry;
+}
+
+/* The process as the snapshot before has it, when it is the same one and nothing tells that it changed, or was
+ * not read whole. NULL: it is to be read. */
+static const struct process *find_unchanged(const struct walk *walk, const struct listed *listed)
+{
+	const struct request *request = walk->request;
+	const struct process *process = snapshot_process(request->previous, listed->pid);
+
+	if (!process || !listed->entry || process->entry != listed->entry ||
+	    is_changed(request, listed->pid) || !process_is_whole(request, process) ||
+	    !has_its_parent(walk, process))
+		return NULL;
+	return process;
+}
+
+static int carry_user_namespaces(struct walk *walk, const struct carrier *carrier)
+{
+	for (size_t i = 0; i < carrier->previous->user_namespace_count; i++)
+		if (carrier->user_namespaces[i] &&
+		    user_namespace_table_add(&walk->namespaces, carrier->user_namespaces[i]))
+			return -1;
+	return 0;
+}
+
+/* Takes over what is as it was, and leaves the rest in walk->unread. -1: no memory. */
+static int carry_processes(struct walk *walk, struct snapshot *snapshot, struct coverage *coverage)
+{
+	bool quick = carry_can(walk->request, "process");
+	struct carrier carrier;
+
+	if (quick && carrier_begin(&carrier, snapshot->arena, walk->request->previous))
+		return -1;
+	for (size_t i = 0; i < walk->count; i++) {
+		const struct process *was = quick ? find_unchanged(walk, &walk->listed[i]) : NULL;
+		if (!was)
+			walk->unread[walk->unread_count++] = i;
+		else if (carry_process(&carrier, was, &walk->processes[i]))
+			return -1;
+		coverage->seen += was != NULL;
+	}
+	return quick ? carry_user_namespaces(walk, &carrier) : 0;
+}
+
+/* ---- all of it --------------------------------------------------------------------------------- */
+
 static unsigned worker_count(const struct walk *walk)
 {
-	size_t useful = walk->pid_count / WORTH_A_WORKER + 1;
+	size_t useful = walk->unread_count / WORTH_A_WORKER + 1;
 	unsigned count = walk->request->workers;
 
 	if (!count && useful > 1) {
@@ -244,12 +331,14 @@ static int collect_into(struct walk *walk, struct snapshot *snapshot, struct cov
 {
 	if (list_pids(walk, error))
 		return -1;
-	walk->processes = arena_array(snapshot->arena, walk->pid_count, sizeof(*walk->processes));
-	if (!walk->processes || walk_processes(walk, snapshot, coverage) ||
+	walk->processes = arena_array(snapshot->arena, walk->count, sizeof(*walk->processes));
+	walk->unread = calloc(walk->count + 1, sizeof(*walk->unread));
+	if (!walk->processes || !walk->unread || carry_processes(walk, snapshot, coverage) ||
+	    walk_processes(walk, snapshot, coverage) ||
 	    keep_namespaces(snapshot, &walk->namespaces))
 		return error_set(error, ENOMEM, "reading processes in %s", walk->request->proc);
 	snapshot->processes = walk->processes;
-	snapshot->process_count = drop_vanished(walk->processes, walk->pid_count);
+	snapshot->process_count = drop_vanished(walk->processes, walk->count);
 	return 0;
 }
 
@@ -268,7 +357,8 @@ static int collect(struct snapshot *snapshot, const struct request *request, str
 	user_namespace_table_init(&walk.namespaces);
 	result = collect_into(&walk, snapshot, coverage, error);
 	user_namespace_table_free(&walk.namespaces);
-	free(walk.pids);
+	free(walk.listed);
+	free(walk.unread);
 	return result;
 }
 

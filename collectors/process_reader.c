@@ -299,6 +299,46 @@ static enum outcome read_details(struct process_reader *reader, int directory, s
 	return worst;
 }
 
+/* ---- whether all was read ---------------------------------------------------------------------- */
+
+/* Which bit of process.known tells that a fact was read; those of a kernel thread stop at the first two. */
+static const struct {
+	uint32_t fact, known;
+} wanted_facts[] = {
+	{REQUEST_STAT, PROCESS_KNOWS_STAT},
+	{REQUEST_CGROUP, PROCESS_KNOWS_CGROUP},
+	{REQUEST_EXECUTABLE, PROCESS_KNOWS_EXECUTABLE},
+	{REQUEST_COMMAND_LINE, PROCESS_KNOWS_COMMAND_LINE},
+	{REQUEST_LSM, PROCESS_KNOWS_LSM},
+	{REQUEST_THREADS, PROCESS_KNOWS_THREADS},
+	{REQUEST_ROOT, PROCESS_KNOWS_ROOT},
+	{REQUEST_NAMESPACES_ALL, PROCESS_KNOWS_NAMESPACES},
+};
+
+static uint32_t known_when_whole(const struct request *request, const struct process *process)
+{
+	uint32_t known = PROCESS_KNOWS_STATUS;
+
+	for (size_t i = 0; i < sizeof(wanted_facts) / sizeof(wanted_facts[0]); i++)
+		if ((request->facts & wanted_facts[i].fact) &&
+		    (!process->kernel_thread || wanted_facts[i].fact == REQUEST_STAT))
+			known |= wanted_facts[i].known;
+	return known;
+}
+
+bool process_is_whole(const struct request *request, const struct process *process)
+{
+	const struct user_namespace *users = process->user_namespace;
+	uint32_t known = known_when_whole(request, process);
+
+	if ((process->known & known) != known || process->zombie ||
+	    process->command_line.length >= COMMAND_LINE_LIMIT)
+		return false;
+	if (process->kernel_thread || !(request->facts & REQUEST_USER_MAPS))
+		return true;
+	return users && users->mapped && users->uid_count && users->gid_count;
+}
+
 /* ---- one process ------------------------------------------------------------------------------- */
 
 /* A leader that exited while its threads go on is a zombie whose namespaces and files are gone: they are read

@@ -30,6 +30,10 @@ enum outcome { READ_DONE, READ_MISSED, READ_VANISHED, READ_ABSENT };
  * process. Facts that may not be read are noted in the coverage. */
 enum outcome process_read(struct process_reader *reader, struct process *process);
 
+/* Whether nothing was missing when it was read, and nothing was to be expected to come later: all that the
+ * request asks for is known, its user namespace has its ids, and it has not begun to end. */
+bool process_is_whole(const struct request *request, const struct process *process);
+
 /* The pid that a name in /proc stands for; 0 when it is none. */
 pid_t process_parse_pid(const char *name);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collectors/carry.h"
 #include "collectors/hold.h"
 #include "collectors/namespace_root.h"
 #include "collectors/open_file.h"
@@ -40,6 +41,7 @@ struct gathering {
 	size_t path_size;
 	int proc;
 	struct host_view host;
+	const struct container **known; /* for each container what it was; NULL: nothing is taken over */
 
 	/* The container at hand: */
 	struct container *container;
@@ -345,6 +347,32 @@ static bool is_asked_for(const struct gathering *gathering, const struct contain
 	       container_is_called(container, gathering->request->container);
 }
 
+static bool are_all_carried(const struct process *const *processes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!processes[i]->carried)
+			return false;
+	return true;
+}
+
+/* What the container at `index` has, whose processes are given: taken over when they are those that it had,
+ * else read. */
+static int tell_container(struct gathering *gathering, size_t index, const struct process *const *processes,
+			  size_t count)
+{
+	struct container *container = gathering->snapshot->containers[index];
+	const struct container *was = gathering->known ? gathering->known[index] : NULL;
+	int result = 1;
+
+	if (was && was->programs_known && are_all_carried(processes, count) &&
+	    carry_has_same_mounts(was, container))
+		result = carry_programs(gathering->snapshot, gathering->request->previous, was, container);
+	if (result > 0)
+		return read_container(gathering, container, processes, count);
+	gathering->coverage->seen += count;
+	return result;
+}
+
 static int read_containers(struct gathering *gathering)
 {
 	const struct snapshot *snapshot = gathering->snapshot;
@@ -364,8 +392,7 @@ static int read_containers(struct gathering *gathering)
 		for (to = from; to < count && processes[to]->container == snapshot->containers[i];)
 			to++;
 		if (to > from && is_asked_for(gathering, snapshot->containers[i]))
-			result = read_container(gathering, snapshot->containers[i], &processes[from],
-						to - from);
+			result = tell_container(gathering, i, &processes[from], to - from);
 	}
 	free(processes);
 	return result;
@@ -398,6 +425,8 @@ static int collect(struct snapshot *snapshot, const struct request *request, str
 		return error_set(error, errno, "opening %s", request->proc);
 	if (!snapshot->container_count)
 		return 0;
+	if (carry_can(request, "program"))
+		gathering.known = carry_find_containers(snapshot, request->previous);
 	open_host(&gathering);
 	result = read_containers(&gathering);
 	cleanup_close(&gathering.host.root);

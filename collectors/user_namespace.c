@@ -55,22 +55,20 @@ static struct user_namespace *table_find(const struct user_namespace_table *tabl
 	return NULL;
 }
 
-static void table_add(struct process_reader *reader, struct user_namespace *space)
+int user_namespace_table_add(struct user_namespace_table *table, struct user_namespace *space)
 {
-	struct user_namespace_table *table = reader->user_namespaces;
 	size_t capacity = table->capacity ? table->capacity * 2 : 16;
 
 	if (table->count == table->capacity) {
 		struct user_namespace **grown =
 			reallocarray(table->list, capacity, sizeof(struct user_namespace *));
-		if (!grown) {
-			reader->out_of_memory = true;
-			return;
-		}
+		if (!grown)
+			return -1;
 		table->list = grown;
 		table->capacity = capacity;
 	}
 	table->list[table->count++] = space;
+	return 0;
 }
 
 void user_namespace_read(struct process_reader *reader, int directory, struct process *process)
@@ -90,7 +88,7 @@ void user_namespace_read(struct process_reader *reader, int directory, struct pr
 		if (same)
 			space = same;
 		else if (space)
-			table_add(reader, space);
+			reader->out_of_memory |= user_namespace_table_add(table, space) != 0;
 	}
 	pthread_mutex_unlock(&table->lock);
 	process->user_namespace = space;

@@ -17,6 +17,9 @@ struct user_namespace_table {
 void user_namespace_table_init(struct user_namespace_table *table);
 void user_namespace_table_free(struct user_namespace_table *table);
 
+/* Adds one that is known already; not while there are readers. -1: no memory. */
+int user_namespace_table_add(struct user_namespace_table *table, struct user_namespace *space);
+
 /* Sets process->user_namespace. Where the link may not be read, the maps, which are world readable, still
  * tell whether it is the initial one. */
 void user_namespace_read(struct process_reader *reader, int directory, struct process *process);

@@ -63,6 +63,7 @@ struct identification {
 	struct fetch fetches[ENDPOINT_COUNT];
 	size_t fetch_count;
 	struct merged *merged; /* for each container of the snapshot */
+	const struct container **known; /* for each what it was in the snapshot before; NULL: nothing is */
 	bool failed;           /* memory ran out */
 };
 

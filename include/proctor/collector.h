@@ -61,6 +61,19 @@ struct request {
 	struct bytes remembered_layers;
 	const char *remembered_refusal;
 
+	/* What has not changed is taken over from the snapshot before, by copies: the new one holds no
+	 * pointer into it. It was collected by the same collectors with the same request but for what follows.
+	 * NULL: all is read.
+	 * A quick pass (`previous`, and `walk_again` not set) reads those processes that are new, that an event
+	 * told of since (`changed`, ascending) or of which something was missing; identities, files and programs
+	 * are asked for, walked and read only for containers that are new or changed. A full pass (`walk_again`)
+	 * reads all anew; what it takes over is the identity of containers of which their sources tell no more.
+	 */
+	const struct snapshot *previous;
+	const pid_t *changed;
+	size_t changed_count;
+	bool walk_again;
+
 	/* Called now and then from any thread, one at a time, with what was done so far; NULL: no one asks.
 	 */
 	void (*progress)(void *context, const char *collector, uint64_t done);

@@ -93,6 +93,8 @@ struct process {
 	pid_t pid, ppid;
 	uint32_t known;      /* enum process_fact */
 	uint64_t start_time; /* clock ticks since boot: field 22 of /proc/PID/stat */
+	uint64_t entry;      /* inode number that /proc lists it with: another one for each process that has
+				the pid (get_next_ino in fs/inode.c); 0: it was not listed */
 	const char *comm;
 	const char
 		*executable; /* path in its own root; without " (deleted)"; NULL: unknown or kernel thread */
@@ -115,6 +117,7 @@ struct process {
 	bool executable_deleted; /* no link to the file is left */
 	bool executable_memfd;
 	bool root_changed; /* chroot: its root is not its mount namespace's */
+	bool carried;      /* not read now but taken over from the snapshot before */
 };
 
 /* ---- containers -------------------------------------------------------------------------------- */
