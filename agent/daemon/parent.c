@@ -1,0 +1,530 @@
+#include "agent/daemon/parent.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/command.h"
+#include "agent/daemon/auditor.h"
+#include "agent/daemon/clock.h"
+#include "agent/daemon/confine.h"
+#include "agent/daemon/notify.h"
+#include "agent/daemon/shipper.h"
+#include "proctor/cleanup.h"
+#include "proctor/version.h"
+
+extern char **environ;
+
+enum {
+	BACKOFF_FIRST_MS = 500, /* before one that died is started again; doubled each time */
+	BACKOFF_LAST_MS = 60000,
+	STEADY_MS = 60000,   /* who ran for so long is not said to die again and again */
+	SILENCE_MS = 120000, /* without a sign of life: it hangs */
+	TURN_MS = 5000,
+};
+
+struct child {
+	enum role role;
+	pid_t pid;               /* 0: it does not run */
+	struct channel *channel; /* NULL: it does not run */
+	bool ready;              /* it told that it is confined and at work */
+	bool asked_to_end;
+	unsigned failures;
+	uint64_t started_at, heard_at;
+	uint64_t start_at; /* when it is to be started again; 0: it runs */
+};
+
+struct parent {
+	const struct settings_options *options;
+	struct settings *settings;
+	struct log log;
+	struct notify notify;
+	struct events events;
+	struct child auditor, shipper;
+	json_t *report; /* what is in force for ourselves */
+	int signals;    /* signalfd */
+	time_t started;
+	unsigned restarts;
+	bool stopping, told_ready;
+	bool failed; /* a child could not even begin: it told why */
+	uint64_t stop_at; /* when patience with the children ends */
+};
+
+/* ---- a child's begin ---------------------------------------------------------------------------- */
+
+static struct confinement confinement_of(const struct settings *settings)
+{
+	return (struct confinement){.user = settings->user,
+				    .auditor_user = settings->auditor_user,
+				    .state = settings->state,
+				    .file_events = settings->file_events};
+}
+
+/* Gives up what the role does not need; the report, with what else is to be told. */
+static json_t *confine_child(const struct parent *parent, enum role role, struct error **error)
+{
+	const struct confinement confinement = confinement_of(parent->settings);
+	json_t *report = NULL, *all = json_object();
+
+	if (confine(role, &confinement, &report, error)) {
+		json_decref(all);
+		return NULL;
+	}
+	if (all)
+		json_object_set_new(all, "confinement", report);
+	return all;
+}
+
+static int run_auditor(struct parent *parent, struct channel *shipper, struct channel *channel,
+		       struct error **error)
+{
+	_cleanup_json_ json_t *report = confine_child(parent, ROLE_AUDITOR, error);
+	_cleanup_free_ char *text = NULL;
+	const struct message ready = {.kind = MESSAGE_CONFINED, .json = {"{}", 2}};
+	struct auditor_setup setup = {.settings = parent->settings,
+				      .events = &parent->events,
+				      .shipper = shipper,
+				      .parent = channel,
+				      .log = parent->log};
+
+	if (!report)
+		return EXIT_FAILED;
+	json_object_set_new(report, "events", events_json(&parent->events));
+	text = json_dumps(report, JSON_COMPACT);
+	if (!text || channel_send(channel, &ready, error))
+		return EXIT_FAILED;
+	setup.report = (struct bytes){text, strlen(text)};
+	setup.log.process = role_names[ROLE_AUDITOR];
+	return auditor_run(&setup);
+}
+
+static int run_shipper(struct parent *parent, struct channel *auditor, struct channel *channel,
+		       struct error **error)
+{
+	_cleanup_json_ json_t *reports = json_object();
+	json_t *report = confine_child(parent, ROLE_SHIPPER, error);
+	struct shipper_setup setup = {.settings = parent->settings,
+				      .auditor = auditor,
+				      .parent = channel,
+				      .log = parent->log,
+				      .reports = reports,
+				      .parent_pid = getppid(),
+				      .started = parent->started,
+				      .restarts = parent->restarts,
+				      .signals = parent->signals};
+
+	if (!report || !reports)
+		return EXIT_FAILED;
+	json_object_set_new(reports, role_names[ROLE_SHIPPER], report);
+	json_object_set_new(reports, role_names[ROLE_PARENT],
+			    json_pack("{s:O}", "confinement", parent->report));
+	setup.log.process = role_names[ROLE_SHIPPER];
+	return shipper_run(&setup);
+}
+
+static uint32_t accepted_by(enum role role)
+{
+	if (role == ROLE_AUDITOR)
+		return MESSAGE_BIT(MESSAGE_ANSWER) | MESSAGE_BIT(MESSAGE_AGAIN);
+	return MESSAGE_BIT(MESSAGE_READY) | MESSAGE_BIT(MESSAGE_ASK) | MESSAGE_BIT(MESSAGE_PASS) |
+	       MESSAGE_BIT(MESSAGE_COUNTERS);
+}
+
+/* The auditor ends by SIGTERM at once; the shipper reads it when it comes, from a descriptor of its own: that of the
+ * parent has one mask for both. */
+static void set_signals(struct parent *parent, enum role role)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	close(parent->signals);
+	parent->signals = -1;
+	if (role == ROLE_AUDITOR)
+		sigprocmask(SIG_UNBLOCK, &signals, NULL);
+	else
+		parent->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* In the child: it never returns. */
+__attribute__((noreturn)) static void run_child(struct parent *parent, enum role role, int peer, int own)
+{
+	struct error *error = NULL;
+	struct channel *channel = channel_new(own, MESSAGE_BIT(MESSAGE_PEER), &error);
+	struct channel *other = channel ? channel_new(peer, accepted_by(role), &error) : NULL;
+	int status = EXIT_FAILED;
+
+	set_signals(parent, role);
+	channel_free(parent->auditor.channel);
+	channel_free(parent->shipper.channel);
+	notify_close(&parent->notify);
+	if (other && role == ROLE_AUDITOR)
+		status = run_auditor(parent, other, channel, &error);
+	else if (other)
+		status = run_shipper(parent, other, channel, &error);
+	if (error)
+		log_error(&parent->log, LOG_ERROR, role_names[role], &error);
+	_exit(status);
+}
+
+/* ---- starting ----------------------------------------------------------------------------------- */
+
+static void end_failed(struct parent *parent, struct child *child)
+{
+	uint64_t now = clock_ms(), wait = BACKOFF_FIRST_MS;
+
+	if (child->started_at && now - child->started_at > STEADY_MS)
+		child->failures = 0;
+	for (unsigned i = 0; i < child->failures && wait < BACKOFF_LAST_MS; i++)
+		wait *= 2;
+	child->failures++;
+	child->start_at = now + (wait < BACKOFF_LAST_MS ? wait : BACKOFF_LAST_MS);
+	channel_free(child->channel);
+	child->channel = NULL;
+	child->pid = 0;
+	child->ready = child->asked_to_end = false;
+	parent->restarts++;
+}
+
+/* Starts the child with one end of a new channel between the two, and sends the other, if it runs, the other end; keeps
+ * that in *rest otherwise. */
+static int start_child(struct parent *parent, struct child *child, int peer, struct error **error)
+{
+	int pair[2];
+	pid_t pid;
+
+	if (channel_pair(pair, error))
+		return -1;
+	child->channel = channel_new(pair[0],
+				     MESSAGE_BIT(MESSAGE_CONFINED) | MESSAGE_BIT(MESSAGE_COUNTERS), error);
+	if (!child->channel) {
+		close(pair[1]);
+		return -1;
+	}
+	pid = fork();
+	if (pid == 0)
+		run_child(parent, child->role, peer, pair[1]);
+	close(pair[1]);
+	if (pid < 0)
+		return error_set(error, errno, "starting the %s", role_names[child->role]);
+	child->pid = pid;
+	child->start_at = 0;
+	child->started_at = child->heard_at = clock_ms();
+	return 0;
+}
+
+/* Starts one of the two, the other one running or not. */
+static int start_one(struct parent *parent, struct child *child, struct child *other, struct error **error)
+{
+	struct message peer = {.kind = MESSAGE_PEER};
+	int pair[2], result;
+
+	if (channel_pair(pair, error))
+		return -1;
+	result = start_child(parent, child, pair[0], error);
+	close(pair[0]);
+	peer.fd = pair[1];
+	if (!result && other->channel)
+		channel_send(other->channel, &peer, NULL); /* one that has gone will be started, and told then */
+	close(pair[1]);
+	return result;
+}
+
+/* Starts both at once, each with its end of one channel. */
+static int start_both(struct parent *parent, struct error **error)
+{
+	int pair[2], result;
+
+	if (channel_pair(pair, error))
+		return -1;
+	result = start_child(parent, &parent->shipper, pair[0], error);
+	if (!result)
+		result = start_child(parent, &parent->auditor, pair[1], error);
+	close(pair[0]);
+	close(pair[1]);
+	return result;
+}
+
+static void start_due(struct parent *parent)
+{
+	struct child *children[] = {&parent->shipper, &parent->auditor};
+
+	for (int i = 0; i < 2; i++) {
+		struct error *error = NULL;
+		if (parent->stopping || !children[i]->start_at || children[i]->start_at > clock_ms())
+			continue;
+		if (start_one(parent, children[i], children[!i], &error)) {
+			log_error(&parent->log, LOG_ERROR, "starting", &error);
+			end_failed(parent, children[i]);
+		}
+	}
+}
+
+/* ---- what children do --------------------------------------------------------------------------- */
+
+static void hear(struct parent *parent, struct child *child)
+{
+	struct message *message = NULL;
+	int result;
+
+	while ((result = channel_receive(child->channel, &message, NULL)) > 0) {
+		child->heard_at = clock_ms();
+		child->ready |= message->kind == MESSAGE_CONFINED;
+		message_free(message);
+	}
+	if (result < 0) { /* it has ended, or is not to be trusted: SIGCHLD follows */
+		kill(child->pid, SIGKILL);
+		channel_free(child->channel);
+		child->channel = NULL;
+	}
+	if (parent->auditor.ready && parent->shipper.ready && !parent->told_ready) {
+		notify_send(&parent->notify, "READY=1\nSTATUS=Watching");
+		log_write(&parent->log, LOG_INFO, "watching", "version", proctor_version, NULL);
+		parent->told_ready = true;
+	}
+}
+
+static void log_end(const struct parent *parent, const struct child *child, int status)
+{
+	char number[16];
+	bool killed = WIFSIGNALED(status);
+
+	snprintf(number, sizeof(number), "%d", killed ? WTERMSIG(status) : WEXITSTATUS(status));
+	log_write(&parent->log, LOG_ERROR,
+		  confine_was_filtered(status) ? "ended by its system call filter" : "ended", "child",
+		  role_names[child->role], killed ? "signal" : "status", number, NULL);
+}
+
+static void ask_to_end(struct child *child)
+{
+	if (!child->pid)
+		return;
+	child->asked_to_end = true;
+	kill(child->pid, SIGTERM);
+}
+
+static void stop(struct parent *parent)
+{
+	notify_send(&parent->notify, "STOPPING=1\nSTATUS=Delivering what is queued");
+	parent->stopping = true;
+	parent->stop_at = clock_ms() + parent->settings->stop_timeout * UINT64_C(1000);
+	ask_to_end(&parent->auditor);
+	ask_to_end(&parent->shipper);
+}
+
+/* A child ended. What it cannot do at its very start it will not be able to do the next time. */
+static void take_end(struct parent *parent, struct child *child, int status)
+{
+	bool begun = child->ready || parent->told_ready;
+
+	if (!child->asked_to_end)
+		log_end(parent, child, status);
+	end_failed(parent, child);
+	if (begun || parent->stopping)
+		return;
+	parent->failed = true;
+	stop(parent);
+}
+
+static void reap(struct parent *parent)
+{
+	struct child *children[] = {&parent->shipper, &parent->auditor};
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (int i = 0; i < 2; i++)
+			if (children[i]->pid == pid)
+				take_end(parent, children[i], status);
+}
+
+/* One that gives no sign of life hangs. */
+static void end_silent(struct parent *parent)
+{
+	struct child *children[] = {&parent->shipper, &parent->auditor};
+	uint64_t now = clock_ms();
+
+	for (int i = 0; i < 2; i++)
+		if (children[i]->pid && now - children[i]->heard_at > SILENCE_MS) {
+			log_write(&parent->log, LOG_ERROR, "gives no sign of life: it is ended", "child",
+				  role_names[children[i]->role], NULL);
+			kill(children[i]->pid, SIGKILL);
+			children[i]->heard_at = now;
+		}
+}
+
+/* ---- signals ------------------------------------------------------------------------------------ */
+
+/* Children get the settings that are in force when they are started: they are started anew. */
+static void use_settings(struct parent *parent, struct settings *settings)
+{
+	settings_free(parent->settings);
+	parent->settings = settings;
+	parent->log.format = settings->log_format;
+	parent->log.level = settings->log_level;
+	ask_to_end(&parent->auditor);
+	ask_to_end(&parent->shipper);
+}
+
+static void reload(struct parent *parent)
+{
+	struct error *error = NULL;
+	struct settings *settings = settings_read(parent->options, environ, time(NULL), &error);
+
+	notify_send(&parent->notify, "RELOADING=1");
+	if (settings) {
+		use_settings(parent, settings);
+		log_write(&parent->log, LOG_INFO, "settings read again", NULL);
+	} else {
+		log_error(&parent->log, LOG_ERROR, "the settings stay as they were", &error);
+	}
+	notify_send(&parent->notify, "READY=1");
+}
+
+static void take_signals(struct parent *parent)
+{
+	struct signalfd_siginfo info;
+
+	while (read(parent->signals, &info, sizeof(info)) == sizeof(info))
+		switch (info.ssi_signo) {
+		case SIGCHLD:
+			reap(parent);
+			break;
+		case SIGHUP:
+			if (!parent->stopping)
+				reload(parent);
+			break;
+		default:
+			if (!parent->stopping)
+				stop(parent);
+			break;
+		}
+}
+
+static int block_signals(struct error **error)
+{
+	sigset_t signals;
+	int fd;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	if (sigprocmask(SIG_BLOCK, &signals, NULL))
+		return error_set(error, errno, "blocking signals");
+	fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd >= 0 ? fd : error_set(error, errno, "waiting for signals");
+}
+
+/* ---- the loop ----------------------------------------------------------------------------------- */
+
+static int wait_ms(const struct parent *parent)
+{
+	const struct child *children[] = {&parent->shipper, &parent->auditor};
+	uint64_t now = clock_ms(), wait = TURN_MS;
+
+	if (parent->notify.watchdog_us && parent->notify.watchdog_us / 2000 < wait)
+		wait = parent->notify.watchdog_us / 2000;
+	for (int i = 0; i < 2; i++)
+		if (children[i]->start_at && children[i]->start_at < now + wait)
+			wait = children[i]->start_at > now ? children[i]->start_at - now : 0;
+	if (parent->stopping && parent->stop_at < now + wait)
+		wait = parent->stop_at > now ? parent->stop_at - now : 0;
+	return (int)wait;
+}
+
+static void turn(struct parent *parent)
+{
+	struct child *children[] = {&parent->shipper, &parent->auditor};
+	struct pollfd polled[3] = {{.fd = parent->signals, .events = POLLIN}};
+
+	for (int i = 0; i < 2; i++)
+		polled[i + 1] = (struct pollfd){
+			.fd = children[i]->channel ? channel_socket(children[i]->channel) : -1,
+			.events = POLLIN};
+	if (poll(polled, 3, wait_ms(parent)) > 0) {
+		for (int i = 0; i < 2; i++)
+			if (polled[i + 1].revents)
+				hear(parent, children[i]);
+		if (polled[0].revents)
+			take_signals(parent);
+	}
+	if (!parent->stopping)
+		end_silent(parent);
+	start_due(parent);
+	if (parent->notify.watchdog_us)
+		notify_send(&parent->notify, "WATCHDOG=1");
+}
+
+static bool is_over(const struct parent *parent)
+{
+	return parent->stopping && !parent->auditor.pid && !parent->shipper.pid;
+}
+
+/* The patience with children that were asked to end is over. */
+static void end_by_force(struct parent *parent)
+{
+	if (!parent->stopping || clock_ms() < parent->stop_at)
+		return;
+	if (parent->auditor.pid)
+		kill(parent->auditor.pid, SIGKILL);
+	if (parent->shipper.pid)
+		kill(parent->shipper.pid, SIGKILL);
+}
+
+static int prepare(struct parent *parent, struct error **error)
+{
+	const struct confinement confinement = confinement_of(parent->settings);
+
+	if (notify_open(&parent->notify, error))
+		return -1;
+	parent->signals = block_signals(error);
+	if (parent->signals < 0)
+		return -1;
+	events_open(&parent->events, parent->settings);
+	return confine(ROLE_PARENT, &confinement, &parent->report, error);
+}
+
+int parent_run(const struct settings_options *options, struct settings *settings, struct error **error)
+{
+	struct parent parent = {.options = options,
+				.settings = settings,
+				.log = {.format = settings->log_format,
+					.level = settings->log_level,
+					.process = role_names[ROLE_PARENT],
+					.fd = STDERR_FILENO},
+				.notify = {.fd = -1},
+				.auditor = {.role = ROLE_AUDITOR},
+				.shipper = {.role = ROLE_SHIPPER},
+				.signals = -1,
+				.started = time(NULL)};
+	int status = EXIT_FAILED;
+
+	if (!prepare(&parent, error) && !start_both(&parent, error)) {
+		while (!is_over(&parent)) {
+			turn(&parent);
+			end_by_force(&parent);
+		}
+		status = parent.failed ? EXIT_FAILED : EXIT_AUDITED;
+	}
+	channel_free(parent.auditor.channel);
+	channel_free(parent.shipper.channel);
+	events_close(&parent.events);
+	notify_close(&parent.notify);
+	cleanup_close(&parent.signals);
+	json_decref(parent.report);
+	settings_free(parent.settings);
+	return status;
+}

@@ -1,0 +1,360 @@
+#include "agent/daemon/shipper.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/command.h"
+#include "agent/daemon/asking.h"
+#include "agent/daemon/clock.h"
+#include "agent/daemon/control.h"
+#include "agent/daemon/delivery.h"
+#include "agent/daemon/metrics.h"
+#include "agent/daemon/status_record.h"
+#include "agent/store/store.h"
+#include "proctor/cleanup.h"
+
+enum {
+	ALIVE_MS = 5000,
+	CLOSING_MS = 2000, /* of stop_timeout: left for closing what is open */
+	FROM_AUDITOR = MESSAGE_BIT(MESSAGE_READY) | MESSAGE_BIT(MESSAGE_ASK) | MESSAGE_BIT(MESSAGE_PASS) |
+		       MESSAGE_BIT(MESSAGE_COUNTERS),
+};
+
+struct shipper {
+	const struct shipper_setup *setup;
+	const struct settings *settings;
+	struct channel *auditor;
+	struct store *store;
+	struct delivery *delivery;
+	struct control *control;
+	struct metrics_server *metrics;
+	uint64_t alive_at;
+	bool auditor_gone, stopping;
+	unsigned restarts;
+
+	/* What the threads of control socket and metrics read, too: */
+	pthread_mutex_t lock;
+	json_t *reports;
+	json_t *summary; /* of the last pass */
+	double pass_time;
+	bool pass_full;
+	struct message_counters counters;
+};
+
+/* ---- what is told of ourselves ------------------------------------------------------------------ */
+
+/* A text of JSON made by `make` of what is known now; owned by the caller. NULL: memory is exhausted, or the store has
+ * failed. */
+static char *tell(struct shipper *shipper, json_t *(*make)(const struct status_facts *facts), struct error **error)
+{
+	struct store_state *state = store_state(shipper->store, error);
+	struct status_facts facts = {.settings = shipper->settings,
+				     .state = state,
+				     .parent = shipper->setup->parent_pid,
+				     .started = shipper->setup->started,
+				     .restarts = shipper->restarts};
+	_cleanup_json_ json_t *json = NULL;
+	char *text;
+
+	if (!state)
+		return NULL;
+	pthread_mutex_lock(&shipper->lock);
+	facts.reports = shipper->reports;
+	facts.summary = shipper->summary;
+	facts.pass_time = shipper->pass_time;
+	facts.pass_full = shipper->pass_full;
+	facts.counters = shipper->counters;
+	json = make(&facts);
+	pthread_mutex_unlock(&shipper->lock);
+	store_state_free(state);
+	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	if (!text)
+		error_set(error, 0, "telling the agent's state: out of memory");
+	return text;
+}
+
+static char *answer_image(struct shipper *shipper, size_t *length, struct error **error)
+{
+	unsigned char *image = NULL;
+
+	return store_image(shipper->store, &image, length, error) ? NULL : (char *)image;
+}
+
+/* For the control socket. */
+static char *answer(void *context, const char *question, size_t *length, struct error **error)
+{
+	char *text;
+
+	if (!strcmp(question, "database"))
+		return answer_image(context, length, error);
+	if (strcmp(question, "status") != 0) {
+		error_set(error, 0, "the question is not known");
+		return NULL;
+	}
+	text = tell(context, status_json, error);
+	*length = text ? strlen(text) : 0;
+	return text;
+}
+
+static char *answer_metrics(void *context)
+{
+	struct shipper *shipper = context;
+	struct store_state *state = store_state(shipper->store, NULL);
+	struct metrics_facts facts = {.state = state,
+				      .auditor_restarts = shipper->restarts,
+				      .started = (double)shipper->setup->started};
+	_cleanup_free_ char *summary = NULL;
+	char *text;
+
+	if (!state)
+		return NULL;
+	pthread_mutex_lock(&shipper->lock);
+	summary = shipper->summary ? json_dumps(shipper->summary, JSON_COMPACT) : NULL;
+	facts.pass_time = shipper->pass_time;
+	facts.counters = shipper->counters;
+	pthread_mutex_unlock(&shipper->lock);
+	facts.summary = summary;
+	facts.summary_length = summary ? strlen(summary) : 0;
+	text = metrics_text(&facts);
+	store_state_free(state);
+	return text;
+}
+
+/* ---- what the auditor tells --------------------------------------------------------------------- */
+
+static void take_report(struct shipper *shipper, struct bytes text)
+{
+	json_t *report = json_loadb(text.data, text.length, 0, NULL);
+
+	if (!json_is_object(report)) {
+		json_decref(report);
+		return;
+	}
+	pthread_mutex_lock(&shipper->lock);
+	json_object_set_new(shipper->reports, "auditor", report);
+	pthread_mutex_unlock(&shipper->lock);
+}
+
+static void keep_summary(struct shipper *shipper, const struct pass *pass)
+{
+	json_t *summary = json_loadb(pass->summary, pass->summary_length, 0, NULL);
+
+	pthread_mutex_lock(&shipper->lock);
+	json_decref(shipper->summary);
+	shipper->summary = summary;
+	shipper->pass_time = (double)pass->time.tv_sec + (double)pass->time.tv_nsec / 1e9;
+	shipper->pass_full = pass->full;
+	pthread_mutex_unlock(&shipper->lock);
+}
+
+/* A heartbeat is written with each full pass; what status tells is kept along. */
+static int write_heartbeat(struct shipper *shipper, struct error **error)
+{
+	_cleanup_free_ char *heartbeat = tell(shipper, heartbeat_json, error);
+	_cleanup_free_ char *status = heartbeat ? tell(shipper, status_json, error) : NULL;
+
+	if (!status || store_append(shipper->store, "heartbeat", heartbeat, strlen(heartbeat), error))
+		return -1;
+	return store_set_status(shipper->store, status, strlen(status), error);
+}
+
+static void take_pass(struct shipper *shipper, const struct pass *pass)
+{
+	const struct message again = {.kind = MESSAGE_AGAIN};
+	struct error *error = NULL;
+	int result = store_pass(shipper->store, pass, &error);
+
+	if (result > 0)
+		shipper->auditor_gone |= channel_send(shipper->auditor, &again, NULL) != 0;
+	keep_summary(shipper, pass);
+	if (result < 0 || (pass->full && write_heartbeat(shipper, &error)))
+		log_error(&shipper->setup->log, LOG_ERROR, "keeping what was found", &error);
+}
+
+static void take_counters(struct shipper *shipper, const struct message_counters *counters)
+{
+	pthread_mutex_lock(&shipper->lock);
+	shipper->counters = *counters;
+	pthread_mutex_unlock(&shipper->lock);
+}
+
+static void take_message(struct shipper *shipper, const struct message *message, struct error **error)
+{
+	switch (message->kind) {
+	case MESSAGE_READY:
+		take_report(shipper, message->json);
+		break;
+	case MESSAGE_ASK:
+		shipper->auditor_gone |= answer_auditor(shipper->auditor, message->endpoints,
+							getenv(TASK_METADATA_VARIABLE),
+							shipper->settings->docker_socket, error) != 0;
+		break;
+	case MESSAGE_PASS:
+		take_pass(shipper, &message->pass);
+		break;
+	case MESSAGE_COUNTERS:
+		take_counters(shipper, &message->counters);
+		break;
+	default:
+		break;
+	}
+}
+
+static void hear_auditor(struct shipper *shipper)
+{
+	struct error *error = NULL;
+	struct message *message = NULL;
+	int result;
+
+	while ((result = channel_receive(shipper->auditor, &message, &error)) > 0) {
+		take_message(shipper, message, &error);
+		message_free(message);
+	}
+	if (result < 0 || shipper->auditor_gone) {
+		shipper->auditor_gone = true;
+		log_error(&shipper->setup->log, LOG_WARNING, "the auditor is not heard any more", &error);
+	}
+}
+
+/* ---- what the parent tells ---------------------------------------------------------------------- */
+
+static void take_auditor(struct shipper *shipper, int socket)
+{
+	struct error *error = NULL;
+	struct channel *channel = channel_new(socket, FROM_AUDITOR, &error);
+
+	if (!channel) {
+		log_error(&shipper->setup->log, LOG_ERROR, "taking another auditor", &error);
+		return;
+	}
+	channel_free(shipper->auditor);
+	shipper->auditor = channel;
+	shipper->auditor_gone = false;
+	shipper->restarts++;
+}
+
+static void hear_parent(struct shipper *shipper)
+{
+	struct message *message = NULL;
+	int result;
+
+	while ((result = channel_receive(shipper->setup->parent, &message, NULL)) > 0) {
+		if (message->kind == MESSAGE_PEER) {
+			take_auditor(shipper, message->fd);
+			message->fd = -1;
+		}
+		message_free(message);
+	}
+	shipper->stopping |= result < 0;
+}
+
+static void tell_parent(struct shipper *shipper)
+{
+	const struct message alive = {.kind = MESSAGE_COUNTERS};
+	uint64_t now = clock_ms();
+
+	if (now < shipper->alive_at)
+		return;
+	shipper->alive_at = now + ALIVE_MS;
+	shipper->stopping |= channel_send(shipper->setup->parent, &alive, NULL) != 0;
+}
+
+/* ---- the loop ----------------------------------------------------------------------------------- */
+
+static void turn(struct shipper *shipper)
+{
+	struct pollfd polled[] = {
+		{.fd = shipper->setup->signals, .events = POLLIN},
+		{.fd = channel_socket(shipper->setup->parent), .events = POLLIN},
+		{.fd = shipper->auditor_gone ? -1 : channel_socket(shipper->auditor), .events = POLLIN},
+	};
+
+	if (poll(polled, sizeof(polled) / sizeof(*polled), ALIVE_MS) > 0) {
+		shipper->stopping |= polled[0].revents != 0;
+		if (polled[1].revents)
+			hear_parent(shipper);
+		else if (polled[2].revents)
+			hear_auditor(shipper);
+	}
+	tell_parent(shipper);
+}
+
+static void on_notice(void *context, const char *line)
+{
+	const struct shipper *shipper = context;
+
+	log_write(&shipper->setup->log, LOG_WARNING, line, NULL);
+}
+
+static int start(struct shipper *shipper, struct error **error)
+{
+	const struct settings *settings = shipper->settings;
+	const struct store_options options = {
+		.directory = settings->state,
+		.queue_bytes = settings->queue_bytes,
+		.queue_age = settings->queue_age,
+		.resolve_after = settings->resolve_after,
+		.flap_window = settings->flap_window,
+		.notice = on_notice,
+		.notice_context = shipper,
+	};
+
+	shipper->store = store_open(&options, error);
+	if (!shipper->store)
+		return -1;
+	shipper->delivery = delivery_start(settings, shipper->store, &shipper->setup->log, error);
+	if (!shipper->delivery)
+		return -1;
+	shipper->control = control_start(settings->control, answer, shipper, error);
+	if (!shipper->control)
+		return -1;
+	if (!settings->metrics)
+		return 0;
+	shipper->metrics = metrics_start(settings->metrics, answer_metrics, shipper, error);
+	return shipper->metrics ? 0 : -1;
+}
+
+/* Delivers what can be delivered in the time that is left, and closes all. */
+static void finish(struct shipper *shipper)
+{
+	uint64_t patience = shipper->settings->stop_timeout * UINT64_C(1000);
+
+	if (shipper->metrics)
+		metrics_stop(shipper->metrics);
+	if (shipper->control)
+		control_stop(shipper->control);
+	if (shipper->delivery)
+		delivery_stop(shipper->delivery, patience > CLOSING_MS ? patience - CLOSING_MS : 0);
+	if (shipper->store)
+		store_close(shipper->store);
+	channel_free(shipper->auditor);
+	json_decref(shipper->reports);
+	json_decref(shipper->summary);
+}
+
+int shipper_run(const struct shipper_setup *setup)
+{
+	struct shipper shipper = {.setup = setup,
+				  .settings = setup->settings,
+				  .auditor = setup->auditor,
+				  .restarts = setup->restarts,
+				  .lock = PTHREAD_MUTEX_INITIALIZER,
+				  .reports = json_deep_copy(setup->reports)};
+	struct error *error = NULL;
+	const struct message ready = {.kind = MESSAGE_CONFINED, .json = {"{}", 2}};
+	int status = EXIT_AUDITED;
+
+	if (start(&shipper, &error)) {
+		log_error(&setup->log, LOG_ERROR, "starting", &error);
+		status = EXIT_FAILED;
+	} else if (!channel_send(setup->parent, &ready, NULL)) {
+		while (!shipper.stopping)
+			turn(&shipper);
+	}
+	finish(&shipper);
+	return status;
+}

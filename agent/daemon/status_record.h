@@ -1,0 +1,30 @@
+/* What the agent tells of itself: in `proctor status`, in the state for when it does not run, and in heartbeats. */
+#ifndef AGENT_DAEMON_STATUS_RECORD_H
+#define AGENT_DAEMON_STATUS_RECORD_H
+
+#include <jansson.h>
+
+#include "agent/daemon/message.h"
+#include "agent/settings.h"
+#include "agent/store/store.h"
+
+struct status_facts {
+	const struct settings *settings;
+	const struct store_state *state;
+	const json_t *reports;  /* {"parent":…,"auditor":…,"shipper":…}: confinement, and the auditor's event sources */
+	const json_t *summary;  /* of the last pass; NULL: none yet */
+	double pass_time;       /* seconds since 1970; 0: none yet */
+	bool pass_full;
+	struct message_counters counters;
+	pid_t parent;
+	int64_t started;   /* seconds since 1970 */
+	unsigned restarts; /* of the auditor and the shipper */
+};
+
+/* Owned by the caller; NULL when memory is exhausted. */
+json_t *status_json(const struct status_facts *facts);
+
+/* The members of a heartbeat. */
+json_t *heartbeat_json(const struct status_facts *facts);
+
+#endif
