@@ -115,6 +115,18 @@ size_t text_escape(char *out, size_t size, const char *data, size_t length)
 	return sink.length;
 }
 
+bool text_is_safe(const char *data, size_t length)
+{
+	uint32_t point;
+
+	for (size_t i = 0, step; i < length; i += step) {
+		step = utf8_sequence((const unsigned char *)data + i, length - i, &point);
+		if (!step || point_is_unsafe(point))
+			return false;
+	}
+	return true;
+}
+
 size_t text_width(const char *text)
 {
 	size_t left = strlen(text), width = 0;

@@ -9,6 +9,17 @@
 
 #include "proctor/arena.h"
 #include "proctor/pass.h"
+#include "proctor/text.h"
+
+/* Bounds of a pass beside those of its texts (message_form.c). One that does not keep to them is not sent. */
+enum {
+	MESSAGE_FINDINGS_MAX = 10000,
+	MESSAGE_CONTAINERS_MAX = 8192,
+	MESSAGE_SEEN_MAX = MESSAGE_CONTAINERS_MAX + 1, /* and the host */
+	MESSAGE_FINDING_BYTES = 1024 * 1024,           /* of JSON: one names all containers that show it */
+	MESSAGE_SUMMARY_BYTES = 1024 * 1024,
+	MESSAGE_PASS_BYTES = 64 * 1024 * 1024,
+};
 
 enum message_kind {
 	MESSAGE_READY,  /* auditor to shipper: JSON of the privilege that is in force and of the event sources
@@ -60,13 +71,22 @@ struct channel *channel_new(int socket, uint32_t accepted, struct error **error)
 void channel_free(struct channel *channel);
 int channel_socket(const struct channel *channel); /* for poll(2) */
 
-/* Sends the message, waiting while the other side is slow. -1 and *error when there is no other side any
- * more. */
+/* Sends the message, waiting while the other side is slow; what comes meanwhile is kept for channel_receive,
+ * so that two who send to each other do not wait for ever. Names that are not safe text (text_is_safe) are
+ * sent as text_escape writes them, cut at their bound. -1 and *error when there is no other side any more, or
+ * when the message does not fit its bounds (EMSGSIZE; nothing was sent). */
 int channel_send(struct channel *channel, const struct message *message, struct error **error);
 
 /* Receives what waits, without blocking. 1: *message is a whole one, to be freed by message_free; 0: none is
- * whole yet; -1 and *error: the other side has gone, or does not keep to the rules. */
+ * whole yet; -1 and *error: the other side has gone, or does not keep to the rules. To be called until it
+ * answers 0: what channel_send has taken in meanwhile, poll(2) does not tell. */
 int channel_receive(struct channel *channel, struct message **message, struct error **error);
+
+/* Frees a received message and all it points to, but does not close its descriptor. NULL is allowed. */
 void message_free(struct message *message);
+
+/* How many of the pass's findings, from the first on, fit one message with all else of it. Whoever sends
+ * fewer than there are marks the pass as truncated. */
+size_t message_fitting(const struct pass *pass);
 
 #endif

@@ -38,7 +38,7 @@ struct observed {
 	uint32_t needs; /* enum sight: what has to be seen for its absence to mean that it is gone */
 	/* Of all that a reader is to be told of when it changes; not of pids, counts and incidental facts. */
 	uint64_t digest;
-	const char *const *containers;             /* ids of those that show it */
+	const char *const *containers;             /* ids of those that show it, all in `seen` */
 	size_t container_count;                    /* 0: the host */
 	const char *container_name, *image, *task; /* of the worst; NULL: not known, or the host */
 	/* The finding as in an audit's document; NULL: as it was sent before in this channel, with that

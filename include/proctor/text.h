@@ -28,6 +28,9 @@ bool text_read_number(const char **cursor, const char *end, unsigned base, uint6
  * without the NUL, as snprintf(3). */
 size_t text_escape(char *out, size_t size, const char *data, size_t length);
 
+/* True when it is valid UTF-8 without any of the characters that text_escape writes as \xHH or a letter. */
+bool text_is_safe(const char *data, size_t length);
+
 /* Columns the valid UTF-8 string occupies on a terminal (wide and combining characters counted). */
 size_t text_width(const char *text);
 

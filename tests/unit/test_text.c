@@ -143,6 +143,23 @@ static void test_glob(void **state)
 	assert_true(text_glob("漢?", "漢字"));
 }
 
+static void test_safe_is_what_is_left_as_it_is(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t length;
+		bool safe;
+	} cases[] = {
+		{"", 0, true},      {"a\\b \xc3\xa9", 6, true}, {"a\nb", 3, false},
+		{"\0", 1, false},   {"\xff", 1, false},         {"\xc3", 1, false},
+		{"\x7f", 1, false}, {"\xe2\x80\xae", 3, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		assert_int_equal(text_is_safe(cases[i].text, cases[i].length), cases[i].safe);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +172,7 @@ int main(void)
 		cmocka_unit_test(test_number_stops_at_the_end),
 		cmocka_unit_test(test_width),
 		cmocka_unit_test(test_glob),
+		cmocka_unit_test(test_safe_is_what_is_left_as_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
