@@ -292,10 +292,14 @@ static int send_pass(struct auditor *auditor, const struct snapshot *snapshot, c
 	_cleanup_arena_ struct arena *arena = arena_new();
 	struct message message = {.kind = MESSAGE_PASS};
 	const struct message counters = {.kind = MESSAGE_COUNTERS, .counters = auditor->counters};
+	size_t fitting;
 
 	if (!arena || observe(snapshot, findings, full, arena, &message.pass, error))
 		return -1;
 	sent_shorten(&auditor->sent, (struct observed *)message.pass.observed, message.pass.observed_count);
+	fitting = message_fitting(&message.pass);
+	message.pass.truncated |= fitting < message.pass.observed_count;
+	message.pass.observed_count = fitting;
 	if (channel_send(auditor->shipper, &counters, error) || channel_send(auditor->shipper, &message, error)) {
 		auditor->shipper_gone = true;
 		return -1;
@@ -435,13 +439,11 @@ static void turn(struct auditor *auditor)
 	};
 
 	events_poll(&auditor->events, polled + 2);
-	if (poll(polled, 2 + auditor->events.count, wait_ms(auditor)) > 0) {
-		if (polled[0].revents)
-			hear_parent(auditor);
-		else if (polled[1].revents)
-			hear_shipper(auditor);
+	if (poll(polled, 2 + auditor->events.count, wait_ms(auditor)) > 0)
 		events_read(&auditor->events, polled + 2, on_event, auditor);
-	}
+	hear_parent(auditor); /* also what came while we were sending */
+	if (!auditor->shipper_gone)
+		hear_shipper(auditor);
 	tell_parent(auditor);
 	if (!auditor->shipper_gone)
 		do_what_is_due(auditor);

@@ -333,14 +333,14 @@ static void take_counters(struct wire_reader *reader, struct message *message)
 	counters->unread = wire_take_64(reader, INT64_MAX, "a counter");
 }
 
-/* All there is of it is its descriptor. */
-static void put_peer(struct wire_writer *writer, const struct message *message)
+/* All there is of it is its kind, or its descriptor. */
+static void put_nothing(struct wire_writer *writer, const struct message *message)
 {
 	(void)writer;
 	(void)message;
 }
 
-static void take_peer(struct wire_reader *reader, struct message *message)
+static void take_nothing(struct wire_reader *reader, struct message *message)
 {
 	(void)reader;
 	(void)message;
@@ -353,7 +353,8 @@ const struct message_form message_forms[MESSAGE_KINDS] = {
 	[MESSAGE_PASS] = {"a pass", MESSAGE_PASS_BYTES, false, put_pass, take_pass},
 	[MESSAGE_COUNTERS] = {"counters", 64, false, put_counters, take_counters},
 	[MESSAGE_CONFINED] = {"a word of confinement", JSON_BYTES + 64, false, put_json, take_json},
-	[MESSAGE_PEER] = {"a descriptor", 0, true, put_peer, take_peer},
+	[MESSAGE_AGAIN] = {"a question for everything", 0, false, put_nothing, take_nothing},
+	[MESSAGE_PEER] = {"a descriptor", 0, true, put_nothing, take_nothing},
 };
 
 int message_encode(const struct message *message, struct wire_writer *writer, struct error **error)

@@ -273,13 +273,11 @@ static void turn(struct shipper *shipper)
 		{.fd = shipper->auditor_gone ? -1 : channel_socket(shipper->auditor), .events = POLLIN},
 	};
 
-	if (poll(polled, sizeof(polled) / sizeof(*polled), ALIVE_MS) > 0) {
+	if (poll(polled, sizeof(polled) / sizeof(*polled), ALIVE_MS) > 0)
 		shipper->stopping |= polled[0].revents != 0;
-		if (polled[1].revents)
-			hear_parent(shipper);
-		else if (polled[2].revents)
-			hear_auditor(shipper);
-	}
+	hear_parent(shipper); /* also what came while we were sending */
+	if (!shipper->auditor_gone)
+		hear_auditor(shipper);
 	tell_parent(shipper);
 }
 
