@@ -4,25 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/ini.h"
-
-enum { DATE_SIZE = sizeof("YYYY-MM-DD") };
-
-/* The configuration while it is read. */
-struct reader {
-	struct config *config;
-	const struct section *section;
-	size_t *lines; /* of the section of each exception */
-	size_t line_capacity;
-	char today[DATE_SIZE];
-};
-
-struct section {
+struct config_section {
 	const char *name;
 	/* Of one that is `[name NAME]`; NULL: without a NAME. */
-	int (*begin)(struct reader *reader, const char *name, const struct ini_entry *entry,
+	int (*begin)(struct config_reader *reader, const char *name, const struct ini_entry *entry,
 		     struct error **error);
-	int (*put)(struct reader *reader, struct ini_entry *entry, struct error **error);
+	int (*put)(struct config_reader *reader, struct ini_entry *entry, struct error **error);
 };
 
 static int no_memory(struct error **error)
@@ -95,7 +82,7 @@ static int list_add(struct arena *arena, const char ***list, size_t *count, size
 
 /* ---- [severity] [rules] [paths] [images] -------------------------------------------------------------- */
 
-static int put_severity(struct reader *reader, struct ini_entry *entry, struct error **error)
+static int put_severity(struct config_reader *reader, struct ini_entry *entry, struct error **error)
 {
 	struct config *config = reader->config;
 	struct severity_override override = {.severity = severity_parse(entry->value)};
@@ -123,7 +110,7 @@ static int put_severity(struct reader *reader, struct ini_entry *entry, struct e
 	return 0;
 }
 
-static int put_rule(struct reader *reader, struct ini_entry *entry, struct error **error)
+static int put_rule(struct config_reader *reader, struct ini_entry *entry, struct error **error)
 {
 	struct config *config = reader->config;
 
@@ -136,7 +123,7 @@ static int put_rule(struct reader *reader, struct ini_entry *entry, struct error
 			&config->rule_off_capacity, entry->value, error);
 }
 
-static int put_path(struct reader *reader, struct ini_entry *entry, struct error **error)
+static int put_path(struct config_reader *reader, struct ini_entry *entry, struct error **error)
 {
 	struct config *config = reader->config;
 
@@ -149,7 +136,7 @@ static int put_path(struct reader *reader, struct ini_entry *entry, struct error
 			&config->excluded_capacity, entry->value, error);
 }
 
-static int put_image(struct reader *reader, struct ini_entry *entry, struct error **error)
+static int put_image(struct config_reader *reader, struct ini_entry *entry, struct error **error)
 {
 	struct config *config = reader->config;
 
@@ -164,7 +151,7 @@ static int put_image(struct reader *reader, struct ini_entry *entry, struct erro
 
 /* ---- [exception NAME] --------------------------------------------------------------------------- */
 
-static int begin_exception(struct reader *reader, const char *name, const struct ini_entry *entry,
+static int begin_exception(struct config_reader *reader, const char *name, const struct ini_entry *entry,
 			   struct error **error)
 {
 	struct config *config = reader->config;
@@ -248,7 +235,7 @@ static int check_continued(const struct exception_key *key, const char *value, s
 	return 0;
 }
 
-static int put_exception(struct reader *reader, struct ini_entry *entry, struct error **error)
+static int put_exception(struct config_reader *reader, struct ini_entry *entry, struct error **error)
 {
 	struct config *config = reader->config;
 	const struct exception_key *key = key_find(entry->key, strlen(entry->key));
@@ -285,20 +272,43 @@ static int check_exception(const struct exception *exception, struct error **err
 	return error_remedy(error, "to accept a rule's findings everywhere, switch it off in [rules]");
 }
 
-static int finish_exceptions(struct reader *reader, const char *path, struct error **error)
+int config_end(struct config_reader *reader, const char *path, struct error **error)
 {
 	for (size_t i = 0; i < reader->config->exception_count; i++) {
 		struct exception *exception = &reader->config->exceptions[i];
-		if (check_exception(exception, error))
+		if (!check_exception(exception, error))
+			exception->expired =
+				exception->expires && strcmp(exception->expires, reader->today) < 0;
+		else if (reader->lines[i])
 			return error_context(error, "%s:%zu:1", path, reader->lines[i]);
-		exception->expired = exception->expires && strcmp(exception->expires, reader->today) < 0;
+		else
+			return error_context(error, "the environment");
 	}
 	return 0;
 }
 
+const char *config_exception_key(size_t index)
+{
+	return exception_keys[index].name;
+}
+
+/* ---- [agent] and [sink.NAME] --------------------------------------------------------------------- */
+
+/* They are of the agent, which looks at them itself (agent/settings.h). */
+static int put_of_agent(struct config_reader *reader, struct ini_entry *entry, struct error **error)
+{
+	(void)reader, (void)entry, (void)error;
+	return 0;
+}
+
+bool config_section_is_of_agent(const char *name)
+{
+	return !strcmp(name, "agent") || !strncmp(name, "sink.", strlen("sink."));
+}
+
 /* ---- the file ----------------------------------------------------------------------------------- */
 
-static const struct section sections[] = {
+static const struct config_section sections[] = {
 	{.name = "severity", .put = put_severity},
 	{.name = "rules", .put = put_rule},
 	{.name = "paths", .put = put_path},
@@ -306,6 +316,8 @@ static const struct section sections[] = {
 	{.name = "exception", .begin = begin_exception, .put = put_exception},
 	{0},
 };
+
+static const struct config_section of_agent = {.put = put_of_agent};
 
 /* The name behind `word` and blanks; NULL when the section is another one. */
 static const char *name_behind(const char *section, const char *word)
@@ -317,9 +329,13 @@ static const char *name_behind(const char *section, const char *word)
 	return section + length + strspn(section + length, " \t");
 }
 
-static int begin_section(struct reader *reader, const struct ini_entry *entry, struct error **error)
+static int begin_section(struct config_reader *reader, const struct ini_entry *entry, struct error **error)
 {
-	for (const struct section *section = sections; section->name; section++) {
+	if (config_section_is_of_agent(entry->section)) {
+		reader->section = &of_agent;
+		return 0;
+	}
+	for (const struct config_section *section = sections; section->name; section++) {
 		const char *name = name_behind(entry->section, section->name);
 		if (!name)
 			continue;
@@ -332,14 +348,30 @@ static int begin_section(struct reader *reader, const struct ini_entry *entry, s
 		return section->begin ? section->begin(reader, name, entry, error) : 0;
 	}
 	return error_set(error, 0,
-			 "no section is called [%s]: there are [severity], [rules], [paths], [images] and "
-			 "[exception NAME]",
+			 "no section is called [%s]: there are [severity], [rules], [paths], [images], "
+			 "[exception NAME], and of the agent [agent] and [sink.NAME]",
 			 entry->section);
 }
 
-static int visit(void *state, struct ini_entry *entry, struct error **error)
+int config_begin(struct config_reader *reader, time_t now, struct error **error)
 {
-	struct reader *reader = state;
+	struct arena *arena = arena_new();
+	struct tm utc;
+
+	*reader = (struct config_reader){.config = arena ? arena_alloc(arena, sizeof(struct config)) : NULL};
+	if (!reader->config) {
+		arena_free(arena);
+		return no_memory(error);
+	}
+	reader->config->arena = arena;
+	if (gmtime_r(&now, &utc) && strftime(reader->today, sizeof(reader->today), "%Y-%m-%d", &utc))
+		return 0;
+	return error_set(error, 0, "the clock tells no day of this age");
+}
+
+int config_entry(void *state, struct ini_entry *entry, struct error **error)
+{
+	struct config_reader *reader = state;
 
 	if (!entry->key)
 		return begin_section(reader, entry, error);
@@ -348,32 +380,15 @@ static int visit(void *state, struct ini_entry *entry, struct error **error)
 	return reader->section->put(reader, entry, error);
 }
 
-static int config_load(struct config *config, const char *path, time_t now, struct error **error)
-{
-	struct reader reader = {.config = config};
-	struct tm utc;
-
-	if (!gmtime_r(&now, &utc) || !strftime(reader.today, sizeof(reader.today), "%Y-%m-%d", &utc))
-		return error_set(error, 0, "the clock tells no day of this age");
-	if (ini_visit(path, visit, &reader, error))
-		return -1;
-	return finish_exceptions(&reader, path, error);
-}
-
 struct config *config_read(const char *path, time_t now, struct error **error)
 {
-	struct arena *arena = arena_new();
-	struct config *config = arena ? arena_alloc(arena, sizeof(*config)) : NULL;
+	struct config_reader reader;
 
-	if (!config) {
-		arena_free(arena);
-		error_set(error, 0, "reading the configuration %s: out of memory", path);
-		return NULL;
-	}
-	config->arena = arena;
-	if (!config_load(config, path, now, error))
-		return config;
-	config_free(config);
+	if (config_begin(&reader, now, error))
+		error_context(error, "reading the configuration %s", path);
+	else if (!ini_visit(path, config_entry, &reader, error) && !config_end(&reader, path, error))
+		return reader.config;
+	config_free(reader.config);
 	return NULL;
 }
 

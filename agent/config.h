@@ -4,6 +4,7 @@
 
 #include <time.h>
 
+#include "agent/ini.h"
 #include "proctor/finding.h"
 
 struct config {
@@ -20,8 +21,8 @@ struct config {
 	size_t exception_count, exception_capacity;
 };
 
-/* Reads the file; owned by the caller. Exceptions expire by the day of `now` in UTC. NULL and *error, with
- * file, line and column, when something in it is not understood. */
+/* Reads the file; owned by the caller. What it says of the agent is passed over. Exceptions expire by the day
+ * of `now` in UTC. NULL and *error, with file, line and column, when something in it is not understood. */
 struct config *config_read(const char *path, time_t now, struct error **error);
 
 /* -1 and *error when the glob is that of no rule's id. */
@@ -30,6 +31,30 @@ int config_check_rule(const char *glob, struct error **error);
 /* -1 and *error when the glob can be that of no directory as a walk names it: absolute, without `//`, `.` and
  * `..`, and without a `/` at the end. */
 int config_check_path(const char *glob, struct error **error);
+
+/* The configuration while it is read, entry by entry: for those who have more than a file, or more in it. */
+struct config_reader {
+	struct config *config; /* owned by the caller, also after an error */
+	const struct config_section *section;
+	size_t *lines; /* of the section of each exception; 0: it stands in no file */
+	size_t line_capacity;
+	char today[sizeof("YYYY-MM-DD")];
+};
+
+/* An empty one; `now` as above. -1 and *error. */
+int config_begin(struct config_reader *reader, time_t now, struct error **error);
+
+/* Takes an entry: an ini_visitor. */
+int config_entry(void *reader, struct ini_entry *entry, struct error **error);
+
+/* Checks what only the whole tells. `path` is named in *error. */
+int config_end(struct config_reader *reader, const char *path, struct error **error);
+
+/* Whether the section is [agent] or [sink.NAME]. */
+bool config_section_is_of_agent(const char *name);
+
+/* The keys of [exception NAME]; NULL behind the last one. */
+const char *config_exception_key(size_t index);
 
 void config_free(struct config *config);
 

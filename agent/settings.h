@@ -8,9 +8,6 @@
 #include "proctor/output.h"
 #include "proctor/sink.h"
 
-/* Whether an event source is used. */
-enum events_wanted { EVENTS_OFF, EVENTS_AUTO };
-
 enum log_format { LOG_LOGFMT, LOG_JSON };
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
@@ -23,14 +20,23 @@ struct sink_setting {
 	const char *from;           /* as of settings_print */
 };
 
+/* A key and its value as they were given, and what gave them. */
+struct given {
+	struct ini_entry entry; /* entry.key NULL: its section begins here */
+	const char *from;       /* as of settings_print */
+	enum given_by { GIVEN_BY_DEFAULT, GIVEN_BY_FILE, GIVEN_BY_VARIABLE, GIVEN_BY_OPTION } by;
+};
+
 struct settings {
 	struct arena *arena;
+	const struct given *given; /* all that is in force, section by section */
+	size_t given_count;
 	const char *file;    /* that was read; NULL: none */
 	unsigned interval;   /* seconds between full audits */
 	unsigned quick;      /* seconds between looks at credentials where no process events are to be had */
 	const char *state;   /* directory; NULL: memory */
 	const char *control; /* path of the control socket */
-	const char *user, *auditor_user; /* NULL: default */
+	const char *user, *auditor_user; /* auditor_user NULL: as `user` */
 	bool process_events, mount_events, cgroup_events, file_events;
 	bool inventory;                                    /* once a day and at start */
 	uint64_t queue_bytes, queue_age;                   /* bytes, seconds */
@@ -45,6 +51,11 @@ struct settings {
 				  never NULL */
 };
 
+enum { SINKS_MAX = 16 };
+
+/* Read where no other file is named, and it is there. */
+#define SETTINGS_FILE "/etc/proctor/proctor.conf"
+
 /* What options said: the texts as given; NULL, or 0: not given. */
 struct settings_options {
 	const char *config_file, *interval, *state;
@@ -52,15 +63,15 @@ struct settings_options {
 	size_t to_count;
 };
 
-/* Reads all of it; owned by the caller. Without config_file (and PROCTOR_CONFIG), /etc/proctor/proctor.conf
- * where it is there. NULL and *error with the file's place, or the variable's or option's name, for what is
- * not understood; a variable PROCTOR_… that is not known is an error, too. */
+/* Reads all of it; owned by the caller. Without config_file (and PROCTOR_CONFIG), SETTINGS_FILE where it is
+ * there. A variable that is empty counts as not set. NULL and *error with the file's place, or the variable's
+ * or option's name, for what is not understood; a variable PROCTOR_… that is not known is an error, too. */
 struct settings *settings_read(const struct settings_options *options, char *const *environment, time_t now,
 			       struct error **error);
 void settings_free(struct settings *settings);
 
-/* Prints what is in force, one setting a line, and from where: `file:LINE`, `PROCTOR_X`, `--x`, `default`.
- * Secrets (user and password of a URL) are not shown. */
+/* Prints what is in force, one setting a line, and from where: `FILE:LINE`, `PROCTOR_X`, `--x`, `default`. It
+ * is a configuration again, but for secrets, which are not shown: user, password and query of a URL. */
 void settings_print(const struct settings *settings, struct output *output);
 
 #endif

@@ -162,6 +162,17 @@ static void test_the_last_day_holds(void **state)
 	}
 }
 
+static void test_sections_of_the_agent(void **state)
+{
+	_cleanup_config_ struct config *config = read_text("[agent]\ninterval = nonsense\n  more\n"
+							   "[sink.a]\nurl = x\n[rules]\noff = *\n[agent]\n");
+
+	(void)state;
+	assert_int_equal(config->rule_off_count, 1);
+	assert_refused("[agents]\n", "1:2", "of the agent [agent] and [sink.NAME]");
+	assert_refused("[sink]\n", "1:2", "no section is called [sink]");
+}
+
 static void test_many_entries(void **state)
 {
 	enum { COUNT = 3000 };
@@ -375,6 +386,7 @@ int main(void)
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_all_of_it),
 		cmocka_unit_test(test_the_last_day_holds),
+		cmocka_unit_test(test_sections_of_the_agent),
 		cmocka_unit_test(test_many_entries),
 		cmocka_unit_test(test_unknown_words),
 		cmocka_unit_test(test_exceptions_that_are_not_whole),
