@@ -1,5 +1,7 @@
 #include "agent/exceptions.h"
 
+#include <string.h>
+
 static bool matches(const char *glob, const char *text)
 {
 	return !glob || (text && text_glob(glob, text));
@@ -11,6 +13,8 @@ static bool container_matches(const struct exception *exception, const struct co
 
 	if (!container)
 		return matches(exception->container, "host") && !exception->image;
+	if (exception->container && !strcmp(exception->container, "self")) /* a name could be anyone's */
+		return container->self && matches(exception->image, container->image);
 	return (matches(exception->container, container_label(container, label, sizeof(label))) ||
 		matches(exception->container, container->id)) &&
 	       matches(exception->image, container->image);

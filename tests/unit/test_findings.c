@@ -550,9 +550,10 @@ static void test_exceptions(void **state)
 	struct build *build = *state;
 	struct exception exception = {
 		.name = "exception web", .rule = "process.root-user", .reason = "known"};
+	struct container *container = build_container(build, "web");
 	uint64_t medium;
 
-	root_process(build, 10, build_container(build, "web"), "/bin/web");
+	root_process(build, 10, container, "/bin/web");
 	build_judge(build);
 	medium = build->findings->by_severity[SEVERITY_MEDIUM];
 	assert_ptr_equal(excepted(build, &exception, "process.root-user"), &exception);
@@ -562,6 +563,13 @@ static void test_exceptions(void **state)
 	exception.container = "w?b*";
 	assert_non_null(excepted(build, &exception, "process.root-user"));
 	exception.container = "db";
+	assert_null(excepted(build, &exception, "process.root-user"));
+	exception.container = "self"; /* the auditor's own, whatever another is called */
+	assert_null(excepted(build, &exception, "process.root-user"));
+	container->self = true;
+	assert_non_null(excepted(build, &exception, "process.root-user"));
+	container->self = false;
+	container->name = "self";
 	assert_null(excepted(build, &exception, "process.root-user"));
 	exception.container = NULL;
 	exception.executable = "/bin/*";
