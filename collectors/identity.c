@@ -13,8 +13,13 @@
 #include "collectors/identity/identity.h"
 #include "proctor/cleanup.h"
 
-const struct source *const identity_sources[] = {&source_ecs_task, &source_ecs_agent, &source_docker,
-						 &source_bundle,   &source_storage,   NULL};
+const struct source *const identity_sources[] = {&source_ecs_task,
+						 &source_ecs_agent,
+						 &source_docker,
+						 &source_docker_files,
+						 &source_bundle,
+						 &source_storage,
+						 NULL};
 
 static void fetch_documents(struct identification *identification)
 {

@@ -1,17 +1,12 @@
 /* What runtimes keep of running containers beneath directories that only the host's root may write to: the
  * bundles of containerd (and so of Docker), podman, CRI-O and crun, and runc's state. */
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
 #include "collectors/hold.h"
 #include "collectors/identity/identity.h"
 #include "collectors/identity/runc_state.h"
-#include "collectors/open.h"
 #include "proctor/cleanup.h"
-
-enum { NAMESPACES_MAX = 64 };
 
 /* containerd keeps a directory for each namespace of its own there, and in it one for each container. */
 static const char tasks[] = "run/containerd/io.containerd.runtime.v2.task";
@@ -25,11 +20,6 @@ static const struct place {
 	{"var/lib/containers/storage/overlay-containers", "userdata/config.json", NULL, spec_read},
 	{"run/crun", "config.json", NULL, spec_read},
 	{"run/runc", "state.json", NULL, runc_state_read},
-};
-
-struct namespaces {
-	const char *names[NAMESPACES_MAX];
-	size_t count;
 };
 
 /* Docker has a namespace of its own in containerd. */
@@ -120,51 +110,6 @@ static bool claim_by_shim(struct identification *identification, const struct co
 
 /* ---- by the places that are known -------------------------------------------------------------- */
 
-static void add_namespace(struct identification *identification, struct namespaces *namespaces,
-			  const char *name)
-{
-	const char *copy = arena_string(identification->snapshot->arena, name);
-
-	if (copy)
-		namespaces->names[namespaces->count++] = copy;
-	else
-		identification->failed = true;
-}
-
-/* Lists them; errno is 0 when that is all of them. */
-static void list_directory(struct identification *identification, DIR *directory,
-			   struct namespaces *namespaces)
-{
-	const struct dirent *entry;
-
-	while (errno = 0, (entry = readdir(directory))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		if (namespaces->count == NAMESPACES_MAX) {
-			errno = E2BIG;
-			return;
-		}
-		add_namespace(identification, namespaces, entry->d_name);
-	}
-}
-
-static void list_namespaces(struct identification *identification, struct namespaces *namespaces)
-{
-	int fd = open_through_mounts(identification->root, tasks, O_RDONLY | O_DIRECTORY);
-	_cleanup_closedir_ DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-	int number = errno;
-
-	if (directory) {
-		list_directory(identification, directory, namespaces);
-		number = errno;
-	} else if (fd >= 0) {
-		close(fd);
-	}
-	if (number && number != ENOENT && number != ENOTDIR)
-		identity_note(identification, "containerd's namespaces cannot all be listed", tasks,
-			      number == E2BIG ? NULL : "run as root");
-}
-
 static bool claim_in_namespace(struct identification *identification, const struct container *container,
 			       const char *namespace)
 {
@@ -184,13 +129,13 @@ static bool claim_in_place(struct identification *identification, const struct c
 	return path && claim_file(identification, container, identification->root, path, place);
 }
 
-static void find_bundle(struct identification *identification, const struct namespaces *namespaces,
+static void find_bundle(struct identification *identification, const struct names *namespaces,
 			const struct container *container)
 {
 	if (!is_name(container->id) || claim_by_shim(identification, container))
 		return;
 	for (size_t i = 0; i < namespaces->count; i++)
-		if (claim_in_namespace(identification, container, namespaces->names[i]))
+		if (claim_in_namespace(identification, container, namespaces->list[i]))
 			return;
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
 		if (claim_in_place(identification, container, &places[i]))
@@ -200,11 +145,11 @@ static void find_bundle(struct identification *identification, const struct name
 static void read_source(struct identification *identification)
 {
 	const struct snapshot *snapshot = identification->snapshot;
-	struct namespaces namespaces = {.count = 0};
+	struct names namespaces = {.count = 0};
 
 	if (identification->root < 0)
 		return;
-	list_namespaces(identification, &namespaces);
+	identity_list(identification, tasks, is_name, &namespaces);
 	for (size_t i = 0; i < snapshot->container_count; i++)
 		find_bundle(identification, &namespaces, snapshot->containers[i]);
 }

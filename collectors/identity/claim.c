@@ -165,6 +165,17 @@ static struct merged *merged_of(const struct identification *identification,
 	return &identification->merged[container_place(identification->snapshot, container)];
 }
 
+bool identity_is_told(const struct identification *identification, const struct container *container,
+		      const struct source *source)
+{
+	const struct merged *merged = merged_of(identification, container);
+
+	for (size_t i = 0; i < merged->source_count; i++)
+		if (!strcmp(merged->sources[i], source->name))
+			return true;
+	return false;
+}
+
 /* True, and noted, when the current source has told of the container before. */
 static bool has_spoken(struct identification *identification, const struct container *container)
 {

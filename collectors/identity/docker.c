@@ -80,18 +80,6 @@ static const char *image_digest(struct identification *identification, const jso
 	return found;
 }
 
-/* A container has the labels of its image among its own; of an image that is not known, any may be. */
-static void mark_labels(struct claim *claim, const json_t *image)
-{
-	const json_t *labels = json_object_get(image, "Labels");
-
-	for (size_t i = 0; i < claim->label_count; i++) {
-		struct label *label = &claim->labels[i];
-		const char *value = json_string_value(json_object_get(labels, label->name));
-		label->of_image = !image || (value && !strcmp(value, label->value));
-	}
-}
-
 /* ---- containers -------------------------------------------------------------------------------- */
 
 /* Its own name, `/web`, among those that links gave it: `/proxy/web`. */
@@ -132,7 +120,7 @@ static void read_container(struct identification *identification, const json_t *
 		claim.image = name;
 	claim.image_digest = image_digest(identification, image, name);
 	identity_labels(identification, &claim, json_object_get(entry, "Labels"));
-	mark_labels(&claim, image);
+	claim_mark_image_labels(&claim, image);
 	identity_claim(identification, container, &claim);
 }
 

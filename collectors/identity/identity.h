@@ -15,6 +15,7 @@ enum {
 	IDENTITY_SOURCES = 8,
 	IDENTITY_TEXT_MAX = 4096,  /* bytes of one text; a longer one is left out */
 	IDENTITY_LABELS_MAX = 256, /* of one container, by one source */
+	IDENTITY_NAMES_MAX = 64,   /* of one directory */
 };
 
 /* What one source says of one container; NULL, or 0: nothing. */
@@ -41,7 +42,14 @@ struct source {
 };
 
 extern const struct source *const identity_sources[];
-extern const struct source source_ecs_task, source_ecs_agent, source_docker, source_bundle, source_storage;
+extern const struct source source_ecs_task, source_ecs_agent, source_docker, source_docker_files,
+	source_bundle, source_storage;
+
+/* Names in a directory. */
+struct names {
+	const char *list[IDENTITY_NAMES_MAX];
+	size_t count;
+};
 
 /* What was claimed of one container so far, and by whom. */
 struct merged {
@@ -95,12 +103,20 @@ void identity_labels(struct identification *identification, struct claim *claim,
  * nothing yet. */
 void claim_read_labels(struct claim *claim);
 
+/* Marks labels that the image has as well, `image` being an object with its `Labels`: a container has them
+ * among its own. NULL: an image that is not known may have any. */
+void claim_mark_image_labels(struct claim *claim, const json_t *image);
+
 /* The container with that id; NULL: there is none. */
 const struct container *identity_container(const struct identification *identification, const char *id);
 
 /* The container with that id, of which the current source is to tell. NULL, and a note, when no process of it
  * is here, or the source has told of it. */
 const struct container *identity_subject(struct identification *identification, const char *id);
+
+/* Whether that source has told of the container. */
+bool identity_is_told(const struct identification *identification, const struct container *container,
+		      const struct source *source);
 
 /* Adds what the current source says of a container. What an earlier source said otherwise stands, and the
  * disagreement is noted. */
@@ -113,6 +129,11 @@ void identity_claim_id(struct identification *identification, const char *id, st
 /* Reads a regular file in the root `directory` into the buffer, at most FETCH_BYTES, without waiting. False
  * when there is none, or, which is noted, it cannot be read. */
 bool identity_read_file(struct identification *identification, int directory, const char *path);
+
+/* Lists the names in a directory of the host's root that `is_wanted` and do not begin with a dot. What cannot
+ * be listed, or is more than IDENTITY_NAMES_MAX, is noted. */
+void identity_list(struct identification *identification, const char *path,
+		   bool (*is_wanted)(const char *name), struct names *names);
 
 /* What an OCI runtime's config.json declares and is annotated with. */
 void spec_read(struct identification *identification, json_t *spec, struct claim *claim);

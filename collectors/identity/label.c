@@ -68,6 +68,17 @@ static void read_privileged(struct claim *claim)
 	}
 }
 
+void claim_mark_image_labels(struct claim *claim, const json_t *image)
+{
+	const json_t *labels = json_object_get(image, "Labels");
+
+	for (size_t i = 0; i < claim->label_count; i++) {
+		struct label *label = &claim->labels[i];
+		const char *value = json_string_value(json_object_get(labels, label->name));
+		label->of_image = !image || (value && !strcmp(value, label->value));
+	}
+}
+
 void claim_read_labels(struct claim *claim)
 {
 	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {

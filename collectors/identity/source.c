@@ -1,4 +1,5 @@
 /* What every source needs: questions, answers, files and the texts in them. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -194,4 +195,49 @@ bool identity_read_file(struct identification *identification, int directory, co
 		note_source(identification, result > 0 ? "is longer than 4 MiB" : "cannot be read", path,
 			    NULL);
 	return !result;
+}
+
+static void add_name(struct identification *identification, struct names *names, const char *name)
+{
+	const char *copy = arena_string(identification->snapshot->arena, name);
+
+	if (copy)
+		names->list[names->count++] = copy;
+	else
+		identification->failed = true;
+}
+
+/* errno is 0 when that is all of them. */
+static void list_names(struct identification *identification, DIR *directory,
+		       bool (*is_wanted)(const char *name), struct names *names)
+{
+	const struct dirent *entry;
+
+	while (errno = 0, (entry = readdir(directory))) {
+		if (entry->d_name[0] == '.' || !is_wanted(entry->d_name))
+			continue;
+		if (names->count == IDENTITY_NAMES_MAX) {
+			errno = E2BIG;
+			return;
+		}
+		add_name(identification, names, entry->d_name);
+	}
+}
+
+void identity_list(struct identification *identification, const char *path,
+		   bool (*is_wanted)(const char *name), struct names *names)
+{
+	int fd = open_through_mounts(identification->root, path, O_RDONLY | O_DIRECTORY);
+	_cleanup_closedir_ DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	int number = errno;
+
+	if (directory) {
+		list_names(identification, directory, is_wanted, names);
+		number = errno;
+	} else if (fd >= 0) {
+		close(fd);
+	}
+	if (number && number != ENOENT && number != ENOTDIR)
+		note_source(identification, "cannot all be listed", path,
+			    number == E2BIG ? NULL : "run as root");
 }

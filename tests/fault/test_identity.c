@@ -32,6 +32,13 @@ static const struct {
 	const char *path, *text;
 } files[] = {
 	{"etc/ecs/ecs.config", "ECS_DISABLE_PRIVILEGED=true\nECS_TASK_PIDS_LIMIT=7\n"},
+	{"etc/docker/daemon.json", "{\"data-root\": \"/srv/docker\"}"},
+	{"srv/docker/7.8/containers/" PROXY "/config.v2.json",
+	 "{\"ID\": \"" PROXY "\", \"Name\": \"/proxy\", \"Image\": \"sha256:" PROXY
+	 "\", \"Driver\": \"overlay2\", \"Config\": {\"Image\": \"shop/proxy\", \"Labels\": {\"e\": "
+	 "\"f\"}}}"},
+	{"srv/docker/7.8/containers/" PROXY "/hostconfig.json", "{\"ReadonlyRootfs\": true}"},
+	{"srv/docker/7.8/image/overlay2/imagedb/content/sha256/" PROXY, "{\"config\": {\"Labels\": {}}}"},
 	{"run/crun/" WEB "/config.json",
 	 "{\"process\": {\"user\": {\"uid\": 7, \"gid\": 8}, \"capabilities\":"
 	 " {\"bounding\": [\"CAP_CHOWN\"]}}, \"annotations\": {\"a\": \"b\"}}"},
@@ -51,16 +58,17 @@ static const char images[] = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
 
 static void run_sources(struct identification *identification)
 {
-	static const struct source *const sources[] = {&source_docker, &source_bundle, &source_storage};
+	static const struct source *const sources[] = {&source_docker, &source_docker_files, &source_bundle,
+						       &source_storage, NULL};
 
 	ecs_config_read(identification);
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; sources[i]; i++) {
 		identification->source = sources[i];
 		if (sources[i]->ask)
 			sources[i]->ask(identification);
 	}
 	fetch_all(identification->fetches, identification->fetch_count);
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; sources[i]; i++) {
 		identification->source = sources[i];
 		sources[i]->read(identification);
 	}
@@ -88,7 +96,8 @@ static char *digest(const struct identification *identification)
 			shown(claim->image_digest), shown(claim->runtime), shown(claim->declared.user),
 			claim->declared.known, claim->label_count, identification->merged[i].source_count);
 		for (size_t k = 0; k < claim->label_count; k++)
-			fprintf(file, "%s=%s\n", claim->labels[k].name, claim->labels[k].value);
+			fprintf(file, "%s=%s %d\n", claim->labels[k].name, claim->labels[k].value,
+				claim->labels[k].of_image);
 	}
 	assert_int_equal(fclose(file), 0);
 	return text;
@@ -147,6 +156,7 @@ static void test_every_failure(void **state)
 	(void)state;
 	assert_false(whole.failed || whole.told);
 	assert_non_null(strstr(whole.digest, "web shop/web sha256:9 docker 7:8"));
+	assert_non_null(strstr(whole.digest, "proxy shop/proxy - docker"));
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
 		for (unsigned long nth = 1, calls = 1; nth <= calls; nth++) {
 			struct outcome outcome =

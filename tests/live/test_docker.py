@@ -99,6 +99,28 @@ class DockerTest(harness.Case):
         self.assertEqual(told[self.ids["cap-add"]]["declared"]["capabilities"],
                          names(DOCKER_DEFAULT | mask("CAP_SYS_PTRACE")))
 
+    def without_api(self, *arguments, **options):
+        """The containers as told where nobody asks dockerd, by id."""
+        document = self.document(*AUDIT, *arguments, **options)
+        reasons = [reason for entry in document["coverage"] if entry["collector"] == "identity"
+                   for reason in entry["reasons"] if "Docker" in reason["reason"]]
+        self.assertEqual(reasons, [])
+        return {container["id"]: container for container in document["containers"]}
+
+    def test_names_without_the_api(self):
+        """The same by dockerd's files alone, for root and for who may only read them."""
+        capabilities = "+sys_ptrace,+dac_read_search"
+        reader = ("setpriv", f"--reuid={harness.NOBODY}", f"--regid={harness.NOBODY}", "--clear-groups",
+                  f"--inh-caps={capabilities}", f"--ambient-caps={capabilities}")
+        api = {container["id"]: container for container in self.audited["containers"]}
+        for wrap in ((), reader):
+            told = self.without_api(wrap=wrap, binary=self.binary(harness.NOBODY))
+            for name, identity in self.ids.items():
+                with self.subTest(name, wrap=wrap):
+                    for field in ("name", "image", "image_id", "runtime", "kind", "declared", "labels"):
+                        self.assertEqual(told[identity].get(field), api[identity].get(field), field)
+                    self.assertEqual(told[identity]["sources"], ["docker-files", "bundle"])
+
     def test_labels_of_an_image(self):
         """An image does not choose whose container it is taken for; who starts it does."""
         self.dockerd.build("proctor-labelled", f"{self.dockerd.place}/root",
@@ -110,11 +132,11 @@ class DockerTest(harness.Case):
                                  "com.amazonaws.ecs.container-name=web", *command)
         self.undo(self.docker, "rm", "--force", plain, owned)
         document = self.document(*AUDIT, "--docker-socket", self.dockerd.socket)
-        told = {container["id"]: container for container in document["containers"]}
-        self.assertEqual((told[plain]["name"], told[plain].get("task"), told[plain].get("pod")),
-                         ("proctor-plain", None, None))
-        self.assertEqual((told[owned]["name"], told[owned].get("task"), told[owned].get("pod")),
-                         ("web", None, None))
+        for told in ({container["id"]: container for container in document["containers"]}, self.without_api()):
+            self.assertEqual((told[plain]["name"], told[plain].get("task"), told[plain].get("pod")),
+                             ("proctor-plain", None, None))
+            self.assertEqual((told[owned]["name"], told[owned].get("task"), told[owned].get("pod")),
+                             ("web", None, None))
 
     def test_containers_are_as_declared(self):
         self.assertNotIn("container.not-as-declared", {finding["rule"] for finding in self.audited["findings"]
@@ -193,7 +215,9 @@ class DockerTest(harness.Case):
 
     def test_tools(self):
         """One static busybox under many names is one tool; where all is closed it gives nothing."""
-        self.assertEqual(self.severities("default", "image."), {"image.shell": "low", "image.network-tool": "low"})
+        self.assertEqual(self.severities("default", "image."), {
+            "image.shell": "low", "image.network-tool": "low", "image.mutable-tag": "info",
+            "image.not-curated": "info"})
         self.assertEqual(len(self.told["tools"]), 1, self.told["tools"])
         tool = self.told["tools"][0]
         self.assertEqual(tool["kinds"], ["shell", "network"])

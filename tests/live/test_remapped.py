@@ -8,7 +8,7 @@ import harness
 from containers import make_root
 from dockerd import REMAPPED, RemappedDockerd
 from files import CAPABILITY, attribute
-from harness import mask
+from harness import AUDIT, mask
 
 BUSYBOX = "/bin/busybox"
 AS_ROOT, AS_WEB, CAPABLE = "/home/as-root", "/home/as-web", "/home/busybox-capable"
@@ -45,6 +45,14 @@ class RemappedTest(harness.Case):
         command = ["sh", "-c", SCRIPT] if name == "writer" else ["sleep", "86400"]
         return cls.dockerd.run("--network", "none", "--name", f"remapped-{name}", *options, "shop/remapped:1",
                                BUSYBOX, *command)
+
+    def test_names_without_the_api(self):
+        """What such a dockerd keeps lies in a directory for the users of its containers."""
+        told = {container["id"]: container for container in self.document(*AUDIT)["containers"]}
+        for name, identity in self.ids.items():
+            with self.subTest(name):
+                self.assertEqual((told[identity]["name"], told[identity]["image"], told[identity]["sources"]),
+                                 (f"remapped-{name}", "shop/remapped:1", ["docker-files", "bundle"]))
 
     def findings(self, name):
         return {finding["rule"]: finding for finding in self.audited["findings"]

@@ -236,6 +236,209 @@ static void test_storage_of_nonsense(void **state)
 	assert_int_equal(noted("something else than JSON"), 3);
 }
 
+/* ---- Docker's files ---------------------------------------------------------------------------- */
+
+#define DATA "var/lib/docker"
+#define DIGEST "sha256:" WEB
+#define CONFIG                                                                                               \
+	"{\"ID\": \"" WEB "\", \"Name\": \"/web\", \"Image\": \"" DIGEST                                     \
+	"\", \"Driver\": \"overlay2\", \"Config\": {\"Image\": \"shop/web:42\", \"User\": \"web\","          \
+	" \"Labels\": {\"com.amazonaws.ecs.container-name\": \"checkout\", \"nerdctl/name\": \"image's\"}}}"
+#define IMAGE "{\"config\": {\"Labels\": {\"nerdctl/name\": \"image's\"}}}"
+#define CONFIG_FILE "containers/" WEB "/config.v2.json"
+
+static void test_files_of_docker(void **state)
+{
+	(void)state;
+	put(DATA "/" CONFIG_FILE, CONFIG);
+	put(DATA "/containers/" WEB "/hostconfig.json",
+	    "{\"Privileged\": true, \"ReadonlyRootfs\": true, \"Memory\": 67108864}");
+	put(DATA "/image/overlay2/imagedb/content/sha256/" WEB, IMAGE);
+	tell(&source_docker_files);
+	assert_string_equal(claimed()->runtime, "docker");
+	assert_string_equal(claimed()->runtime_name, "web");
+	assert_string_equal(claimed()->task_name, "checkout");
+	assert_string_equal(claimed()->image, "shop/web:42");
+	assert_string_equal(claimed()->image_id, DIGEST);
+	assert_int_equal(claimed()->label_count, 2);
+	assert_int_equal(claimed()->declared.known, DECLARED_PRIVILEGED | DECLARED_READ_ONLY);
+	assert_true(claimed()->declared.privileged && claimed()->declared.read_only);
+	assert_int_equal(claimed()->declared.memory.state, LIMIT_UNKNOWN);
+	assert_string_equal(identification.merged[0].sources[0], "docker-files");
+	assert_null(coverage.reasons);
+}
+
+/* Whoever is not privileged may have been given as much. */
+static void test_not_privileged_says_nothing(void **state)
+{
+	(void)state;
+	put(DATA "/" CONFIG_FILE, CONFIG);
+	put(DATA "/containers/" WEB "/hostconfig.json", "{\"Privileged\": false}");
+	tell(&source_docker_files);
+	assert_string_equal(claimed()->runtime_name, "web");
+	assert_int_equal(claimed()->declared.known, 0);
+}
+
+/* Labels of an image that is not kept there may all be the image's. */
+static void test_an_image_elsewhere(void **state)
+{
+	(void)state;
+	put(DATA "/" CONFIG_FILE, CONFIG);
+	tell(&source_docker_files);
+	assert_null(claimed()->task_name);
+	assert_string_equal(claimed()->runtime_name, "web");
+	assert_int_equal(claimed()->label_count, 2);
+	assert_true(claimed()->labels[0].of_image && claimed()->labels[1].of_image);
+	assert_null(coverage.reasons);
+}
+
+static void test_whom_the_files_are_not_asked_of(void **state)
+{
+	struct build *build = *state;
+
+	put(DATA "/" CONFIG_FILE, CONFIG);
+	build->snapshot->containers[0]->runtime = "podman";
+	tell(&source_docker_files);
+	assert_int_equal(identification.merged[0].source_count, 0);
+	build->snapshot->containers[0]->runtime = "docker";
+	identification.merged[0].sources[identification.merged[0].source_count++] = source_docker.name;
+	tell(&source_docker_files);
+	assert_int_equal(identification.merged[0].source_count, 1); /* its API has told */
+	assert_null(claimed()->runtime_name);
+}
+
+static const char dockerd_arguments[] = "/usr/bin/dockerd\0--data-root\0/srv/argument\0"
+					"--config-file=/srv/other.json\0--graph\0relative\0-g";
+
+/* By configuration, by the arguments of dockerd, and in either for users of its own. */
+static void test_data_roots(void **state)
+{
+	static const char *const files[] = {
+		"srv/configured/" CONFIG_FILE, "srv/argument/" CONFIG_FILE,
+		"srv/other/" CONFIG_FILE,      "srv/argument/100000.100001/" CONFIG_FILE,
+		DATA "/7.8/" CONFIG_FILE,
+	};
+	struct build *build = *state;
+	struct process *dockerd = build_process(build, 20, NULL, "/usr/bin/dockerd");
+
+	dockerd->command_line = (struct bytes){dockerd_arguments, sizeof(dockerd_arguments)};
+	put("etc/docker/daemon.json", "{\"data-root\": \"/srv/configured\"}");
+	put("srv/other.json", "{\"graph\": \"/srv/other\"}");
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		identification.merged[0] = (struct merged){0};
+		put(files[i], CONFIG);
+		tell(&source_docker_files);
+		assert_int_equal(identification.merged[0].source_count, 1);
+		assert_int_equal(unlink(place(files[i])), 0);
+	}
+	assert_null(coverage.reasons);
+}
+
+/* A process of that name says nothing when it is no daemon of the host's root. */
+static void test_a_dockerd_that_is_none(void **state)
+{
+	struct build *build = *state;
+	struct process *dockerd = build_process(build, 20, NULL, "/usr/bin/dockerd");
+
+	put("srv/argument/" CONFIG_FILE, CONFIG);
+	dockerd->command_line = (struct bytes){dockerd_arguments, sizeof(dockerd_arguments)};
+	dockerd->credentials.uid[ID_REAL] = 1000;
+	tell(&source_docker_files);
+	dockerd->credentials.uid[ID_REAL] = 0;
+	dockerd->container = build->snapshot->containers[0];
+	tell(&source_docker_files);
+	dockerd->container = NULL;
+	build_user_namespace(build, dockerd, 0);
+	tell(&source_docker_files);
+	assert_int_equal(identification.merged[0].source_count, 0);
+	assert_null(coverage.reasons);
+}
+
+static void test_many_data_roots(void **state)
+{
+	char path[64];
+
+	(void)state;
+	for (unsigned i = 0; i < 70; i++) {
+		snprintf(path, sizeof(path), DATA "/1.%u/x", i);
+		put(path, "");
+	}
+	tell(&source_docker_files);
+	assert_int_equal(noted("cannot all be listed"), 1);
+	assert_true(noted("more than 16 data roots") > 0);
+}
+
+static void test_files_that_others_write(void **state)
+{
+	(void)state;
+	put(DATA "/" CONFIG_FILE, CONFIG);
+	assert_int_equal(chmod(place(DATA "/containers/" WEB), 0775), 0);
+	tell(&source_docker_files);
+	assert_int_equal(noted("not believed"), 1);
+	if (geteuid() == 0) {
+		assert_int_equal(chmod(place(DATA "/containers/" WEB), 0755), 0);
+		assert_int_equal(chown(place(DATA "/containers/" WEB), 1000, 0), 0);
+		tell(&source_docker_files);
+		assert_int_equal(noted("not believed"), 2);
+	}
+	assert_int_equal(identification.merged[0].source_count, 0);
+}
+
+static void test_files_of_docker_lead_nowhere(void **state)
+{
+	(void)state;
+	assert_int_equal(mkfifo(place(DATA "/" CONFIG_FILE), 0600), 0);
+	tell(&source_docker_files);
+	assert_int_equal(noted("is no file"), 1);
+	unlink(place(DATA "/" CONFIG_FILE));
+	assert_int_equal(symlink("/proc/self/root/etc/passwd", place(DATA "/" CONFIG_FILE)), 0);
+	tell(&source_docker_files);
+	unlink(place(DATA "/" CONFIG_FILE));
+	put(DATA "/" CONFIG_FILE, "{");
+	assert_int_equal(truncate(place(DATA "/" CONFIG_FILE), (off_t)1 << 32), 0);
+	tell(&source_docker_files);
+	assert_int_equal(noted("longer than 4 MiB"), 1);
+	assert_int_equal(identification.merged[0].source_count, 0);
+}
+
+static void test_files_of_docker_tell_nonsense(void **state)
+{
+	static const char *const unbelieved[] = {
+		"",      "[]", "{}", "null", "{\"ID\": 7}", "{\"ID\": \"" HEX32 "\"}", "{\"ID\": \"" WEB "\"",
+		"<html>"};
+	static const char *const taken[] = {
+		"{\"ID\": \"" WEB "\"}",
+		"{\"ID\": \"" WEB "\", \"Name\": 7, \"Config\": [], \"Image\": {}, \"Driver\": []}",
+		"{\"ID\": \"" WEB "\", \"Name\": \"web\", \"Config\": {\"Labels\": {\"a\": \"b\"}, \"Image\":"
+		" 7}, \"Image\": \"sha256:../../../../../srv/x\", \"Driver\": \"overlay2\"}",
+		"{\"ID\": \"" WEB "\", \"Name\": \"/proxy/web\", \"Config\": {\"Labels\": {\"a\": \"b\"},"
+		" \"Image\": \"sha256:1\"}, \"Image\": \"" DIGEST "\", \"Driver\": \"../../srv\"}",
+	};
+
+	(void)state;
+	put("srv/imagedb/content/sha256/" WEB, "{\"config\": {}}");
+	put("srv/x", "{\"config\": {}}");
+	put(DATA "/containers/" WEB "/hostconfig.json", "{\"Privileged\": 1, \"ReadonlyRootfs\": \"yes\"}");
+	for (size_t i = 0; i < sizeof(unbelieved) / sizeof(unbelieved[0]); i++) {
+		uint64_t before = noted("");
+		put(DATA "/" CONFIG_FILE, unbelieved[i]);
+		tell(&source_docker_files);
+		assert_int_equal(noted(""), before + 1);
+		assert_int_equal(identification.merged[0].source_count, 0);
+	}
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+		put(DATA "/" CONFIG_FILE, taken[i]);
+		identification.merged[0] = (struct merged){0};
+		tell(&source_docker_files);
+		assert_int_equal(identification.merged[0].source_count, 1);
+		assert_null(claimed()->runtime_name);
+		assert_null(claimed()->image);
+		assert_int_equal(claimed()->declared.known, 0);
+		for (size_t k = 0; k < claimed()->label_count; k++)
+			assert_true(claimed()->labels[k].of_image);
+	}
+}
+
 /* ---- ecs.config -------------------------------------------------------------------------------- */
 
 static void test_ecs_config_file(void **state)
@@ -273,6 +476,16 @@ int main(void)
 		FILES_TEST(test_ids_that_lead_elsewhere),
 		FILES_TEST(test_storage),
 		FILES_TEST(test_storage_of_nonsense),
+		FILES_TEST(test_files_of_docker),
+		FILES_TEST(test_not_privileged_says_nothing),
+		FILES_TEST(test_an_image_elsewhere),
+		FILES_TEST(test_whom_the_files_are_not_asked_of),
+		FILES_TEST(test_data_roots),
+		FILES_TEST(test_a_dockerd_that_is_none),
+		FILES_TEST(test_many_data_roots),
+		FILES_TEST(test_files_that_others_write),
+		FILES_TEST(test_files_of_docker_lead_nowhere),
+		FILES_TEST(test_files_of_docker_tell_nonsense),
 		FILES_TEST(test_ecs_config_file),
 		FILES_TEST(test_an_ecs_config_that_is_a_directory),
 	};
