@@ -68,7 +68,7 @@ static json_t *records_of(const struct record_kind *kind, struct record_context 
 static json_t *all_records(const struct snapshot *snapshot)
 {
 	struct record_context context = {.snapshot = snapshot, .with_arguments = true};
-	json_t *all = json_pack("{soososo}", "processes", records_of(&record_process, &context), "containers",
+	json_t *all = json_pack("{sosososo}", "processes", records_of(&record_process, &context), "containers",
 				records_of(&record_container, &context), "mounts",
 				records_of(&record_mount, &context), "files",
 				records_of(&record_file, &context));
