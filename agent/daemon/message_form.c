@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collectors/fetch.h"
 #include "collectors/identity/endpoint.h"
 #include "proctor/cleanup.h"
 

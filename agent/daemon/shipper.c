@@ -35,12 +35,14 @@ struct shipper {
 	uint64_t alive_at;
 	bool auditor_gone, stopping;
 	unsigned restarts;
+	uint64_t started_at; /* clock_ms() */
 
 	/* What the threads of control socket and metrics read, too: */
 	pthread_mutex_t lock;
 	json_t *reports;
 	json_t *summary; /* of the last pass */
 	double pass_time;
+	uint64_t pass_at; /* clock_ms() */
 	bool pass_full;
 	struct message_counters counters;
 };
@@ -66,6 +68,8 @@ static char *tell(struct shipper *shipper, json_t *(*make)(const struct status_f
 	facts.reports = shipper->reports;
 	facts.summary = shipper->summary;
 	facts.pass_time = shipper->pass_time;
+	facts.pass_age = clock_ms() - shipper->pass_at;
+	facts.uptime = clock_ms() - shipper->started_at;
 	facts.pass_full = shipper->pass_full;
 	facts.counters = shipper->counters;
 	json = make(&facts);
@@ -147,6 +151,7 @@ static void keep_summary(struct shipper *shipper, const struct pass *pass)
 	json_decref(shipper->summary);
 	shipper->summary = summary;
 	shipper->pass_time = (double)pass->time.tv_sec + (double)pass->time.tv_nsec / 1e9;
+	shipper->pass_at = clock_ms();
 	shipper->pass_full = pass->full;
 	pthread_mutex_unlock(&shipper->lock);
 }
@@ -340,6 +345,7 @@ int shipper_run(const struct shipper_setup *setup)
 				  .settings = setup->settings,
 				  .auditor = setup->auditor,
 				  .restarts = setup->restarts,
+				  .started_at = clock_ms(),
 				  .lock = PTHREAD_MUTEX_INITIALIZER,
 				  .reports = json_deep_copy(setup->reports)};
 	struct error *error = NULL;

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/sinks/url.h"
+#include "proctor/cleanup.h"
 #include "proctor/version.h"
 
 static json_t *json_of_seconds(double seconds)
@@ -39,18 +41,14 @@ static json_t *findings_of(const struct store_state *state)
 	return object;
 }
 
-/* The URL without user and password. */
 static json_t *url_of(const struct settings *settings, const char *sink)
 {
 	for (size_t i = 0; i < settings->sink_count; i++) {
-		const char *url = settings->sinks[i].url;
-		const char *host = strstr(url, "://");
-		const char *at = host ? strrchr(host, '@') : NULL;
+		_cleanup_free_ char *shown = NULL;
 		if (strcmp(settings->sinks[i].name, sink) != 0)
 			continue;
-		if (!at)
-			return json_string(url);
-		return json_sprintf("%.*s%s", (int)(host + 3 - url), url, at + 1);
+		shown = url_shown(settings->sinks[i].url);
+		return shown ? json_string(shown) : NULL;
 	}
 	return NULL;
 }
@@ -143,11 +141,13 @@ json_t *status_json(const struct status_facts *facts)
 
 	put(object, "running", json_true());
 	put(object, "pid", json_integer(facts->parent));
+	put(object, "uptime_seconds", number(facts->uptime / 1000));
 	put(object, "interval", number(facts->settings->interval));
 	put(object, "state", json_string(facts->settings->state ? facts->settings->state : "memory"));
 	put(object, "sequence", json_integer(facts->state->sequence));
 	if (facts->summary) {
 		put(pass, "time", json_of_seconds(facts->pass_time));
+		put(pass, "age_seconds", number(facts->pass_age / 1000));
 		put(pass, "full", json_boolean(facts->pass_full));
 		put(pass, "duration_ms", json_incref(json_object_get(facts->summary, "duration_ms")));
 		put(pass, "seen", json_incref(json_object_get(facts->summary, "seen")));

@@ -14,6 +14,8 @@ struct status_facts {
 	const json_t *reports;  /* {"parent":…,"auditor":…,"shipper":…}: confinement, and the auditor's event sources */
 	const json_t *summary;  /* of the last pass; NULL: none yet */
 	double pass_time;       /* seconds since 1970; 0: none yet */
+	uint64_t pass_age;      /* milliseconds, whatever the clock was set to */
+	uint64_t uptime;        /* milliseconds that the shipper has run */
 	bool pass_full;
 	struct message_counters counters;
 	pid_t parent;

@@ -1,0 +1,86 @@
+/* proctor health: whether the agent is at work, for a container's health check. */
+#include "agent/running.h"
+#include "proctor/cleanup.h"
+
+enum { PATIENCE = 3 }; /* intervals without a pass, after which it is not at work */
+
+struct health {
+	const char *config_file, *state;
+};
+
+static int handle_option(void *state, int id, const char *value, struct error **error)
+{
+	struct health *health = state;
+
+	switch (id) {
+	case RUNNING_CONFIG:
+		health->config_file = value;
+		return 0;
+	case RUNNING_STATE:
+		health->state = value;
+		return 0;
+	default:
+		return error_set(error, 0, "option %d is not known", id);
+	}
+}
+
+/* Seconds since the last pass, or since the start where there was none yet. */
+static json_int_t age_of(const json_t *status)
+{
+	const json_t *age = json_object_get(json_object_get(status, "last_pass"), "age_seconds");
+
+	return json_integer_value(age ? age : json_object_get(status, "uptime_seconds"));
+}
+
+static int check(const struct settings *settings, struct error **error)
+{
+	_cleanup_json_ json_t *status = running_status(settings, error);
+	json_int_t age = age_of(status);
+	json_int_t interval = json_integer_value(json_object_get(status, "interval"));
+
+	if (!status)
+		return EXIT_FAILED;
+	if (age <= interval * PATIENCE)
+		return EXIT_AUDITED;
+	error_set(error, 0, "the agent's last look at the machine was %lld seconds ago", (long long)age);
+	error_remedy(error, "see its log and 'proctor status'");
+	return EXIT_FAILED;
+}
+
+static int run(const struct command *command, int argc, char **argv, struct error **error)
+{
+	struct health health = {0};
+	int operands, parsed, status;
+	struct settings *settings;
+
+	parsed = command_parse(command, argc, argv, handle_option, &health, &operands, error);
+	if (parsed)
+		return parsed > 0 ? EXIT_AUDITED : EXIT_USAGE;
+	settings = running_settings(health.config_file, health.state, error);
+	if (!settings)
+		return EXIT_USAGE;
+	status = check(settings, error);
+	settings_free(settings);
+	return status;
+}
+
+static const struct option_entry options[] = {OPTION_ENTRIES_RUNNING, {0}};
+
+static const char *const examples[] = {
+	"proctor health",
+	"for the health check of a container: status 0 when the agent is at work",
+	NULL,
+};
+
+const struct command command_health = {
+	.name = "health",
+	.synopsis = "",
+	.summary = "whether the agent is at work",
+	.description =
+		"Asks the agent that runs here. Prints nothing and ends with status 0 when it looked at the machine "
+		"within three intervals; else one line says what is wrong, with status 3.",
+	.options = options,
+	.examples = examples,
+	.operands = COMPLETE_NONE,
+	.run = run,
+};

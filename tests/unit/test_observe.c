@@ -1,0 +1,278 @@
+/* From a snapshot to a pass: what is told of findings, and how far was seen. */
+#include "tests/unit/test.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/daemon/changed.h"
+#include "agent/daemon/observe.h"
+#include "agent/daemon/sent.h"
+#include "agent/daemon/sight.h"
+#include "proctor/collector.h"
+#include "tests/unit/build.h"
+
+enum {
+	WANTED = PROCESS_KNOWS_STAT | PROCESS_KNOWS_CGROUP | PROCESS_KNOWS_EXECUTABLE | PROCESS_KNOWS_NAMESPACES |
+		 PROCESS_KNOWS_THREADS | PROCESS_KNOWS_ROOT,
+};
+
+/* Coverage of every collector, without anything missed. */
+static void cover(struct build *build)
+{
+	struct snapshot *snapshot = build->snapshot;
+
+	snapshot->coverage = arena_array(snapshot->arena, 16, sizeof(*snapshot->coverage));
+	snapshot->coverage_count = 0;
+	for (size_t i = 0; collectors[i]; i++)
+		snapshot->coverage[snapshot->coverage_count++].collector = collectors[i]->name;
+}
+
+static void know_all(struct build *build)
+{
+	for (size_t i = 0; i < build->snapshot->process_count; i++)
+		build->snapshot->processes[i].known |= WANTED;
+}
+
+static uint32_t sight_at(struct build *build, size_t index)
+{
+	struct seen *seen = sight_of(build->snapshot, build->snapshot->arena);
+
+	assert_non_null(seen);
+	return seen[index].sight;
+}
+
+static void test_an_unread_process_takes_sight_of_its_container_only(void **state)
+{
+	struct build *build = *state;
+	struct container *a = build_container(build, "a"), *b = build_container(build, "b");
+	struct process *hidden;
+
+	cover(build);
+	build_process(build, 10, a, "/bin/a");
+	hidden = build_process(build, 20, b, "/bin/b");
+	build_process(build, 30, NULL, "/bin/host");
+	know_all(build);
+	assert_true(sight_at(build, 0) & SIGHT_PROCESSES);
+	assert_true(sight_at(build, 1) & SIGHT_PROCESSES);
+	hidden->known &= ~(uint32_t)PROCESS_KNOWS_NAMESPACES;
+	assert_true(sight_at(build, 0) & SIGHT_PROCESSES);
+	assert_false(sight_at(build, 1) & SIGHT_PROCESSES);
+	assert_true(sight_at(build, 2) & SIGHT_PROCESSES);
+}
+
+static void test_pid_1_that_nobody_may_look_at_hides_nothing(void **state)
+{
+	struct build *build = *state;
+
+	cover(build);
+	build_process(build, 1, NULL, "/sbin/init");
+	build_process(build, 30, NULL, "/bin/host");
+	know_all(build);
+	build->snapshot->processes[0].known = PROCESS_KNOWS_STATUS;
+	assert_true(sight_at(build, 0) & SIGHT_PROCESSES);
+	build->snapshot->processes[1].known = PROCESS_KNOWS_STATUS;
+	assert_false(sight_at(build, 0) & SIGHT_PROCESSES);
+}
+
+static void test_what_was_not_walked_or_read_is_not_seen(void **state)
+{
+	struct build *build = *state;
+	struct container *container = build_container(build, "a");
+
+	cover(build);
+	build_process(build, 10, container, "/bin/a");
+	know_all(build);
+	container->files_walked = container->programs_known = true;
+	assert_int_equal(sight_at(build, 0) & (SIGHT_FILES | SIGHT_PROGRAMS | SIGHT_MOUNTS | SIGHT_LIMITS),
+			 SIGHT_FILES | SIGHT_PROGRAMS | SIGHT_MOUNTS | SIGHT_LIMITS);
+	container->files_walked = container->programs_known = false;
+	container->mount_namespace = NULL;
+	container->limits.cpu.state = LIMIT_UNKNOWN;
+	assert_int_equal(sight_at(build, 0) & (SIGHT_FILES | SIGHT_PROGRAMS | SIGHT_MOUNTS | SIGHT_LIMITS), 0);
+}
+
+static void test_hidepid_hides_containers(void **state)
+{
+	struct build *build = *state;
+
+	assert_false(sight_is_complete(build->snapshot));
+	cover(build);
+	assert_true(sight_is_complete(build->snapshot));
+	build->snapshot->host.hidepid = "invisible";
+	assert_false(sight_is_complete(build->snapshot));
+}
+
+static void test_every_rule_needs_something_but_that_of_the_policy(void **state)
+{
+	(void)state;
+	for (const struct rule *const *family = rule_families; *family; family++)
+		for (const struct rule *rule = *family; rule->id; rule++)
+			assert_int_equal(sight_needed(rule, false) != 0, strncmp(rule->id, "policy.", 7) != 0);
+	assert_int_equal(sight_needed(rule_find("limit.memory"), true), SIGHT_LIMITS | SIGHT_IDENTITY);
+	assert_int_equal(sight_needed(rule_find("image.shell"), true), SIGHT_FILES | SIGHT_IDENTITY);
+	assert_int_equal(sight_needed(rule_find("file.setuid"), false), SIGHT_FILES | SIGHT_PROCESSES);
+	assert_int_equal(sight_needed(rule_find("host.sysctl"), false), SIGHT_HOST);
+}
+
+/* The pass of what is judged now. */
+static struct pass pass_of(struct build *build)
+{
+	struct pass pass = {.full = false};
+
+	assert_int_equal(observe(build->snapshot, build_judge(build), true, build->snapshot->arena, &pass, NULL),
+			 0);
+	return pass;
+}
+
+static const struct observed *observed_of(const struct pass *pass, const char *rule)
+{
+	for (size_t i = 0; i < pass->observed_count; i++)
+		if (!strcmp(pass->observed[i].rule, rule))
+			return &pass->observed[i];
+	return NULL;
+}
+
+static void test_a_finding_is_told_as_in_a_document(void **state)
+{
+	struct build *build = *state;
+	struct container *container = build_container(build, "web");
+	struct pass pass;
+	const struct observed *observed;
+	json_t *json, *summary;
+
+	cover(build);
+	build_root(build_process(build, 10, container, "/bin/web"), CAPABILITY_MASK(CAP_SYS_ADMIN));
+	know_all(build);
+	pass = pass_of(build);
+	observed = observed_of(&pass, "process.root-user");
+	assert_non_null(observed);
+	json = json_loadb(observed->json, observed->json_length, 0, NULL);
+	assert_string_equal(json_string_value(json_object_get(json, "id")), observed->id);
+	assert_string_equal(json_string_value(json_object_get(json, "rule")), "process.root-user");
+	assert_string_equal(observed->container_name, "web");
+	assert_int_equal(observed->container_count, 1);
+	assert_string_equal(observed->containers[0], container->id);
+	summary = json_loadb(pass.summary, pass.summary_length, 0, NULL);
+	assert_true(json_is_object(json_object_get(summary, "host")));
+	assert_int_equal(json_array_size(json_object_get(summary, "coverage")),
+			 build->snapshot->coverage_count);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(summary, "seen"), "processes")), 1);
+	json_decref(json);
+	json_decref(summary);
+}
+
+static void test_more_findings_than_a_pass_holds_are_cut(void **state)
+{
+	struct build *build = build_new(OBSERVED_MAX + 10);
+	struct pass pass;
+
+	(void)state;
+	cover(build);
+	build_process(build, 10, NULL, "/bin/host");
+	for (unsigned i = 0; i < OBSERVED_MAX + 5; i++) {
+		struct file *file = build_file(build, NULL,
+					       arena_printf(build->snapshot->arena, "/usr/bin/s%u", i));
+		file->mode |= S_ISUID;
+		file->inode = i + 1;
+	}
+	pass = pass_of(build);
+	assert_true(pass.truncated);
+	assert_int_equal(pass.observed_count, OBSERVED_MAX);
+	build_free(build);
+}
+
+/* Pids and counts may change; a capability more is told. */
+static void test_the_digest_is_of_what_decided(void **state)
+{
+	struct build *build = *state;
+	struct container *container = build_container(build, "web");
+	struct process *process = build_process(build, 10, container, "/bin/web");
+	struct pass pass;
+	uint64_t digest;
+	char id[FINDING_ID_SIZE];
+
+	cover(build);
+	build_root(process, CAPABILITY_MASK(CAP_CHOWN));
+	know_all(build);
+	pass = pass_of(build);
+	digest = observed_of(&pass, "process.root-user")->digest;
+	memcpy(id, observed_of(&pass, "process.root-user")->id, sizeof(id));
+	process->pid = 11;
+	pass = pass_of(build);
+	assert_string_equal(observed_of(&pass, "process.root-user")->id, id);
+	assert_true(observed_of(&pass, "process.root-user")->digest == digest);
+	build_root(process, CAPABILITY_MASK(CAP_SYS_ADMIN) | CAPABILITY_MASK(CAP_CHOWN));
+	pass = pass_of(build);
+	assert_true(observed_of(&pass, "process.root-user")->digest != digest);
+}
+
+static void test_what_was_sent_is_not_sent_whole_again(void **state)
+{
+	struct observed observed[] = {{.id = "b", .digest = 1, .json = "{}", .json_length = 2},
+				      {.id = "a", .digest = 2, .json = "{}", .json_length = 2}};
+	const struct pass pass = {.observed = observed, .observed_count = 2};
+	struct sent sent = {0};
+
+	(void)state;
+	sent_shorten(&sent, observed, 2);
+	assert_non_null(observed[0].json);
+	assert_int_equal(sent_keep(&sent, &pass), 0);
+	observed[1].digest = 3;
+	sent_shorten(&sent, observed, 2);
+	assert_null(observed[0].json);
+	assert_non_null(observed[1].json);
+	observed[0].json = "{}";
+	sent_clear(&sent);
+	sent_shorten(&sent, observed, 2);
+	assert_non_null(observed[0].json);
+}
+
+static void test_changed_processes_are_kept_once_and_in_order(void **state)
+{
+	struct changed changed = {0};
+
+	(void)state;
+	for (int turn = 0; turn < 1000; turn++)
+		for (pid_t pid = 300; pid > 0; pid--)
+			assert_true(changed_add(&changed, pid));
+	changed_sort(&changed);
+	assert_int_equal(changed.count, 300);
+	for (pid_t pid = 1; pid <= 300; pid++)
+		assert_int_equal(changed.pids[pid - 1], pid);
+	assert_true(changed.capacity < 1024);
+	changed_clear(&changed);
+	assert_int_equal(changed.count, 0);
+	changed_free(&changed);
+}
+
+static void test_too_many_changed_processes_are_refused(void **state)
+{
+	struct changed changed = {0};
+	pid_t pid = 1;
+
+	(void)state;
+	while (pid < 2 * CHANGED_MAX && changed_add(&changed, pid))
+		pid++;
+	assert_in_range(pid, CHANGED_MAX / 2, CHANGED_MAX + 1);
+	changed_free(&changed);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BUILD_TEST(test_an_unread_process_takes_sight_of_its_container_only),
+		BUILD_TEST(test_pid_1_that_nobody_may_look_at_hides_nothing),
+		BUILD_TEST(test_what_was_not_walked_or_read_is_not_seen),
+		BUILD_TEST(test_hidepid_hides_containers),
+		cmocka_unit_test(test_every_rule_needs_something_but_that_of_the_policy),
+		BUILD_TEST(test_a_finding_is_told_as_in_a_document),
+		cmocka_unit_test(test_more_findings_than_a_pass_holds_are_cut),
+		BUILD_TEST(test_the_digest_is_of_what_decided),
+		cmocka_unit_test(test_what_was_sent_is_not_sent_whole_again),
+		cmocka_unit_test(test_changed_processes_are_kept_once_and_in_order),
+		cmocka_unit_test(test_too_many_changed_processes_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
