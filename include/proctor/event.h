@@ -18,7 +18,7 @@ enum event_kind {
 	EVENT_EXEC,    /* `pid` runs another program */
 	EVENT_IDS,     /* a thread of `pid` has other user or group ids */
 	EVENT_EXIT,    /* `pid` ended */
-	EVENT_MOUNTS,  /* the mounts of the auditor's own mount namespace changed */
+	EVENT_MOUNTS,  /* the host's mounts changed: those of the first process that is seen */
 	EVENT_CGROUP,  /* a cgroup came (`gone` false) or went; `path` is below the mount of its hierarchy */
 	EVENT_FILE,    /* a file was changed that gives privilege now, or may; `path` is as the host has it */
 	EVENT_OVERRUN, /* events were lost: only a fresh audit tells what is now */
@@ -47,11 +47,19 @@ struct event_source {
 	int (*open)(struct error **error);
 	short poll; /* events that poll(2) is to wait for: POLLIN, or POLLPRI | POLLERR */
 	/* What reading needs beyond the descriptor (which stays the caller's), made without privilege; NULL
-	 * and *error when memory is exhausted or the descriptor does not serve. NULL function: nothing. */
+	 * and *error when memory is exhausted or the descriptor does not serve. NULL function: nothing. It is
+	 * to be called before the first audit: what comes later is told, or the audit sees it. */
 	void *(*begin)(int fd, struct error **error);
 	/* Tells `handler` of what waits, without blocking, at most about a thousand events a call. Lost
 	 * events are an EVENT_OVERRUN, not an error. -1 and *error: the source is of no more use. */
 	int (*read)(int fd, void *state, event_handler handler, void *context, struct error **error);
+	/* Looks anew at what there is to be watched: to be called after EVENT_MOUNTS and before each full
+	 * audit. -1 and *error: the source is of no more use. NULL function: nothing to do. */
+	int (*renew)(int fd, void *state, struct error **error);
+	/* What it does not see, and the remedy, for coverage: one line that lives until the next call; may
+	 * hold hostile bytes. NULL, also as function: it sees all that it is for. When it begins to lose
+	 * sight of something it tells an EVENT_OVERRUN. */
+	const char *(*unseen)(void *state);
 	void (*end)(void *state);
 };
 
