@@ -250,15 +250,13 @@ static int identify(struct identification *identification)
 {
 	const struct request *request = identification->request;
 
-	if (request->previous) {
-		identification->known =
-			carry_find_containers(identification->snapshot, request->previous);
-		if (!identification->known)
-			return -1;
-	}
-	if (carry_can(request, "identity") && !is_anyone_new(identification))
-		return carry_all(identification);
-	return ask(identification);
+	if (!request->previous)
+		return ask(identification);
+	identification->known = carry_find_containers(identification->snapshot, request->previous);
+	if (!identification->known)
+		return -1;
+	return carry_can(request, "identity") && !is_anyone_new(identification) ? carry_all(identification)
+										: ask(identification);
 }
 
 static int collect(struct snapshot *snapshot, const struct request *request, struct coverage *coverage,

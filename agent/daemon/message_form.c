@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "collectors/fetch.h"
-#include "collectors/identity/endpoint.h"
 #include "proctor/cleanup.h"
 
 enum {

@@ -70,9 +70,9 @@ struct identification {
 	const char *docker_socket;   /* NULL: there is none to ask */
 	struct fetch fetches[ENDPOINT_COUNT];
 	size_t fetch_count;
-	struct merged *merged; /* for each container of the snapshot */
+	struct merged *merged;          /* for each container of the snapshot */
 	const struct container **known; /* for each what it was in the snapshot before; NULL: nothing is */
-	bool failed;           /* memory ran out */
+	bool failed;                    /* memory ran out */
 };
 
 /* ---- for sources ------------------------------------------------------------------------------- */
