@@ -87,16 +87,19 @@ static int copy_text(struct arena *arena, const char **to, const char *text)
 	return text && !*to ? -1 : 0;
 }
 
+/* A finding lists its containers when they are several. */
 static int keep_containers(const struct finding *finding, struct arena *arena, struct observed *observed)
 {
-	const char **ids = arena_array(arena, finding->container_count, sizeof(*ids));
+	size_t count = finding->container_count ? finding->container_count : finding->container != NULL;
+	const char **ids = count ? arena_array(arena, count, sizeof(*ids)) : NULL;
 
 	if (!ids)
-		return finding->container_count ? -1 : 0;
+		return count ? -1 : 0;
+	ids[0] = finding->container->id;
 	for (size_t i = 0; i < finding->container_count; i++)
 		ids[i] = finding->containers[i]->id;
 	observed->containers = ids;
-	observed->container_count = finding->container_count;
+	observed->container_count = count;
 	return 0;
 }
 

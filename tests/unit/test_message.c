@@ -10,7 +10,7 @@
 
 #include "agent/daemon/message.h"
 #include "agent/daemon/message_form.h"
-#include "collectors/identity/endpoint.h"
+#include "collectors/fetch.h"
 #include "proctor/cleanup.h"
 
 enum { ALL = MESSAGE_BIT(MESSAGE_KINDS) - 1, PACKET_BYTES = 64 * 1024 };
