@@ -77,8 +77,8 @@ static json_t *confine_child(const struct parent *parent, enum role role, struct
 		json_decref(all);
 		return NULL;
 	}
-	if (all)
-		json_object_set_new(all, "confinement", report);
+	json_object_set_new(all, "pid", json_integer(getpid()));
+	json_object_set_new(all, "confinement", report);
 	return all;
 }
 
@@ -115,7 +115,6 @@ static int run_shipper(struct parent *parent, struct channel *auditor, struct ch
 				      .parent = channel,
 				      .log = parent->log,
 				      .reports = reports,
-				      .parent_pid = getppid(),
 				      .started = parent->started,
 				      .restarts = parent->restarts,
 				      .signals = parent->signals};
@@ -124,7 +123,7 @@ static int run_shipper(struct parent *parent, struct channel *auditor, struct ch
 		return EXIT_FAILED;
 	json_object_set_new(reports, role_names[ROLE_SHIPPER], report);
 	json_object_set_new(reports, role_names[ROLE_PARENT],
-			    json_pack("{s:O}", "confinement", parent->report));
+			    json_pack("{s:i, s:O}", "pid", (int)getppid(), "confinement", parent->report));
 	setup.log.process = role_names[ROLE_SHIPPER];
 	return shipper_run(&setup);
 }

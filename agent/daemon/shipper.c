@@ -56,7 +56,6 @@ static char *tell(struct shipper *shipper, json_t *(*make)(const struct status_f
 	struct store_state *state = store_state(shipper->store, error);
 	struct status_facts facts = {.settings = shipper->settings,
 				     .state = state,
-				     .parent = shipper->setup->parent_pid,
 				     .started = shipper->setup->started,
 				     .restarts = shipper->restarts};
 	_cleanup_json_ json_t *json = NULL;

@@ -13,7 +13,6 @@ struct shipper_setup {
 	struct channel *auditor, *parent;
 	struct log log;
 	const json_t *reports; /* {"parent":…,"shipper":…}: what is in force */
-	pid_t parent_pid;
 	int64_t started;     /* seconds since 1970 when the agent was started */
 	unsigned restarts;   /* of the auditor and the shipper so far */
 	int signals;         /* signalfd of SIGTERM */

@@ -1,6 +1,5 @@
 #include "agent/daemon/status_record.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -31,19 +30,65 @@ static void put(json_t *object, const char *name, json_t *value)
 		json_object_set_new(object, name, value);
 }
 
-static json_t *findings_of(const struct store_state *state)
+/* A member of what others made, or nothing. */
+static void put_from(json_t *object, const json_t *from, const char *name)
+{
+	json_t *value = json_object_get(from, name);
+
+	if (value)
+		json_object_set(object, name, value);
+}
+
+/* {"auditor":…} of one member of what each process reported. */
+static json_t *reported(const struct status_facts *facts, const char *name)
 {
 	json_t *object = json_object();
+	const char *role;
+	json_t *report;
 
-	for (enum severity severity = SEVERITY_CRITICAL; severity >= SEVERITY_INFO; severity--)
-		put(object, severity_names[severity], number(state->open[severity]));
-	put(object, "suppressed", number(state->suppressed));
+	json_object_foreach((json_t *)facts->reports, role, report)
+	{
+		json_t *value = json_object_get(report, name);
+		if (value)
+			json_object_set(object, role, value);
+	}
 	return object;
 }
 
+static json_t *events_of(const struct status_facts *facts)
+{
+	return json_pack("{s:o, s:o, s:o}", "events", number(facts->counters.events), "overruns",
+			 number(facts->counters.overruns), "unread", number(facts->counters.unread));
+}
+
+/* What status and heartbeat both tell. */
+static json_t *common(const struct status_facts *facts)
+{
+	json_t *object = store_state_json(facts->state);
+
+	put(object, "version", json_string(proctor_version));
+	put(object, "started_at", json_of_seconds((double)facts->started));
+	put(object, "events", events_of(facts));
+	put(object, "event_sources",
+	    json_deep_copy(json_object_get(json_object_get(facts->reports, "auditor"), "events")));
+	put(object, "confinement", reported(facts, "confinement"));
+	return object;
+}
+
+json_t *heartbeat_json(const struct status_facts *facts)
+{
+	json_t *object = common(facts);
+
+	put_from(object, facts->summary, "seen");
+	put_from(object, facts->summary, "coverage");
+	put_from(object, facts->summary, "duration_ms");
+	return object;
+}
+
+/* Where the records of a sink go; NULL: it is not in the settings any more. */
 static json_t *url_of(const struct settings *settings, const char *sink)
 {
-	for (size_t i = 0; i < settings->sink_count; i++) {
+	for (size_t i = 0; sink && i < settings->sink_count; i++) {
 		_cleanup_free_ char *shown = NULL;
 		if (strcmp(settings->sinks[i].name, sink) != 0)
 			continue;
@@ -53,115 +98,43 @@ static json_t *url_of(const struct settings *settings, const char *sink)
 	return NULL;
 }
 
-static json_t *sinks_of(const struct status_facts *facts)
+static void put_urls(json_t *queue, const struct settings *settings)
 {
-	json_t *array = json_array();
+	json_t *sink;
+	size_t i;
 
-	for (size_t i = 0; i < facts->state->sink_count; i++) {
-		const struct sink_state *sink = &facts->state->sinks[i];
-		json_t *object = json_object();
-		put(object, "name", json_string(sink->name));
-		put(object, "url", url_of(facts->settings, sink->name));
-		put(object, "waiting", number(sink->waiting));
-		put(object, "waiting_bytes", number(sink->waiting_bytes));
-		put(object, "oldest_seconds", number((uint64_t)sink->oldest));
-		put(object, "sent", number(sink->sent));
-		put(object, "dropped", number(sink->dropped));
-		json_array_append_new(array, object);
-	}
-	return array;
+	json_array_foreach(queue, i, sink)
+		put(sink, "url", url_of(settings, json_string_value(json_object_get(sink, "sink"))));
 }
 
-static uint64_t dropped(const struct store_state *state)
+static json_t *last_pass(const struct status_facts *facts)
 {
-	uint64_t count = 0;
+	json_t *pass = json_object();
 
-	for (size_t i = 0; i < state->sink_count; i++)
-		count += state->sinks[i].dropped;
-	return count;
-}
-
-static json_t *counters_of(const struct status_facts *facts)
-{
-	json_t *object = json_object();
-
-	put(object, "events", number(facts->counters.events));
-	put(object, "event_overruns", number(facts->counters.overruns));
-	put(object, "passes", number(facts->counters.passes));
-	put(object, "full_passes", number(facts->counters.full_passes));
-	put(object, "processes_unread", number(facts->counters.unread));
-	put(object, "restarts", number(facts->restarts));
-	put(object, "dropped", number(dropped(facts->state)));
-	return object;
-}
-
-/* {"parent":…,"auditor":…,"shipper":…} of what each reported. */
-static json_t *confinement_of(const struct status_facts *facts)
-{
-	json_t *object = json_object();
-	const char *role;
-	json_t *report;
-
-	json_object_foreach((json_t *)facts->reports, role, report)
-	{
-		json_t *confinement = json_object_get(report, "confinement");
-		if (confinement)
-			json_object_set(object, role, confinement);
-	}
-	return object;
-}
-
-static json_t *events_of(const struct status_facts *facts)
-{
-	json_t *events = json_object_get(json_object_get(facts->reports, "auditor"), "events");
-
-	return events ? json_incref(events) : json_array();
-}
-
-/* What status and heartbeat both tell. */
-static json_t *common(const struct status_facts *facts)
-{
-	json_t *object = json_object();
-
-	put(object, "version", json_string(proctor_version));
-	put(object, "started", json_of_seconds((double)facts->started));
-	put(object, "findings", findings_of(facts->state));
-	put(object, "sinks", sinks_of(facts));
-	put(object, "counters", counters_of(facts));
-	put(object, "degraded", json_boolean(facts->state->degraded));
-	put(object, "events", events_of(facts));
-	put(object, "confinement", confinement_of(facts));
-	return object;
+	if (!facts->summary)
+		return pass;
+	put(pass, "time", json_of_seconds(facts->pass_time));
+	put(pass, "age_seconds", number(facts->pass_age / 1000));
+	put(pass, "full", json_boolean(facts->pass_full));
+	put_from(pass, facts->summary, "duration_ms");
+	put_from(pass, facts->summary, "seen");
+	return pass;
 }
 
 json_t *status_json(const struct status_facts *facts)
 {
 	json_t *object = common(facts);
-	json_t *pass = json_object();
 
 	put(object, "running", json_true());
-	put(object, "pid", json_integer(facts->parent));
 	put(object, "uptime_seconds", number(facts->uptime / 1000));
 	put(object, "interval", number(facts->settings->interval));
 	put(object, "state", json_string(facts->settings->state ? facts->settings->state : "memory"));
 	put(object, "sequence", json_integer(facts->state->sequence));
-	if (facts->summary) {
-		put(pass, "time", json_of_seconds(facts->pass_time));
-		put(pass, "age_seconds", number(facts->pass_age / 1000));
-		put(pass, "full", json_boolean(facts->pass_full));
-		put(pass, "duration_ms", json_incref(json_object_get(facts->summary, "duration_ms")));
-		put(pass, "seen", json_incref(json_object_get(facts->summary, "seen")));
-	}
-	put(object, "last_pass", pass);
-	return object;
-}
-
-json_t *heartbeat_json(const struct status_facts *facts)
-{
-	json_t *object = common(facts);
-
-	put(object, "seen", json_incref(json_object_get(facts->summary, "seen")));
-	put(object, "coverage", json_incref(json_object_get(facts->summary, "coverage")));
-	put(object, "duration_ms", json_incref(json_object_get(facts->summary, "duration_ms")));
+	put(object, "restarts", number(facts->restarts));
+	put(object, "passes", number(facts->counters.passes));
+	put(object, "full_passes", number(facts->counters.full_passes));
+	put(object, "pids", reported(facts, "pid"));
+	put(object, "last_pass", last_pass(facts));
+	put_urls(json_object_get(object, "queue"), facts->settings);
 	return object;
 }
