@@ -3,18 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "collectors/filesystem_type.h"
+#include "collectors/open.h"
 #include "proctor/cleanup.h"
-
-#ifndef RESOLVE_CACHED /* Linux 5.12 */
-#define RESOLVE_CACHED 0x20
-#endif
 
 static int compare_ids(const void *a, const void *b)
 {
@@ -92,17 +87,15 @@ bool beneath_may_list(const struct mount *mount)
  * Linux 5.12 it cannot be told so; but then, too, only root could mount an overlay. */
 static int open_name(int fd, const char *name, bool at_hand)
 {
-	const uint64_t flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
-	struct open_how how = {.flags = flags, .resolve = RESOLVE_CACHED};
-	long next = syscall(SYS_openat2, fd, name, &how, sizeof(how));
+	int next = open_cached(fd, name);
 
 	if (next < 0 && errno == EAGAIN && at_hand) {
 		errno = EREMOTE;
 		return -1;
 	}
 	if (next < 0 && (errno == EAGAIN || errno == EINVAL || errno == ENOSYS || errno == EPERM))
-		return openat(fd, name, (int)flags);
-	return (int)next;
+		return openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return next;
 }
 
 int beneath_component(const struct beneath *beneath, int fd, const char *name, const struct mount **mount,

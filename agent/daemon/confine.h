@@ -26,10 +26,23 @@ struct confinement {
 	const char *state;          /* directory that the shipper writes to; NULL: none */
 	const char *const *written; /* more paths that it writes to (files' directories, control socket),
 				       ended by NULL; NULL: none */
-	const char *const *read;    /* files that the parent reads again (configuration), ended by NULL */
+	const char *const *read;    /* files and directories that the shipper reads beside those of the system
+				       (certificates, keys), ended by NULL; NULL: none */
 	bool file_events;           /* the auditor keeps CAP_SYS_ADMIN for fanotify */
 	bool no_filter;             /* no seccomp filter: for those who look for what it stops */
 };
+
+/* Whom a role runs as when it is started as root. */
+struct confine_ids {
+	uid_t uid;
+	gid_t gid;
+};
+
+/* The ids of the role's user. One that is not told is `proctor`, or 65534 where there is none; *fallback then
+ * says so, as a constant, and is NULL else. -1 and *error when a user that was told does not exist. For who
+ * makes directories, as root, that the role is to write to. */
+int confine_ids(enum role role, const struct confinement *confinement, struct confine_ids *ids,
+		const char **fallback, struct error **error);
 
 /* Gives up what the role does not need, for good. The parent calls it once, before it forks; what it keeps
  * for its children (permitted, not effective) its children give up in their turn. *report: what is in force,
