@@ -54,6 +54,19 @@ json_t *json_of_number(uint64_t number, struct record_context *context)
 	return number <= INT64_MAX ? json_made(json_integer((json_int_t)number), context) : NULL;
 }
 
+json_t *json_of_time(time_t seconds, long nanoseconds, struct record_context *context)
+{
+	char text[64], fraction[16] = "";
+	struct tm utc;
+
+	if (!gmtime_r(&seconds, &utc) ||
+	    !strftime(text, sizeof(text) - sizeof(fraction), "%Y-%m-%dT%H:%M:%S", &utc))
+		return NULL;
+	if (nanoseconds >= 0)
+		snprintf(fraction, sizeof(fraction), ".%03ld", nanoseconds / 1000000);
+	return json_made(json_sprintf("%s%sZ", text, fraction), context);
+}
+
 static json_t *capabilities_make(capability_set set, struct record_context *context)
 {
 	json_t *array = json_made(json_array(), context);

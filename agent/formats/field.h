@@ -3,6 +3,8 @@
 #ifndef AGENT_FORMATS_FIELD_H
 #define AGENT_FORMATS_FIELD_H
 
+#include <time.h>
+
 #include "proctor/record.h"
 
 /* Where a field's value stands in the record's struct. */
@@ -43,6 +45,8 @@ json_t *json_of_text(const char *text, struct record_context *context);
 /* An array of strings, of which the last is followed by NULL; empty for NULL. */
 json_t *json_of_texts(const char *const *texts, struct record_context *context);
 json_t *json_of_number(uint64_t number, struct record_context *context);
+/* RFC 3339 in UTC; with milliseconds when `nanoseconds` is not negative. NULL: no such time. */
+json_t *json_of_time(time_t seconds, long nanoseconds, struct record_context *context);
 json_t *json_of_capabilities(capability_set set, struct record_context *context);
 /* Passes what a constructor of jansson's returned on, and notes NULL as memory that ran out. */
 json_t *json_made(json_t *json, struct record_context *context);

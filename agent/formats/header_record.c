@@ -41,20 +41,6 @@ static const struct field agent_fields[] = {
 		.members = agent_fields,                                                                     \
 	}
 
-/* RFC 3339 in UTC; with milliseconds when `nanoseconds` is not negative. */
-static json_t *json_of_time(time_t seconds, long nanoseconds, struct record_context *context)
-{
-	char text[64], fraction[16] = "";
-	struct tm utc;
-
-	if (!gmtime_r(&seconds, &utc) ||
-	    !strftime(text, sizeof(text) - sizeof(fraction), "%Y-%m-%dT%H:%M:%S", &utc))
-		return NULL;
-	if (nanoseconds >= 0)
-		snprintf(fraction, sizeof(fraction), ".%03ld", nanoseconds / 1000000);
-	return json_made(json_sprintf("%s%sZ", text, fraction), context);
-}
-
 static json_t *started_at(const void *record, const struct field *field, struct record_context *context)
 {
 	const struct snapshot *snapshot = record;

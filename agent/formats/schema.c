@@ -55,6 +55,16 @@ static json_t *schema_of_map(struct record_context *context)
 			 context);
 }
 
+static json_t *reference_to(const char *name, struct record_context *context)
+{
+	return json_made(json_pack("{s:o}", "$ref", json_sprintf("#/$defs/%s", name)), context);
+}
+
+static const char *definition_of(const struct record_kind *kind)
+{
+	return kind->definition ? kind->definition : kind->type;
+}
+
 static json_t *schema_of_value(const struct field *field, struct record_context *context)
 {
 	switch (field->type) {
@@ -76,6 +86,10 @@ static json_t *schema_of_value(const struct field *field, struct record_context 
 		return schema_of_map(context);
 	case FIELD_JSON:
 		return json_made(json_object(), context);
+	case FIELD_RECORD:
+		return reference_to(definition_of(field->kind), context);
+	case FIELD_RECORDS:
+		return schema_of_array(reference_to(definition_of(field->kind), context), context);
 	}
 	return NULL;
 }
@@ -123,16 +137,11 @@ static json_t *schema_of_kind(const struct record_kind *kind, struct record_cont
 	return schema;
 }
 
-static json_t *reference_to(const char *name, struct record_context *context)
-{
-	return json_made(json_pack("{s:o}", "$ref", json_sprintf("#/$defs/%s", name)), context);
-}
-
 static void append_kinds(json_t *array, const struct record_kind *const *kinds,
 			 struct record_context *context)
 {
 	for (; *kinds; kinds++)
-		json_append(array, reference_to((*kinds)->type, context), context);
+		json_append(array, reference_to(definition_of(*kinds), context), context);
 }
 
 /* A line of ndjson: a record of any kind, with its type. */
@@ -143,7 +152,19 @@ static json_t *schema_of_line(struct record_context *context)
 	append_kinds(kinds, record_kinds, context);
 	append_kinds(kinds, plan_kinds, context);
 	append_kinds(kinds, reference_kinds, context);
+	append_kinds(kinds, agent_kinds, context);
 	return json_made(json_pack("{s:s, s:[s], s:o}", "description", "A line of ndjson.", "required",
+				   "type", "oneOf", kinds),
+			 context);
+}
+
+/* What the agent sends, one at a time. */
+static json_t *schema_of_agent(struct record_context *context)
+{
+	json_t *kinds = json_made(json_array(), context);
+
+	append_kinds(kinds, agent_kinds, context);
+	return json_made(json_pack("{s:s, s:[s], s:o}", "description", "A record of the agent.", "required",
 				   "type", "oneOf", kinds),
 			 context);
 }
@@ -152,7 +173,7 @@ static void put_members(json_t *properties, const struct record_kind *const *kin
 			struct record_context *context)
 {
 	for (; *kinds; kinds++) {
-		json_t *record = reference_to((*kinds)->type, context);
+		json_t *record = reference_to(definition_of(*kinds), context);
 		put(properties, (*kinds)->member,
 		    (*kinds)->single ? record : schema_of_array(record, context), context);
 	}
@@ -178,12 +199,13 @@ static json_t *schema_of_document(const struct record_kind *const *kinds,
 static void put_kinds(json_t *schemas, const struct record_kind *const *kinds, struct record_context *context)
 {
 	for (; *kinds; kinds++)
-		put(schemas, (*kinds)->type, schema_of_kind(*kinds, context), context);
+		put(schemas, definition_of(*kinds), schema_of_kind(*kinds, context), context);
 }
 
 static json_t *schemas_of_all(struct record_context *context)
 {
 	static const struct record_kind *const nothing[] = {NULL};
+	static const struct record_kind *const findings[] = {&record_about, &record_change, NULL};
 	json_t *schemas = json_made(json_object(), context);
 
 	put(schemas, "document",
@@ -194,17 +216,30 @@ static json_t *schemas_of_all(struct record_context *context)
 	    schema_of_document(reference_kinds, nothing, "What Proctor knows: rules, explain, decode.",
 			       context),
 	    context);
+	put(schemas, "findings",
+	    schema_of_document(findings, nothing, "What the agent remembers: findings.", context), context);
+	put(schemas, "record", schema_of_agent(context), context);
 	put(schemas, "line", schema_of_line(context), context);
 	put_kinds(schemas, record_kinds, context);
 	put_kinds(schemas, plan_kinds, context);
 	put_kinds(schemas, reference_kinds, context);
+	put_kinds(schemas, agent_kinds, context);
 	return schemas;
+}
+
+/* Whoever has the member is of that form. */
+static void put_choice(json_t *schema, const char *member, const char *definition,
+		       struct record_context *context)
+{
+	put(schema, "if", json_pack("{s:[s]}", "required", member), context);
+	put(schema, "then", reference_to(definition, context), context);
 }
 
 json_t *record_schema(void)
 {
 	struct record_context context = {0};
 	json_t *schema = json_made(json_object(), &context);
+	json_t *otherwise = json_made(json_object(), &context);
 
 	put_text(schema, "$schema", DIALECT, &context);
 	put(schema, "$id", json_sprintf("urn:proctor:schema:%s", record_schema_version), &context);
@@ -215,9 +250,10 @@ json_t *record_schema(void)
 		 "is, over several lines; so are the fragments of plans and the task definition. What is not "
 		 "known is left out.",
 		 &context);
-	put(schema, "if", json_pack("{s:[s]}", "required", "host"), &context); /* is it of a machine? */
-	put(schema, "then", reference_to("document", &context), &context);
-	put(schema, "else", reference_to("reference", &context), &context);
+	put_choice(schema, "host", "document", &context); /* is it of a machine? */
+	put(schema, "else", otherwise, &context);
+	put_choice(otherwise, "findings", "findings", &context);
+	put(otherwise, "else", reference_to("reference", &context), &context);
 	put(schema, "$defs", schemas_of_all(&context), &context);
 	if (!context.failed)
 		return schema;

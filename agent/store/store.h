@@ -6,6 +6,8 @@
 #ifndef AGENT_STORE_STORE_H
 #define AGENT_STORE_STORE_H
 
+#include <jansson.h>
+
 #include "proctor/pass.h"
 #include "proctor/sink.h"
 
@@ -23,6 +25,8 @@ struct store_options {
 		       const char *line); /* what happened to the file (set aside, degraded to
 					      memory, recovered): one line to log; NULL: no one asks */
 	void *notice_context;
+	/* Milliseconds of a clock that is never set, for tests; NULL: CLOCK_MONOTONIC. */
+	int64_t (*clock)(void);
 };
 
 /* Opens, or makes, and migrates the state; owned by the caller. A corrupt file is set aside beside it and a
@@ -32,16 +36,21 @@ struct store *store_open(const struct store_options *options, struct error **err
 void store_close(struct store *store);
 
 /* True while what should be on disk is kept in memory: the disk is full, or the file is gone. */
-bool store_is_degraded(const struct store *store);
+bool store_is_degraded(struct store *store);
 
 /* ---- passes and records -------------------------------------------------------------------------- */
 
+enum { STORE_PASS_LACKS_TEXT = 1 };
+
 /* Compares the pass with what is open, and appends a record for each finding that opened, changed, was
- * resolved or suppressed. -1 and *error when nothing of it was kept. */
+ * resolved or suppressed. By one thread at a time. Returns 0; STORE_PASS_LACKS_TEXT when findings came
+ * without their text (observed.json) that the store does not have (its file was set aside, or it forgot
+ * them): they are neither opened nor resolved, and the caller is to ask for a pass with all texts. -1 and
+ * *error when nothing of it was kept. */
 int store_pass(struct store *store, const struct pass *pass, struct error **error);
 
 /* Appends a heartbeat or inventory: `members` is JSON of its own members, to which type, record_id, sequence,
- * time and host are added. */
+ * time and host are added. -1 and *error, also for members that its table of fields does not have. */
 int store_append(struct store *store, const char *type, const char *members, size_t length,
 		 struct error **error);
 
@@ -102,7 +111,12 @@ struct store_state {
 struct store_state *store_state(struct store *store, struct error **error);
 void store_state_free(struct store_state *state);
 
-/* A copy of the database, for who asks a running agent; owned by the caller, freed by free(3). */
+/* What a heartbeat tells of it: an object of findings, queue, dropped and degraded, owned by the caller. NULL
+ * without memory. */
+json_t *store_state_json(const struct store_state *state);
+
+/* A copy of the database without the queue, for who asks a running agent (agent/store/read.h); owned by the
+ * caller, freed by free(3). */
 int store_image(struct store *store, unsigned char **image, size_t *length, struct error **error);
 
 #endif

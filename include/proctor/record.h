@@ -20,6 +20,8 @@ enum field_type {
 	FIELD_OBJECTS,  /* array of objects of `members` */
 	FIELD_MAP,      /* object with any names; each value a string, integer, boolean or array of strings */
 	FIELD_JSON,     /* any value, of a form that others have laid down */
+	FIELD_RECORD,   /* a record of `kind`, made before */
+	FIELD_RECORDS,  /* array of them */
 };
 
 struct plans;
@@ -50,12 +52,31 @@ struct reference {
 	const struct own_state *self; /* NULL: not asked for */
 };
 
+/* A record of the agent: what it tells of changes, and of itself. JSON is borrowed. */
+struct agent_record {
+	const char *id;
+	uint64_t sequence;
+	int64_t time; /* milliseconds since 1970, as the next two */
+	int64_t first_seen, last_seen;
+	const char *status;    /* of a finding: one of agent_statuses[] */
+	const json_t *host;    /* an object; NULL: not known */
+	const json_t *finding; /* as in the audit's document */
+	const json_t *members; /* of a heartbeat or inventory: an object */
+};
+
+/* opened changed resolved suppressed; ends with NULL. */
+extern const char *const agent_statuses[];
+
 /* What records are made from. Starts zeroed but for what is known; record_context_free frees its cache. */
 struct record_context {
 	const struct snapshot *snapshot;
 	const struct findings *findings;   /* NULL: not judged */
 	const struct plans *plans;         /* NULL: not asked for */
 	const struct reference *reference; /* of reference_kinds[]; NULL for all others */
+	/* Of agent_kinds[]: the next record of `agent_records`, which lives until the next call; NULL: there
+	 * is none. */
+	const struct agent_record *(*next_agent_record)(void *agent_records);
+	void *agent_records;
 	bool with_arguments; /* command lines with their arguments; else their first word only */
 	bool unfinished;     /* the snapshot is still being collected */
 	bool failed;         /* memory ran out */
@@ -77,14 +98,16 @@ struct field {
 	const char *const *values; /* the only values of a string, ended by NULL; NULL: any */
 	const char *pattern; /* what a string, or each of an array, matches (ECMA 262); NULL: anything */
 
-	const struct field *members; /* of an object, ended by an entry without a name */
+	const struct field *members;    /* of an object, ended by an entry without a name */
+	const struct record_kind *kind; /* of a record */
 	/* What the members of an object, or of the object at `index` of an array, are taken from; NULL when
 	 * there is none. NULL function: from the record itself. */
 	const void *(*item)(const void *record, const struct field *field, size_t index);
 };
 
 struct record_kind {
-	const char *type; /* `process`: the `type` of a line of ndjson */
+	const char *type;       /* `process`: the `type` of a line of ndjson */
+	const char *definition; /* what the schema calls it, where two have one type; NULL: `type` */
 	/* Where it stands in the document: an array (`processes`), or an object when `single`; NULL: its
 	 * fields are members of the document itself. */
 	const char *member;
@@ -115,6 +138,11 @@ extern const struct record_kind *const reference_kinds[];
 
 extern const struct record_kind record_about, record_self, record_set, record_capability, record_rule;
 
+/* The kinds that the agent keeps and sends: finding heartbeat inventory. Ends with NULL. */
+extern const struct record_kind *const agent_kinds[];
+
+extern const struct record_kind record_change, record_heartbeat, record_inventory;
+
 /* Version of the schema: the first number changes when a reader of the old one would fail. */
 extern const char record_schema_version[];
 
@@ -124,8 +152,9 @@ json_t *record_json(const struct record_kind *kind, const void *record, struct r
 		    bool with_type);
 
 /* The JSON Schema (2020-12) of all documents, from the tables; owned by the caller. NULL when memory is
- * exhausted. `$defs/document` is what is told of a machine, `$defs/reference` that of reference_kinds[],
- * `$defs/line` a line of ndjson. */
+ * exhausted. `$defs/document` is what is told of a machine, `$defs/findings` what the agent remembers,
+ * `$defs/reference` that of reference_kinds[], `$defs/line` a line of ndjson, `$defs/record` what the agent
+ * sends. */
 json_t *record_schema(void);
 
 void record_context_free(struct record_context *context);

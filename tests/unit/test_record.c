@@ -513,7 +513,8 @@ static void check_fields(const struct field *fields, const char *owner)
 		bool object = fields->type == FIELD_OBJECT || fields->type == FIELD_OBJECTS;
 		if (!fields->description || object != (fields->members != NULL) ||
 		    object == (fields->get != NULL) || (fields->type == FIELD_OBJECTS && !fields->item) ||
-		    (fields->known && !fields->optional))
+		    (fields->known && !fields->optional) ||
+		    (fields->type == FIELD_RECORD || fields->type == FIELD_RECORDS) != (fields->kind != NULL))
 			fail_msg("field %s of %s", fields->name, owner);
 		for (const struct field *other = fields + 1; other->name; other++)
 			assert_string_not_equal(fields->name, other->name);
@@ -536,6 +537,7 @@ static void test_tables_of_fields_make_sense(void **state)
 	(void)state;
 	check_kinds(record_kinds);
 	check_kinds(reference_kinds);
+	check_kinds(agent_kinds);
 }
 
 /* `make schema` writes it anew. */

@@ -1,0 +1,112 @@
+/* The inside of a store, for the files in agent/store/ only. */
+#ifndef AGENT_STORE_PRIVATE_H
+#define AGENT_STORE_PRIVATE_H
+
+#include <jansson.h>
+#include <pthread.h>
+
+#include "agent/store/database.h"
+#include "agent/store/store.h"
+
+/* What the row of `figures` holds; written at the end of each transaction. */
+struct figures {
+	int64_t sequence; /* of the last record */
+	int64_t clock;    /* milliseconds for which the agent ran, in all: no clock that is set reaches it */
+	bool passed;
+	int64_t pass_time;   /* of the last pass, milliseconds since 1970 */
+	int64_t queue_bytes; /* of the queue in the database that is written to */
+};
+
+/* Why nothing is written to the disk. */
+enum trouble {
+	TROUBLE_NONE,
+	TROUBLE_NO_ROOM,  /* it is full or fails; what it has can be read as far as it goes */
+	TROUBLE_UNOPENED, /* the same, already when it was to be opened */
+	TROUBLE_GONE,     /* the file was removed or replaced; the open one can still be read */
+	TROUBLE_DAMAGED,  /* the file is corrupt */
+};
+
+struct wakeup {
+	char *sink;
+	int fd;
+};
+
+struct store {
+	pthread_mutex_t mutex; /* held by each public function while it works */
+	struct store_options options;
+	char *directory, *path; /* NULL: in memory */
+	int lock;               /* the directory, taken; -1: none */
+	struct database *disk, *memory;
+	enum trouble trouble;
+	struct figures figures;
+	char *host;              /* JSON of the last pass' host; NULL: none yet */
+	int64_t opened;          /* by the monotonic clock, milliseconds */
+	int64_t clock_then;      /* figures.clock when it was opened */
+	int64_t tried;           /* figures.clock when the disk was tried last */
+	int64_t disk_bytes;      /* of the queue on the disk, while another one is written to */
+	struct wakeup **wakeups; /* they stay where they are as long as the store */
+	size_t wakeup_count;
+	bool appended; /* in this transaction: sinks are to be woken */
+	int code;      /* of the last statement that failed */
+};
+
+/* The database that is written to. */
+static inline struct database *store_database(const struct store *store)
+{
+	return store->memory ? store->memory : store->disk;
+}
+
+/* The databases that have a part of the queue, the older part first; returns how many. */
+size_t store_queues(const struct store *store, struct database *queues[2]);
+
+/* Runs a statement without rows. -1 when it fails: store_do sets *error. */
+int store_run(struct store *store, sqlite3_stmt *statement);
+
+/* Steps to the next row: 1; 0: there is none, and the statement is reset. -1 when it fails. */
+int store_step(struct store *store, struct database *database, sqlite3_stmt *statement);
+
+/* What is written, and whether a power failure may take it. */
+enum safety { SAFETY_NONE, SAFETY_LATER, SAFETY_NOW };
+
+/* 0; or -1 with *error, or with the code of a statement in store->code. May be called again after a failure.
+ */
+typedef int (*store_work)(struct store *store, void *context, struct error **error);
+
+/* Works in one transaction (none where nothing is written); where the disk fails it, once more in memory.
+ * Wakes the sinks. Takes the mutex. */
+int store_do(struct store *store, enum safety safety, store_work work, void *context, struct error **error);
+
+/* ---- the disk ------------------------------------------------------------------------------------ */
+
+/* Opens the disk's database, as far as there is one to be had. -1 and *error when the store is not to be. */
+int store_open_disk(struct store *store, struct error **error);
+
+/* Goes on in memory with what can be read, and tells why. -1 when not even that can be done. */
+int store_degrade(struct store *store, enum trouble trouble, const char *why);
+
+/* Notices when the file is not where it was; tries now and then to get back to the disk. */
+void store_watch(struct store *store);
+
+void store_notice(const struct store *store, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Reads what the database has of figures and host. -1, with store->code. */
+int store_load(struct store *store, struct database *database);
+
+/* ---- records and the queue ----------------------------------------------------------------------- */
+
+/* The kinds of agent_kinds[], as numbers in the queue. */
+enum queued_kind { QUEUED_FINDING, QUEUED_HEARTBEAT, QUEUED_INVENTORY };
+
+struct agent_record;
+
+/* Appends the record of agent_kinds[kind], if a sink wants it. */
+int queue_add(struct store *store, enum queued_kind kind, enum severity severity,
+	      const struct agent_record *record, struct error **error);
+
+/* Removes what every sink has had, and what is beyond the bounds. */
+int queue_trim(struct store *store);
+
+/* CLOCK_REALTIME in milliseconds. */
+int64_t store_time(void);
+
+#endif

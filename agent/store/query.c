@@ -1,0 +1,145 @@
+#include "agent/store/query.h"
+
+#include <stddef.h>
+
+/* Whether the sink wants the record: findings from its minimum on, others by the bit of their kind. */
+#define WANTED "(CASE kind WHEN 0 THEN severity >= minimum ELSE wants >> kind & 1 END)"
+
+static const char *const texts[QUERY_COUNT] = {
+	[QUERY_BEGIN] = "BEGIN IMMEDIATE",
+	[QUERY_COMMIT] = "COMMIT",
+	[QUERY_ROLLBACK] = "ROLLBACK",
+	[QUERY_SYNCHRONOUS_FULL] = "PRAGMA synchronous = FULL",
+	[QUERY_SYNCHRONOUS_NORMAL] = "PRAGMA synchronous = NORMAL",
+
+	[QUERY_FIGURES] = "SELECT sequence, clock, pass_time, queue_bytes, host FROM figures",
+	[QUERY_FIGURES_SET] =
+		"UPDATE figures SET sequence = ?1, clock = ?2, pass_time = ?3, queue_bytes = ?4",
+	[QUERY_FIGURES_GO_ON] = "UPDATE figures SET sequence = max(sequence, ?1), clock = max(clock, ?2), "
+				"queue_bytes = (SELECT coalesce(sum(bytes), 0) FROM queue INDEXED BY "
+				"queue_weight)",
+	[QUERY_HOST_SET] = "UPDATE figures SET host = ?1",
+	[QUERY_STATUS_SET] = "UPDATE figures SET status = ?1",
+
+#define KNOWN                                                                                                \
+	"SELECT id, severity, standing, digest, places, needs, first_seen, last_seen, missed_at, "           \
+	"held_until, "                                                                                       \
+	"opened_0, opened_1, opened_2 FROM finding "
+	[QUERY_FINDINGS_UNRESOLVED] =
+		KNOWN "INDEXED BY finding_unresolved WHERE standing <> 'resolved' ORDER BY id",
+	[QUERY_FINDING] = KNOWN "WHERE id = ?1",
+	/* What was told of it stands where nothing new is told. */
+	[QUERY_FINDING_SET] =
+		"INSERT INTO finding (id, severity, standing, digest, places, needs, first_seen, last_seen, "
+		"missed_at, held_until, opened_0, opened_1, opened_2, rule, told_as, told_at, sequence, "
+		"record_id, resolved_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
+		"coalesce(?14, ''), ?15, ?16, ?17, ?18, ?19) ON CONFLICT (id) DO UPDATE SET "
+		"severity = ?2, standing = ?3, digest = ?4, places = ?5, needs = ?6, first_seen = ?7, "
+		"last_seen = ?8, missed_at = ?9, held_until = ?10, opened_0 = ?11, opened_1 = ?12, "
+		"opened_2 = ?13, rule = coalesce(?14, rule), told_as = coalesce(?15, told_as), "
+		"told_at = coalesce(?16, told_at), sequence = coalesce(?17, sequence), "
+		"record_id = coalesce(?18, record_id), resolved_at = ?19",
+	[QUERY_FINDINGS_FORGET_OLD] = "DELETE FROM finding WHERE standing = 'resolved' AND resolved_at < ?1",
+	[QUERY_FINDINGS_FORGET_MANY] =
+		"DELETE FROM finding WHERE id IN (SELECT id FROM finding WHERE standing = 'resolved' "
+		"ORDER BY resolved_at DESC LIMIT -1 OFFSET ?1)",
+	[QUERY_DETAILS_FORGET] = "DELETE FROM detail WHERE id NOT IN (SELECT id FROM finding)",
+	[QUERY_FINDING_COUNTS] = "SELECT standing, severity, rule, count(*) FROM finding GROUP BY 1, 2, 3",
+
+	[QUERY_DETAIL] = "SELECT json FROM detail WHERE id = ?1",
+	[QUERY_DETAIL_SET] =
+		"INSERT OR REPLACE INTO detail (id, containers, container_name, image, task, json) "
+		"VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[QUERY_DETAIL_SET_PLACES] = "UPDATE detail SET containers = ?2, container_name = ?3, image = ?4, "
+				    "task = ?5 WHERE id = ?1",
+	[QUERY_CONTAINERS] = "SELECT containers FROM detail WHERE id = ?1",
+
+	[QUERY_SINKS] = "SELECT name, waiting, waiting_bytes, sent, dropped, place, minimum, wants "
+			"FROM sink ORDER BY name",
+	[QUERY_SINK] = "SELECT place, minimum, wants FROM sink WHERE name = ?1",
+	[QUERY_SINK_SET] =
+		"INSERT INTO sink (name, minimum, wants, place, waiting, waiting_bytes, sent, dropped) "
+		"VALUES (?1, ?2, ?3, ?4, 0, 0, 0, 0) "
+		"ON CONFLICT (name) DO UPDATE SET minimum = ?2, wants = ?3",
+	[QUERY_SINK_DELETE] = "DELETE FROM sink WHERE name = ?1",
+	[QUERY_SINK_PLACE] = "UPDATE sink SET place = ?2 WHERE name = ?1",
+	[QUERY_SINKS_WANT] = "SELECT count(*) FROM (SELECT ?1 AS kind, ?2 AS severity), sink WHERE " WANTED,
+	/* A sink that waits for nothing has had all: its place moves with the queue. */
+	[QUERY_SINKS_COUNT_IN] =
+		"UPDATE sink SET place = CASE waiting WHEN 0 THEN ?1 - 1 ELSE place END, waiting = waiting + "
+		"1, "
+		"waiting_bytes = waiting_bytes + ?2 FROM (SELECT ?3 AS kind, ?4 AS severity) WHERE " WANTED,
+	[QUERY_SINKS_DROP] =
+		"UPDATE sink SET waiting = waiting - 1, waiting_bytes = waiting_bytes - bytes, "
+		"dropped = dropped + 1 FROM queue WHERE sequence = ?1 AND sequence > place AND " WANTED,
+	[QUERY_SINK_DONE] = "UPDATE sink SET place = max(place, ?2), waiting = waiting - ?3, "
+			    "waiting_bytes = waiting_bytes - ?4, sent = sent + ?5 WHERE name = ?1",
+	[QUERY_SINKS_RECOUNT] =
+		"UPDATE sink SET (waiting, waiting_bytes) = (SELECT count(*), coalesce(sum(bytes), 0) "
+		"FROM queue INDEXED BY queue_weight WHERE sequence > place AND " WANTED ")",
+	[QUERY_SINK_WAITS] = "UPDATE sink SET waiting = ?2, waiting_bytes = ?3 WHERE name = ?1",
+
+	[QUERY_QUEUE_ADD] = "INSERT INTO queue (sequence, kind, severity, made, bytes, text) "
+			    "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+/* Of what lies behind ?1, what a sink with the minimum ?2 and the kinds ?3 wants. */
+#define FOR_SINK(from) "FROM (SELECT ?2 AS minimum, ?3 AS wants), " from " WHERE sequence > ?1 AND " WANTED
+	[QUERY_QUEUE_NEXT] =
+		"SELECT sequence, severity, text " FOR_SINK("queue") " ORDER BY sequence LIMIT ?4",
+	[QUERY_QUEUE_OLDEST_WANTED] = "SELECT made " FOR_SINK("queue") " ORDER BY sequence LIMIT 1",
+	[QUERY_QUEUE_COUNT_TO] =
+		"SELECT count(*), coalesce(sum(bytes), 0) " FOR_SINK("queue") " AND sequence <= ?4",
+	/* By the index alone: the texts of a long queue are not read. */
+	[QUERY_QUEUE_COUNT] =
+		"SELECT count(*), coalesce(sum(bytes), 0) " FOR_SINK("queue INDEXED BY queue_weight"),
+	/* Up to where every sink has had what it wants; NULL: all of it. */
+	[QUERY_QUEUE_HAD] = "SELECT min(place) FROM sink WHERE waiting > 0",
+	[QUERY_QUEUE_HAD_AMOUNT] =
+		"SELECT count(*), coalesce(sum(bytes), 0) FROM queue NOT INDEXED WHERE sequence <= ?1",
+	[QUERY_QUEUE_DELETE_HAD] = "DELETE FROM queue WHERE sequence <= ?1",
+	[QUERY_QUEUE_DELETE] = "DELETE FROM queue WHERE sequence = ?1",
+	[QUERY_QUEUE_LEAST] = "SELECT sequence, bytes FROM queue INDEXED BY queue_weight "
+			      "ORDER BY severity, sequence LIMIT 1",
+	[QUERY_QUEUE_OLDEST] = "SELECT sequence, bytes, made FROM queue ORDER BY sequence LIMIT 1",
+	[QUERY_QUEUE_FIRST] = "SELECT min(sequence) FROM queue",
+};
+
+sqlite3_stmt *query_start(struct database *database, enum query query)
+{
+	sqlite3_stmt **prepared = &database->prepared[query];
+
+	if (!*prepared && sqlite3_prepare_v3(database->handle, texts[query], -1, SQLITE_PREPARE_PERSISTENT,
+					     prepared, NULL) != SQLITE_OK)
+		return NULL;
+	query_end(*prepared);
+	return *prepared;
+}
+
+int query_step(struct database *database, sqlite3_stmt *statement)
+{
+	int code = statement ? sqlite3_step(statement) : sqlite3_extended_errcode(database->handle);
+
+	return code == SQLITE_OK ? SQLITE_NOMEM : code;
+}
+
+void query_end(sqlite3_stmt *statement)
+{
+	if (!statement)
+		return;
+	sqlite3_reset(statement);
+	sqlite3_clear_bindings(statement);
+}
+
+int query_run(struct database *database, sqlite3_stmt *statement)
+{
+	int code = query_step(database, statement);
+
+	while (code == SQLITE_ROW)
+		code = query_step(database, statement);
+	query_end(statement);
+	return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+void query_bind_text(sqlite3_stmt *statement, int place, const char *text)
+{
+	sqlite3_bind_text(statement, place, text, -1, SQLITE_STATIC);
+}

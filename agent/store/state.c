@@ -1,0 +1,254 @@
+/* What the store tells of itself, and what is told in its name. */
+#include <errno.h>
+#include <string.h>
+
+#include "agent/store/record.h"
+#include "proctor/cleanup.h"
+
+/* ---- counts -------------------------------------------------------------------------------------- */
+
+/* Counts one row of standing, severity, rule and number. */
+static int add_count(struct store_state *state, sqlite3_stmt *row, size_t *capacity)
+{
+	const char *standing = (const char *)sqlite3_column_text(row, 0);
+	const char *rule = (const char *)sqlite3_column_text(row, 2);
+	int severity = sqlite3_column_int(row, 1);
+	uint64_t count = (uint64_t)sqlite3_column_int64(row, 3);
+	struct rule_count *rules;
+
+	if (!standing || !rule || severity <= SEVERITY_NONE || severity >= SEVERITY_COUNT)
+		return 0;
+	if (!strcmp(standing, "suppressed"))
+		state->suppressed += count;
+	if (!strcmp(standing, "resolved"))
+		state->resolved += count;
+	if (strcmp(standing, "open") != 0)
+		return 0;
+	state->open[severity] += count;
+	rules = arena_grow(state->arena, state->rules, state->rule_count, capacity, sizeof(*rules));
+	if (!rules)
+		return -1;
+	state->rules = rules;
+	rules[state->rule_count] = (struct rule_count){.rule = arena_string(state->arena, rule),
+						       .severity = (enum severity)severity,
+						       .count = count};
+	return rules[state->rule_count++].rule ? 0 : -1;
+}
+
+static int read_counts(struct store *store, struct store_state *state)
+{
+	struct database *database = store_database(store);
+	sqlite3_stmt *rows = query_start(database, QUERY_FINDING_COUNTS);
+	size_t capacity = 0;
+	int found;
+
+	while ((found = store_step(store, database, rows)) == 1)
+		if (add_count(state, rows, &capacity)) {
+			query_end(rows);
+			return -1;
+		}
+	return found;
+}
+
+/* ---- sinks --------------------------------------------------------------------------------------- */
+
+/* For how long the oldest record that the sink waits for has been there, in seconds. */
+static int read_oldest(struct store *store, sqlite3_stmt *sink, double *oldest)
+{
+	struct database *queues[2];
+	size_t count = store_queues(store, queues);
+	int found = 0;
+
+	*oldest = 0;
+	for (size_t i = 0; i < count && !found; i++) {
+		sqlite3_stmt *row = query_start(queues[i], QUERY_QUEUE_OLDEST_WANTED);
+		for (int column = 0; column < 3; column++) /* place, minimum, wants */
+			sqlite3_bind_int64(row, column + 1, sqlite3_column_int64(sink, 5 + column));
+		found = store_step(store, queues[i], row);
+		if (found == 1)
+			*oldest = (double)(store->figures.clock - sqlite3_column_int64(row, 0)) / 1000;
+		query_end(row);
+	}
+	return found < 0 ? -1 : 0;
+}
+
+static int add_sink(struct store *store, struct store_state *state, sqlite3_stmt *row, size_t *capacity)
+{
+	const char *name = (const char *)sqlite3_column_text(row, 0);
+	struct sink_state *sinks =
+		arena_grow(state->arena, state->sinks, state->sink_count, capacity, sizeof(*sinks));
+	struct sink_state *sink;
+
+	if (!sinks)
+		return -1;
+	state->sinks = sinks;
+	sink = &sinks[state->sink_count++];
+	*sink = (struct sink_state){.name = arena_string(state->arena, name ? name : ""),
+				    .waiting = (uint64_t)sqlite3_column_int64(row, 1),
+				    .waiting_bytes = (uint64_t)sqlite3_column_int64(row, 2),
+				    .sent = (uint64_t)sqlite3_column_int64(row, 3),
+				    .dropped = (uint64_t)sqlite3_column_int64(row, 4)};
+	if (!sink->name)
+		return -1;
+	return sink->waiting ? read_oldest(store, row, &sink->oldest) : 0;
+}
+
+static int read_sinks(struct store *store, struct store_state *state)
+{
+	struct database *database = store_database(store);
+	sqlite3_stmt *rows = query_start(database, QUERY_SINKS);
+	size_t capacity = 0;
+	int found;
+
+	while ((found = store_step(store, database, rows)) == 1)
+		if (add_sink(store, state, rows, &capacity)) {
+			query_end(rows);
+			return -1;
+		}
+	return found;
+}
+
+/* ---- the state ----------------------------------------------------------------------------------- */
+
+static int read_state(struct store *store, void *context, struct error **error)
+{
+	struct store_state *state = context;
+	struct arena *arena = state->arena;
+
+	*state = (struct store_state){.arena = arena,
+				      .sequence = store->figures.sequence,
+				      .degraded = store->trouble != TROUBLE_NONE};
+	if (!read_counts(store, state) && !read_sinks(store, state))
+		return 0;
+	return store->code ? -1 : error_set(error, ENOMEM, "reading the state");
+}
+
+struct store_state *store_state(struct store *store, struct error **error)
+{
+	struct arena *arena = arena_new();
+	struct store_state *state = arena ? arena_alloc(arena, sizeof(*state)) : NULL;
+
+	if (!state) {
+		arena_free(arena);
+		error_set(error, ENOMEM, "reading the state");
+		return NULL;
+	}
+	state->arena = arena;
+	if (!store_do(store, SAFETY_NONE, read_state, state, error))
+		return state;
+	arena_free(arena);
+	return NULL;
+}
+
+void store_state_free(struct store_state *state)
+{
+	if (state)
+		arena_free(state->arena);
+}
+
+static json_t *queue_json(const struct store_state *state, uint64_t *dropped)
+{
+	json_t *queue = json_array();
+
+	*dropped = 0;
+	for (size_t i = 0; queue && i < state->sink_count; i++) {
+		const struct sink_state *sink = &state->sinks[i];
+		*dropped += sink->dropped;
+		json_array_append_new(queue,
+				      json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "sink", sink->name,
+						"waiting", (json_int_t)sink->waiting, "waiting_bytes",
+						(json_int_t)sink->waiting_bytes, "oldest_seconds",
+						(json_int_t)sink->oldest, "sent", (json_int_t)sink->sent,
+						"dropped", (json_int_t)sink->dropped));
+	}
+	return queue;
+}
+
+json_t *store_state_json(const struct store_state *state)
+{
+	uint64_t dropped;
+	json_t *queue = queue_json(state, &dropped);
+	json_t *findings = json_pack(
+		"{s:I, s:I, s:I, s:I, s:I, s:I}", "critical", (json_int_t)state->open[SEVERITY_CRITICAL],
+		"high", (json_int_t)state->open[SEVERITY_HIGH], "medium",
+		(json_int_t)state->open[SEVERITY_MEDIUM], "low", (json_int_t)state->open[SEVERITY_LOW],
+		"info", (json_int_t)state->open[SEVERITY_INFO], "suppressed", (json_int_t)state->suppressed);
+
+	return json_pack("{s:o, s:I, s:o, s:b}", "findings", findings, "dropped", (json_int_t)dropped,
+			 "queue", queue, "degraded", state->degraded);
+}
+
+/* ---- status -------------------------------------------------------------------------------------- */
+
+struct text {
+	const char *data;
+	size_t length;
+};
+
+static int set_status(struct store *store, void *context, struct error **error)
+{
+	const struct text *text = context;
+	sqlite3_stmt *row = query_start(store_database(store), QUERY_STATUS_SET);
+
+	(void)error;
+	sqlite3_bind_text64(row, 1, text->data, text->length, SQLITE_STATIC, SQLITE_UTF8);
+	return store_run(store, row);
+}
+
+int store_set_status(struct store *store, const char *json, size_t length, struct error **error)
+{
+	struct text text = {json, length};
+
+	return store_do(store, SAFETY_LATER, set_status, &text, error);
+}
+
+/* ---- a copy -------------------------------------------------------------------------------------- */
+
+struct image {
+	unsigned char *data;
+	size_t length;
+};
+
+/* Without the queue, which may be long, and is nobody's but the sinks'. */
+static int copy_tables(struct store *store, struct database *copy)
+{
+	static const char *const tables[] = {"figures", "finding", "detail", "sink"};
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		int read, code = database_copy(store_database(store), copy, tables[i], "", COPY_REPLACES,
+					       &read);
+		store->code = code != SQLITE_OK ? code : read != SQLITE_DONE ? read : SQLITE_OK;
+		if (store->code)
+			return -1;
+	}
+	return 0;
+}
+
+static int make_image(struct store *store, void *context, struct error **error)
+{
+	struct image *image = context;
+	_cleanup_database_ struct database *copy = NULL;
+	const unsigned char *data;
+	sqlite3_int64 length;
+
+	if (database_open(NULL, &copy, error) != DATABASE_OPEN || copy_tables(store, copy))
+		return -1;
+	data = sqlite3_serialize(copy->handle, "main", &length, SQLITE_SERIALIZE_NOCOPY);
+	image->data = data ? malloc((size_t)length) : NULL;
+	if (!image->data)
+		return error_set(error, ENOMEM, "copying the state");
+	memcpy(image->data, data, (size_t)length);
+	image->length = (size_t)length;
+	return 0;
+}
+
+int store_image(struct store *store, unsigned char **image, size_t *length, struct error **error)
+{
+	struct image made = {0};
+
+	if (store_do(store, SAFETY_NONE, make_image, &made, error))
+		return -1;
+	*image = made.data;
+	*length = made.length;
+	return 0;
+}

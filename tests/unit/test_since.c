@@ -1,0 +1,5 @@
+#include "tests/unit/store.h"
+int main(void)
+{
+	return 0;
+}
