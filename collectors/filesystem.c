@@ -101,6 +101,52 @@ static int walk_layers(struct gathering *gathering, struct container *container,
 	return container->files_walked;
 }
 
+/* How far the workers were before a root was walked. */
+struct progress {
+	uint64_t missed, left_out;
+	const struct found_file *found[WALK_WORKERS_MAX];
+	size_t counts[WALK_WORKERS_MAX];
+};
+
+static struct progress progress_of(const struct gathering *gathering)
+{
+	struct progress progress = {.missed = 0};
+
+	for (unsigned i = 0; i < gathering->walk->count; i++) {
+		progress.missed += gathering->walk->workers[i].coverage.missed;
+		progress.left_out += gathering->walk->workers[i].left_out;
+		progress.found[i] = gathering->shares[i].first;
+		progress.counts[i] = gathering->shares[i].count;
+	}
+	return progress;
+}
+
+/* Remembers what was found since, if nothing was missed. -1: no memory. */
+static int remember_root(struct gathering *gathering, const struct progress *before)
+{
+	const struct progress now = progress_of(gathering);
+	struct found_file **files;
+	size_t count = 0;
+	int result;
+
+	if (now.missed > before->missed)
+		return 0;
+	for (unsigned i = 0; i < gathering->walk->count; i++)
+		count += now.counts[i] - before->counts[i];
+	files = calloc(count + 1, sizeof(struct found_file *));
+	if (!files)
+		return -1;
+	count = 0;
+	for (unsigned i = 0; i < gathering->walk->count; i++)
+		for (struct found_file *found = gathering->shares[i].first; found != before->found[i];
+		     found = found->next)
+			files[count++] = found;
+	result = layered_remember_merged(&gathering->layered, gathering->found.own, files, count,
+					 now.left_out - before->left_out);
+	free(files);
+	return result;
+}
+
 /* Walks what the plan has from the root on, by layers or as it is mounted. 1 when all of the root's own was
  * seen; -1: no memory. */
 static int walk_root(struct gathering *gathering, struct container *container, int descriptor,
@@ -111,10 +157,14 @@ static int walk_root(struct gathering *gathering, struct container *container, i
 				 .reachable = true,
 				 .links = container ? tool_is_named : NULL};
 	int whole = walk_layers(gathering, container, descriptor, plan);
+	struct progress before = progress_of(gathering);
+	bool merged = walk_plan_find(plan, "/")->treatment == WALK_LIST;
 
 	if (whole < 0 || (walk_plan_lists(plan) && walk_planned(gathering, plan, setting, &root)))
 		return -1;
-	return whole || walk_plan_find(plan, "/")->treatment == WALK_LIST;
+	if (merged && container && remember_root(gathering, &before))
+		return -1;
+	return whole || merged;
 }
 
 /* Tells that a root could not be opened, if anything in it was to be walked. -1: no memory. */
@@ -529,6 +579,8 @@ static int gather(struct gathering *gathering, struct error **error)
 	gathering->snapshot->files_walked = atomic_load(&gathering->walk->listed) ||
 					    (gathering->known && request->previous->files_walked);
 	walk_free(gathering->walk, gathering->snapshot->arena, gathering->coverage);
+	if (request->file_memory && !carry_is_quick(request))
+		file_memory_age(request->file_memory);
 	if (!result && layered_remember(&gathering->layered))
 		result = error_set(error, ENOMEM, "remembering layers");
 	layered_end(&gathering->layered);

@@ -19,7 +19,6 @@
 
 enum {
 	OPEN_MANY = 128,
-	JUST_NOW = 2,                       /* seconds; no file system of this machine has coarser times */
 	PLACES_SIZE_MAX = 64 * 1024 * 1024, /* bytes for the paths of one layer's places */
 	WITNESSES_MAX = 1 << 18,            /* of one worker in one layer */
 };
@@ -437,7 +436,7 @@ static int keep_witnesses(struct layers *layers, struct layer *layer)
 	size_t count = 0;
 
 	for (unsigned i = 0; i < layers->walk->count; i++) {
-		if (!layers->shares[i].remembers || layers->shares[i].newest >= layers->started - JUST_NOW)
+		if (!layers->shares[i].remembers || layers->shares[i].newest >= layers->started - LAYER_JUST_NOW)
 			return 0;
 		for (struct testimony *one = layers->shares[i].testimonies; one; one = one->next)
 			count++;

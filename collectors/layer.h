@@ -5,6 +5,9 @@
 #include "collectors/found.h"
 #include "collectors/walk_plan.h"
 
+/* Seconds in which what changes again may have the same time; no file system of this machine has coarser ones. */
+enum { LAYER_JUST_NOW = 2 };
+
 enum place_kind { PLACE_ABSENT, PLACE_DIRECTORY, PLACE_OTHER };
 
 /* What lies at a path of a layer, and where the layers below it go on. Anything but a directory, a whiteout

@@ -25,6 +25,7 @@ struct subject {
 	const struct merged *merged;
 	struct found_file *kept; /* that show there */
 	int root;                /* descriptor of its root directory */
+	bool recalled;           /* `kept` is what is remembered of the merged mount */
 	const char *why; /* the merged mount is to be walked; NULL: memory ran out, unless a step succeeded */
 };
 
@@ -315,7 +316,7 @@ static int keep_files(struct subject *subject)
 		result = way_to(subject, &way, file->path);
 		if (!result && way.excluded)
 			coverage_note(subject->layered->coverage, subject->layered->snapshot->arena,
-				      "directory left out as asked", *way.path ? way.path : "/", NULL);
+				      WALK_LEFT_OUT, *way.path ? way.path : "/", NULL);
 		else if (!result)
 			result = keep_file(subject, file, &way);
 	}
@@ -332,7 +333,7 @@ static void tell_files(struct subject *subject)
 	}
 }
 
-/* ---- the container ----------------------------------------------------------------------------- */
+/* ---- beginning --------------------------------------------------------------------------------- */
 
 static bool may_read_marks(const struct subject *subject)
 {
@@ -412,8 +413,6 @@ static int parse(struct subject *subject)
 
 	if (result)
 		return give_up(subject, result > 0 ? why : NULL);
-	if (!may_read_marks(subject))
-		return give_up(subject, "its marks may not be read without CAP_SYS_ADMIN");
 	subject->layers = arena_array(arena, subject->overlay.count, sizeof(*subject->layers));
 	return subject->layers ? 0 : give_up(subject, NULL);
 }
@@ -426,6 +425,154 @@ static bool is_whole(const struct subject *subject)
 			return false;
 	return true;
 }
+
+/* ---- what is remembered of the merged mount ---------------------------------------------------- */
+
+static const char no_marks[] = "its marks may not be read without CAP_SYS_ADMIN";
+
+static void note_merged(const struct subject *subject, const char *why)
+{
+	const struct layered *layered = subject->layered;
+	char reason[256], label[64];
+
+	snprintf(reason, sizeof(reason), "overlay walked as it is merged, not by its layers: %s", why);
+	coverage_note(layered->coverage, layered->snapshot->arena, reason,
+		      container_label(subject->container, label, sizeof(label)), NULL);
+}
+
+static void add_text(struct sha256_ctx *hash, const char *text)
+{
+	sha256_update(hash, strlen(text) + 1, (const uint8_t *)text);
+}
+
+/* The directory of a layer, which nothing is written to while it is mounted. */
+static int add_lower(struct sha256_ctx *hash, const struct layer *layer)
+{
+	struct statx facts;
+
+	if (look(layer->descriptor, &facts))
+		return -1;
+	const uint64_t described[] = {layer->major, layer->minor, facts.stx_ino,
+				      (uint64_t)facts.stx_ctime.tv_sec, facts.stx_ctime.tv_nsec};
+	sha256_update(hash, sizeof(described), (const uint8_t *)described);
+	return 0;
+}
+
+/* By all that decides, but for the upper layer, what the merged mount shows of itself. */
+static int make_key(const struct subject *subject, struct file_memory_key *key)
+{
+	const struct request *request = subject->layered->request;
+	const struct overlay *overlay = &subject->overlay;
+	const struct mount_index *points = &subject->plan->points;
+	struct sha256_ctx hash;
+
+	sha256_init(&hash);
+	add_text(&hash, subject->mount->lower);
+	add_text(&hash, overlay->has_upper ? "upper" : "");
+	add_text(&hash, overlay->follows_redirects ? "redirects" : "");
+	for (size_t i = overlay->has_upper; i < overlay->count; i++)
+		if (add_lower(&hash, subject->layers[i]))
+			return -1;
+	for (size_t i = 0; i < points->count; i++)
+		add_text(&hash, points->entries[i].mount->point);
+	for (size_t i = 0; i < request->excluded_count; i++)
+		add_text(&hash, request->excluded_paths[i]);
+	sha256_digest(&hash, sizeof(key->sum), key->sum);
+	return 0;
+}
+
+/* Looks at the upper layer; where there is none, nothing changes. As upper_look. */
+static int sign_root(const struct merged_root *merged, const struct remembered_root *root,
+		     struct upper_sign *sign)
+{
+	const struct upper_setting setting = {root->paths, root->file_count, merged->follows_redirects};
+
+	if (merged->upper)
+		return upper_look(merged->upper->descriptor, &setting, sign);
+	*sign = (struct upper_sign){.newest = INT64_MIN};
+	return 0;
+}
+
+/* Keeps what is remembered as what is found now. */
+static int keep_remembered(struct subject *subject, struct remembered_root *root)
+{
+	struct layered *layered = subject->layered;
+	struct arena *arena = layered->snapshot->arena;
+
+	for (size_t i = 0; i < root->file_count; i++) {
+		struct found_file *found = arena_alloc(arena, sizeof(*found));
+		if (!found)
+			return give_up(subject, NULL);
+		*found = root->files[i];
+		found->file.path = arena_string(arena, found->file.path);
+		found->link = found->link ? arena_string(arena, found->link) : NULL;
+		if (!found->file.path || (root->files[i].link && !found->link))
+			return give_up(subject, NULL);
+		found->file.container = subject->container;
+		found->file.nosuid = subject->mount->options & MOUNT_NOSUID;
+		found->file.noexec = subject->mount->options & MOUNT_NOEXEC;
+		if (!root->elsewhere) {
+			found->file.device_major = subject->mount->major;
+			found->file.device_minor = subject->mount->minor;
+		}
+		found->next = subject->kept;
+		subject->kept = found;
+	}
+	root->unmet = 0;
+	subject->recalled = true;
+	note_merged(subject, no_marks);
+	if (root->left_out)
+		coverage_note_count(layered->coverage, arena, WALK_LEFT_OUT, root->left_out, NULL, NULL);
+	return 0;
+}
+
+/* Finds what the merged mount showed when it was as it is; else it is to be walked. */
+static int recall_merged(struct subject *subject)
+{
+	struct layered *layered = subject->layered;
+	struct merged_root *merged = &layered->merged;
+	struct remembered_root *root = NULL;
+	struct upper_sign sign;
+
+	if (!layered->request->file_memory)
+		return give_up(subject, no_marks);
+	if (open_layers(subject) || check_root(subject) || make_key(subject, &merged->key))
+		return give_up_by_error(subject, no_marks);
+	merged->upper = subject->overlay.has_upper ? subject->layers[0] : NULL;
+	merged->follows_redirects = subject->overlay.follows_redirects;
+	merged->mount = subject->mount;
+	while ((root = file_memory_next(layered->request->file_memory, &merged->key, subject->mount, root))) {
+		int result = sign_root(merged, root, &sign);
+		if (result < 0)
+			return give_up(subject, NULL);
+		if (!result && !memcmp(sign.sum, root->sign.sum, sizeof(sign.sum)))
+			return keep_remembered(subject, root);
+	}
+	return give_up(subject, no_marks);
+}
+
+int layered_remember_merged(struct layered *layered, const struct mount *mount,
+			    struct found_file *const *files, size_t count, uint64_t left_out)
+{
+	const struct merged_root *merged = &layered->merged;
+	struct remembered_root *root;
+	int result;
+
+	if (!mount || merged->mount != mount)
+		return 0;
+	root = remembered_root_new(mount, files, count);
+	result = root ? sign_root(merged, root, &root->sign) : -1;
+	if (result || root->sign.newest >= layered->layers.started - LAYER_JUST_NOW) {
+		free(root);
+		return result < 0 ? -1 : 0;
+	}
+	root->key = merged->key;
+	root->left_out = left_out;
+	file_memory_add(layered->request->file_memory, root);
+	return 0;
+}
+
+/* ---- the container ----------------------------------------------------------------------------- */
 
 static int list_written(struct subject *subject)
 {
@@ -445,6 +592,16 @@ static int list_written(struct subject *subject)
 	return 0;
 }
 
+static int find_files(struct subject *subject)
+{
+	if (!may_read_marks(subject))
+		return recall_merged(subject);
+	return open_layers(subject) || check_root(subject) || walk_layers(subject) || merge_layers(subject) ||
+			       check_files(subject) || keep_files(subject) || list_written(subject)
+		       ? -1
+		       : 0;
+}
+
 int layered_walk(struct layered *layered, struct container *container, int root, const struct walk_plan *plan)
 {
 	struct subject subject = {.layered = layered,
@@ -452,25 +609,18 @@ int layered_walk(struct layered *layered, struct container *container, int root,
 				  .plan = plan,
 				  .mount = container->mount_namespace->root,
 				  .root = root};
-	bool failed = begin(&subject) || parse(&subject) || open_layers(&subject) || check_root(&subject) ||
-		      walk_layers(&subject) || merge_layers(&subject) || check_files(&subject) ||
-		      keep_files(&subject) || list_written(&subject);
-	char reason[256], label[64];
 
+	layered->merged = (struct merged_root){.mount = NULL};
 	if (layered->begun)
 		layers_close_some(&layered->layers);
-	if (!failed) {
-		container->files_walked = is_whole(&subject);
-		tell_files(&subject);
-		return 1;
+	if (begin(&subject) || parse(&subject) || find_files(&subject)) {
+		if (subject.why)
+			note_merged(&subject, subject.why);
+		return subject.why ? 0 : -1;
 	}
-	if (!subject.why)
-		return -1;
-	snprintf(reason, sizeof(reason), "overlay walked as it is merged, not by its layers: %s",
-		 subject.why);
-	coverage_note(layered->coverage, layered->snapshot->arena, reason,
-		      container_label(container, label, sizeof(label)), NULL);
-	return 0;
+	container->files_walked = subject.recalled || is_whole(&subject);
+	tell_files(&subject);
+	return 1;
 }
 
 void layered_end(struct layered *layered)

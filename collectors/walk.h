@@ -38,6 +38,9 @@ struct walk_root {
 	bool (*links)(const char *name); /* whether a symbolic link of that name is visited; NULL: none is */
 };
 
+/* Why an excluded directory is not listed. */
+#define WALK_LEFT_OUT "directory left out as asked"
+
 struct walk;
 
 /* A regular file, or a symbolic link, as the walk meets it. */
@@ -57,6 +60,7 @@ struct walk_worker {
 	struct arena *arena;         /* joins the snapshot's in the end */
 	struct coverage coverage;    /* the same; seen: regular files */
 	uint64_t vanished;           /* files and directories that went away while they were read */
+	uint64_t left_out;           /* directories of the mount that it begins on, as asked */
 	bool out_of_memory;          /* ends the walk */
 	struct directory_list found; /* in the directory that is being listed */
 	char *buffer;                /* of getdents64(2) */

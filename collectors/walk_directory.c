@@ -255,8 +255,8 @@ static bool is_excluded(struct walk_worker *worker, const struct directory *dire
 
 	for (size_t i = 0; path && i < request->excluded_count; i++)
 		if (text_glob(request->excluded_paths[i], path)) {
-			coverage_note(&worker->coverage, worker->arena, "directory left out as asked", path,
-				      NULL);
+			worker->left_out += directory->on == worker->walk->root->on;
+			coverage_note(&worker->coverage, worker->arena, WALK_LEFT_OUT, path, NULL);
 			return true;
 		}
 	return false;

@@ -28,6 +28,7 @@ enum request_fact {
 
 struct collector;
 struct fetch;
+struct file_memory;
 
 struct request {
 	const char *proc;  /* where procfs is mounted; "/proc" */
@@ -60,6 +61,9 @@ struct request {
 	bool remember_layers;
 	struct bytes remembered_layers;
 	const char *remembered_refusal;
+	/* filesystem: what was found in the roots of containers whose layers cannot be read one by one, kept by
+	 * the process between its passes; NULL: they are walked each time. */
+	struct file_memory *file_memory;
 
 	/* What has not changed is taken over from the snapshot before, by copies: the new one holds no
 	 * pointer into it. It was collected by the same collectors with the same request but for what follows.
@@ -104,6 +108,10 @@ extern const struct collector *const collectors[];
 
 extern const struct collector collector_host, collector_process, collector_container, collector_identity,
 	collector_mount, collector_limit, collector_network, collector_filesystem, collector_program;
+
+/* A memory for request.file_memory, of nothing yet; NULL: no memory. Freed by file_memory_free. */
+struct file_memory *file_memory_new(void);
+void file_memory_free(struct file_memory *memory);
 
 /* Runs the collectors of `enabled` (ended by NULL, in the order of collectors[]) into a new snapshot,
  * owned by the caller. NULL and *error when one of them fails. */

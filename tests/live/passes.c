@@ -30,6 +30,7 @@ struct looks {
 	size_t changed_count;
 	struct snapshot *snapshot; /* the last one that others rest on */
 	struct bytes layers;       /* from malloc */
+	struct file_memory *file_memory;
 };
 
 static long microseconds(const struct timeval *time)
@@ -132,7 +133,8 @@ static void remember_layers(struct looks *looks, const struct snapshot *snapshot
 	looks->layers = (struct bytes){copy, layers.length};
 }
 
-static struct snapshot *look(const struct looks *looks, const struct snapshot *previous, bool walk_again)
+static struct snapshot *look(const struct looks *looks, const struct snapshot *previous, bool walk_again,
+			     struct file_memory *memory)
 {
 	_cleanup_error_ struct error *error = NULL;
 	struct request request = {
@@ -144,6 +146,7 @@ static struct snapshot *look(const struct looks *looks, const struct snapshot *p
 		.excluded_count = looks->excluded_count,
 		.remember_layers = true,
 		.remembered_layers = looks->layers,
+		.file_memory = memory,
 		.previous = previous,
 		.changed = looks->changed,
 		.changed_count = looks->changed_count,
@@ -189,7 +192,8 @@ static int take(struct looks *looks, char *line)
 	looks->changed_count = 0;
 	if (begins(line, "quick"))
 		read_changed(looks, line + strlen("quick"));
-	snapshot = look(looks, first || fresh ? NULL : looks->snapshot, again);
+	snapshot = look(looks, first || fresh ? NULL : looks->snapshot, again,
+			fresh ? NULL : looks->file_memory);
 	if (!snapshot)
 		return -1;
 	long cpu_after = cpu(), wall_after = wall();
@@ -206,7 +210,7 @@ static int take(struct looks *looks, char *line)
 
 int main(int argc, char **argv)
 {
-	struct looks looks = {.records = false};
+	struct looks looks = {.file_memory = file_memory_new()};
 	char *line = NULL;
 	size_t size = 0;
 	int result = 0;
@@ -223,6 +227,7 @@ int main(int argc, char **argv)
 		result = take(&looks, line);
 	snapshot_free(looks.snapshot);
 	free((void *)looks.layers.data);
+	file_memory_free(looks.file_memory);
 	free(line);
 	return result ? 1 : 0;
 }
