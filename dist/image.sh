@@ -71,7 +71,7 @@ put_program() {
 
 put_files() {
 	install -d -m 755 "$root/dev" "$root/etc" "$root/proc" "$root/sys"
-	install -d -m 750 -o $user -g $user "$root/run/proctor" "$root/var/lib/proctor"
+	install -d -m 750 -o $user -g $user "$root/var/lib/proctor"
 	echo "proctor:x:$user:$user:Proctor:/:/sbin/nologin" >"$root/etc/passwd"
 	echo "proctor:x:$user:" >"$root/etc/group"
 	chmod 644 "$root/etc/passwd" "$root/etc/group"

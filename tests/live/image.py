@@ -1,5 +1,6 @@
 """The container image's root, as dist/image.sh makes it, and processes in it by runc."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -10,7 +11,7 @@ import harness
 
 COMMANDS = ("ldconfig", "ldd", "runc", "setcap", "strip", "tar")
 USER = 65532
-CONTROL, STATE = "/run/proctor", "/var/lib/proctor"  # what the image's user may write to
+STATE = "/var/lib/proctor"  # what the image's user may write to
 
 
 def make(keeper, name="root"):
@@ -44,7 +45,7 @@ def configuration(root, identity, *changes):
     config["process"].update(user={"uid": USER, "gid": USER}, args=["/usr/bin/proctor", "--version"],
                              noNewPrivileges=False)
     config["process"]["env"] = ["PATH=/usr/bin", "ASAN_OPTIONS=detect_leaks=0"]
-    config["mounts"] += [writable(CONTROL), writable(STATE)]
+    config["mounts"].append(writable(STATE))
     for change in changes:
         change(config)
     return config
@@ -70,26 +71,67 @@ def beside(pid):
     return change
 
 
-def delete(command, identity):
-    """What is left of a container, if anything."""
-    subprocess.run([*command, "delete", "--force", identity], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                   timeout=harness.TIMEOUT, check=False)
+class Prepared:
+    """A container of it by runc, not started yet."""
+
+    def __init__(self, keeper, root, *arguments, changes=()):
+        self.bundle = keeper.scratch()
+        self.identity = hashlib.sha256(self.bundle.encode()).hexdigest()
+        config = configuration(root, self.identity, *changes)
+        config["process"]["args"] = ["/usr/bin/proctor", *arguments]
+        with open(f"{self.bundle}/config.json", "w", encoding="utf-8") as file:
+            json.dump(config, file)
+        self.runc = [harness.find_command("runc"), "--root", f"{self.bundle}/state"]
+        self.command = [*self.runc, "run", "--bundle", self.bundle, self.identity]
+        self.undo = keeper.undo(self.delete)
+
+    def delete(self):
+        """What is left of it, if anything."""
+        subprocess.run([*self.runc, "delete", "--force", self.identity], stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, timeout=harness.TIMEOUT, check=False)
 
 
 def run(keeper, root, *arguments, changes=()):
-    """Runs Proctor in it by runc, and returns what became of it."""
-    bundle = keeper.scratch()
-    identity = f"proctor-image-{os.path.basename(bundle)}"
-    config = configuration(root, identity, *changes)
-    config["process"]["args"] = ["/usr/bin/proctor", *arguments]
-    with open(f"{bundle}/config.json", "w", encoding="utf-8") as file:
-        json.dump(config, file)
-    command = [harness.find_command("runc"), "--root", f"{bundle}/state"]
-    undo = keeper.undo(delete, command, identity)
-    result = subprocess.run([*command, "run", "--bundle", bundle, identity], stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=harness.TIMEOUT, check=False)
-    undo()
+    """Runs Proctor in it to its end, and returns what became of it."""
+    prepared = Prepared(keeper, root, *arguments, changes=changes)
+    result = subprocess.run(prepared.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            timeout=harness.TIMEOUT, check=False)
+    prepared.undo()
     return result
+
+
+class Started(Prepared):
+    """Proctor in it, for as long as its keeper lets it run."""
+
+    def __init__(self, keeper, root, *arguments, changes=()):
+        super().__init__(keeper, root, *arguments, changes=changes)
+        with open(f"{self.bundle}/stdout", "wb") as out, open(f"{self.bundle}/stderr", "wb") as log:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=out, stderr=log)
+        keeper.undo(harness.end_daemon, self.process)
+
+    def ended(self):
+        return self.process.poll() is not None
+
+    def log(self):
+        with open(f"{self.bundle}/stderr", encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def records(self, kind):
+        """Those of a type that it has told until now."""
+        with open(f"{self.bundle}/stdout", encoding="utf-8") as file:
+            lines = [line for line in file.read().split("\n")[:-1] if line.startswith("{")]
+        return [record for record in map(json.loads, lines) if record.get("type") == kind]
+
+    def execute(self, *arguments):
+        """Exit status of one more Proctor in the container."""
+        return subprocess.run([*self.runc, "exec", self.identity, "/usr/bin/proctor", *arguments],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              timeout=harness.TIMEOUT, check=False).returncode
+
+    def terminate(self):
+        """Asks it to end, as ECS does."""
+        subprocess.run([*self.runc, "kill", self.identity, "TERM"], stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, timeout=harness.TIMEOUT, check=False)
 
 
 def agent_reason():
@@ -101,3 +143,37 @@ def agent_reason():
 
 def needs_agent(item):
     return unittest.skipIf(agent_reason(), agent_reason() or "")(item)
+
+
+# ---- task definitions ----------------------------------------------------------------------------------
+
+def by_definition(container, mounts):
+    """How a container of a task definition is started: what ECS hands to the runtime of it. `mounts`: the place
+    of each volume, by its name."""
+    def change(config):
+        uid, gid = map(int, container["user"].split(":"))
+        added = [f"CAP_{name}" for name in container["linuxParameters"]["capabilities"]["add"]]
+        config["process"]["user"] = {"uid": uid, "gid": gid}
+        config["process"]["capabilities"] = {"bounding": added}
+        config["process"]["env"] += [f"{entry['name']}={entry['value']}" for entry in container["environment"]]
+        config["process"]["rlimits"] = [
+            {"type": f"RLIMIT_{entry['name'].upper()}", "soft": entry["softLimit"], "hard": entry["hardLimit"]}
+            for entry in container["ulimits"]]
+        config["root"]["readonly"] = container["readonlyRootFilesystem"]
+        asked = [*map(tmpfs, container["linuxParameters"].get("tmpfs", ())),
+                 *(bind(entry, mounts) for entry in container.get("mountPoints", ()))]
+        places = {entry["destination"] for entry in asked}
+        config["mounts"] = [entry for entry in containers.standard_mounts() if entry["destination"] not in places] + asked
+        config["linux"]["resources"]["memory"] = {"limit": container["memory"] << 20, "swap": container["memory"] << 20}
+        config["linux"]["resources"]["cpu"] = {"shares": container["cpu"]}
+        del config["linux"]["resources"]["pids"]  # which a task definition has not
+    return change
+
+
+def tmpfs(entry):
+    return containers.mount(entry["containerPath"], "tmpfs", options=[*entry["mountOptions"], f"size={entry['size']}m"])
+
+
+def bind(entry, mounts):
+    return containers.bind(mounts[entry["sourceVolume"]], entry["containerPath"], "rprivate",
+                           "ro" if entry["readOnly"] else "rw")

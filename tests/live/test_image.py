@@ -11,7 +11,7 @@ import containers
 import dockerd
 import harness
 import image
-from image import CONTROL, STATE, USER
+from image import STATE, USER
 
 CARRIED = "cap_dac_read_search,cap_net_admin,cap_sys_ptrace=p"
 
@@ -36,7 +36,7 @@ class RootTest(ImageCase):
         self.assertEqual(libraries, self.needed())
         self.assertIn("/usr/share/doc/proctor/LICENSE", licenses)
         owners = {path: owner for path, (_, *owner, _) in found.items() if owner != [0, 0]}
-        self.assertEqual(owners, {path: [USER, USER] for path in (CONTROL, STATE)})
+        self.assertEqual(owners, {STATE: [USER, USER]})
         self.assertEqual([path for path, (mode, *_) in found.items() if mode & 0o6022], [])
         self.assertEqual([path for path, (*_, attributes) in found.items() if attributes], ["/usr/bin/proctor"])
 
@@ -179,7 +179,7 @@ class DockerTest(ImageCase):
         told = json.loads(self.dockerd.docker("inspect", "proctor").stdout)[0]["Config"]
         self.assertEqual((told["User"], told["Entrypoint"], told["Cmd"]), ("65532:65532", ["/usr/bin/proctor"], ["agent"]))
         self.assertEqual(told["Healthcheck"]["Test"], ["CMD", "/usr/bin/proctor", "health"])
-        self.assertEqual(set(told["Volumes"]), {CONTROL, STATE})
+        self.assertEqual(set(told["Volumes"]), {STATE})
 
     def test_runs(self):
         """As its user, on a read-only root, with and without capabilities."""
