@@ -1,27 +1,26 @@
 /* proctor findings: what an agent remembers. */
 #include <string.h>
 
-#include "agent/command.h"
 #include "agent/config.h"
 #include "agent/coverage_report.h"
+#include "agent/daemon/control.h"
 #include "agent/findings_table.h"
 #include "agent/formats/format.h"
 #include "agent/formats/json.h"
+#include "agent/running.h"
 #include "agent/since.h"
+#include "proctor/cleanup.h"
 
 enum findings_option {
-	FINDINGS_STATE = OPTION_OWN,
-	FINDINGS_STATUS,
+	FINDINGS_STATUS = RUNNING_OWN,
 	FINDINGS_SINCE,
 	FINDINGS_RULE,
 	FINDINGS_CONTAINER,
 };
 
-#define STATE_DIRECTORY "/var/lib/proctor"
-
 struct findings_command {
 	enum format format;
-	const char *output_file, *state;
+	const char *output_file, *config_file, *state;
 	struct finding_filter filter;
 	time_t now;
 	size_t left_out; /* columns that had no room */
@@ -46,7 +45,10 @@ static int handle_option(void *state, int id, const char *value, struct error **
 	struct findings_command *command = state;
 
 	switch (id) {
-	case FINDINGS_STATE:
+	case RUNNING_CONFIG:
+		command->config_file = value;
+		return 0;
+	case RUNNING_STATE:
 		command->state = value;
 		return 0;
 	case FINDINGS_STATUS:
@@ -100,9 +102,21 @@ static int print(struct findings_command *command, struct store_reader *reader, 
 	return print_records(command, reader, output, error);
 }
 
-static int show(struct findings_command *command, struct error **error)
+/* What a running agent has, else what one left behind. */
+static struct store_reader *open_reader(const struct settings *settings, struct error **error)
 {
-	struct store_reader *reader = store_read_open(command->state, error);
+	size_t length = 0;
+	_cleanup_free_ char *image = control_ask(settings->control, "database", &length, error);
+
+	if (image)
+		return store_read_open_image((const unsigned char *)image, length, error);
+	return settings->state ? store_read_open(settings->state, error) : NULL;
+}
+
+static int show(struct findings_command *command, const struct settings *settings, struct error **error)
+{
+	struct error *failed = NULL;
+	struct store_reader *reader = open_reader(settings, &failed);
 	struct output *output = reader ? output_open(command->output_file, error) : NULL;
 	int result = output ? print(command, reader, output, error) : -1;
 
@@ -111,24 +125,33 @@ static int show(struct findings_command *command, struct error **error)
 	if (!result && command->format == FORMAT_TABLE)
 		coverage_report_columns(command->left_out);
 	output_free(output);
+	if (!reader)
+		*error = failed;
+	else
+		error_free(failed);
 	store_read_close(reader);
 	return result ? EXIT_FAILED : EXIT_AUDITED;
 }
 
 static int run(const struct command *command, int argc, char **argv, struct error **error)
 {
-	struct findings_command findings = {
-		.state = STATE_DIRECTORY, .filter = {.standing = "open"}, .now = time(NULL)};
-	int operands, parsed = command_parse(command, argc, argv, handle_option, &findings, &operands, error);
+	struct findings_command findings = {.filter = {.standing = "open"}, .now = time(NULL)};
+	int operands, status, parsed;
+	struct settings *settings;
 
+	parsed = command_parse(command, argc, argv, handle_option, &findings, &operands, error);
 	if (parsed)
 		return parsed > 0 ? EXIT_AUDITED : EXIT_USAGE;
-	return show(&findings, error);
+	settings = running_settings(findings.config_file, findings.state, error);
+	if (!settings)
+		return EXIT_USAGE;
+	status = show(&findings, settings, error);
+	settings_free(settings);
+	return status;
 }
 
 static const struct option_entry options[] = {
-	{FINDINGS_STATE, "state", "DIR", "where the agent keeps its state (default: " STATE_DIRECTORY ")",
-	 COMPLETE_DIRECTORY},
+	OPTION_ENTRIES_RUNNING,
 	{FINDINGS_STATUS, "status", "open|suppressed|resolved|all", "only those (default: open)",
 	 COMPLETE_NONE},
 	{FINDINGS_SINCE, "since", "AGE|TIME",

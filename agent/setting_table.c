@@ -272,9 +272,9 @@ const struct setting agent_settings[] = {
 	{.key = "user",
 	 MEMBER(user),
 	 .form = "USER",
-	 .otherwise = "proctor",
 	 .put = put_user,
-	 .help = "Whom the agent's processes become when they are started as root: a name or a number"},
+	 .help = "Whom the agent's processes become when they are started as root: a name or a number "
+		 "(default: proctor; 65534 where there is no such user)"},
 	{.key = "auditor_user",
 	 MEMBER(auditor_user),
 	 .form = "USER",

@@ -16,6 +16,7 @@
 #include "agent/daemon/clock.h"
 #include "agent/daemon/confine.h"
 #include "agent/daemon/notify.h"
+#include "agent/daemon/places.h"
 #include "agent/daemon/shipper.h"
 #include "proctor/cleanup.h"
 #include "proctor/version.h"
@@ -47,6 +48,7 @@ struct parent {
 	struct log log;
 	struct notify notify;
 	struct events events;
+	struct places places; /* that the shipper writes to */
 	struct child auditor, shipper;
 	json_t *report; /* what is in force for ourselves */
 	int signals;    /* signalfd */
@@ -59,18 +61,21 @@ struct parent {
 
 /* ---- a child's begin ---------------------------------------------------------------------------- */
 
-static struct confinement confinement_of(const struct settings *settings)
+static struct confinement confinement_of(const struct parent *parent)
 {
+	const struct settings *settings = parent->settings;
+
 	return (struct confinement){.user = settings->user,
 				    .auditor_user = settings->auditor_user,
 				    .state = settings->state,
+				    .written = (const char *const *)parent->places.paths,
 				    .file_events = settings->file_events};
 }
 
 /* Gives up what the role does not need; the report, with what else is to be told. */
 static json_t *confine_child(const struct parent *parent, enum role role, struct error **error)
 {
-	const struct confinement confinement = confinement_of(parent->settings);
+	const struct confinement confinement = confinement_of(parent);
 	json_t *report = NULL, *all = json_object();
 
 	if (confine(role, &confinement, &report, error)) {
@@ -362,10 +367,12 @@ static void end_silent(struct parent *parent)
 /* ---- signals ------------------------------------------------------------------------------------ */
 
 /* Children get the settings that are in force when they are started: they are started anew. */
-static void use_settings(struct parent *parent, struct settings *settings)
+static void use_settings(struct parent *parent, struct settings *settings, const struct places *places)
 {
 	settings_free(parent->settings);
+	places_free(&parent->places);
 	parent->settings = settings;
+	parent->places = *places;
 	parent->log.format = settings->log_format;
 	parent->log.level = settings->log_level;
 	ask_to_end(&parent->auditor);
@@ -376,13 +383,16 @@ static void reload(struct parent *parent)
 {
 	struct error *error = NULL;
 	struct settings *settings = settings_read(parent->options, environ, time(NULL), &error);
+	struct places places = {0};
 
 	notify_send(&parent->notify, "RELOADING=1");
-	if (settings) {
-		use_settings(parent, settings);
+	if (settings && !places_of(&places, settings, &error)) {
+		use_settings(parent, settings, &places);
 		log_write(&parent->log, LOG_INFO, "settings read again", NULL);
 	} else {
 		log_error(&parent->log, LOG_ERROR, "the settings stay as they were", &error);
+		places_free(&places);
+		settings_free(settings);
 	}
 	notify_send(&parent->notify, "READY=1");
 }
@@ -485,14 +495,18 @@ static void end_by_force(struct parent *parent)
 
 static int prepare(struct parent *parent, struct error **error)
 {
-	const struct confinement confinement = confinement_of(parent->settings);
+	struct confinement confinement;
 
 	if (notify_open(&parent->notify, error))
 		return -1;
 	parent->signals = block_signals(error);
 	if (parent->signals < 0)
 		return -1;
+	if (places_of(&parent->places, parent->settings, error) ||
+	    places_make(&parent->places, parent->settings, error))
+		return -1;
 	events_open(&parent->events, parent->settings);
+	confinement = confinement_of(parent);
 	return confine(ROLE_PARENT, &confinement, &parent->report, error);
 }
 
@@ -524,6 +538,7 @@ int parent_run(const struct settings_options *options, struct settings *settings
 	notify_close(&parent.notify);
 	cleanup_close(&parent.signals);
 	json_decref(parent.report);
+	places_free(&parent.places);
 	settings_free(parent.settings);
 	return status;
 }

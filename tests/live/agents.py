@@ -19,6 +19,7 @@ class Agent:
                  environment=None, binary=None, wait=True):
         self.case = case
         self.directory = directory or case.scratch()
+        os.chmod(self.directory, 0o777)  # the agent gives up being root
         self.state = state or f"{self.directory}/state"
         self.file = f"{self.directory}/records.json"
         self.log_file = f"{self.directory}/log"
