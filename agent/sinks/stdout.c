@@ -1,23 +1,18 @@
-/* One record a line on standard output, what awslogs and FireLens take.
- *
- * The description is shared with whoever gave it to us, so O_NONBLOCK is not set on it. A write waits for
- * poll(2), asks not to block where the kernel can be asked, and is else of so few bytes that a pipe which is
- * ready takes them at once (PIPE_BUF, pipe(7)). */
+/* One record a line on standard output, what awslogs and FireLens take. */
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "agent/sinks/sinks.h"
+#include "agent/write_now.h"
 
 struct stdout_sink {
-	int64_t sequence; /* of the record whose line is begun and not ended */
-	size_t written;   /* bytes of it; 0: the last line is whole */
+	char *line; /* of the record that is written, or was last */
+	size_t length, written;
+	int64_t sequence;
 };
 
 static int check(const char *url, struct error **error)
@@ -34,6 +29,14 @@ static void *open_sink(const char *url, struct error **error)
 	return sink;
 }
 
+static void close_sink(void *state)
+{
+	struct stdout_sink *sink = state;
+
+	free(sink->line);
+	free(sink);
+}
+
 /* 0: bytes can be written. -1 and *error: `stop` says to give up, which a line that is begun heeds only when
  * nobody takes its rest. */
 static int wait_writable(bool begun, int stop, struct error **error)
@@ -48,30 +51,16 @@ static int wait_writable(bool begun, int stop, struct error **error)
 	return error_set(error, 0, "standard output: stopped before its reader took all");
 }
 
-/* As write(2), without waiting. */
-static ssize_t write_some(const char *data, size_t length)
+/* Writes what is left of the line. */
+static int write_line(struct stdout_sink *sink, int stop, struct error **error)
 {
-	ssize_t written = send(STDOUT_FILENO, data, length, MSG_DONTWAIT | MSG_NOSIGNAL);
-	struct iovec part = {.iov_base = (char *)data, .iov_len = length};
-
-	if (written >= 0 || errno != ENOTSOCK)
-		return written;
-	written = pwritev2(STDOUT_FILENO, &part, 1, -1, RWF_NOWAIT);
-	if (written >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL))
-		return written;
-	return write(STDOUT_FILENO, data, length < PIPE_BUF ? length : PIPE_BUF);
-}
-
-/* Writes `text` from *written on, which counts what is out also after an error. */
-static int write_all(const char *text, size_t length, size_t *written, int stop, struct error **error)
-{
-	while (*written < length) {
+	while (sink->written < sink->length) {
 		ssize_t more;
-		if (wait_writable(*written > 0, stop, error))
+		if (wait_writable(sink->written > 0, stop, error))
 			return -1;
-		more = write_some(text + *written, length - *written);
+		more = write_now(STDOUT_FILENO, sink->line + sink->written, sink->length - sink->written);
 		if (more > 0)
-			*written += (size_t)more;
+			sink->written += (size_t)more;
 		else if (more < 0 && errno == EPIPE)
 			return error_set(error, EPIPE, "standard output: its reader is gone");
 		else if (more < 0 && errno != EAGAIN && errno != EINTR)
@@ -80,25 +69,38 @@ static int write_all(const char *text, size_t length, size_t *written, int stop,
 	return 0;
 }
 
-/* Ends the line of a record that is not asked for any more. */
-static int end_line(struct stdout_sink *sink, int stop, struct error **error)
+/* In one piece with its line feed, which a pipe takes as a whole when it is not longer than PIPE_BUF. */
+static int begin_line(struct stdout_sink *sink, const struct queued *record, struct error **error)
 {
-	size_t written = 0;
+	char *line = realloc(sink->line, record->length + 1);
 
-	if (write_all("\n", 1, &written, stop, error))
-		return -1;
-	sink->written = 0;
+	if (!line)
+		return error_set(error, 0, "writing to standard output: out of memory");
+	memcpy(line, record->text, record->length);
+	line[record->length] = '\n';
+	*sink = (struct stdout_sink){
+		.line = line, .length = record->length + 1, .sequence = record->sequence};
 	return 0;
+}
+
+/* Of a record that is not asked for any more the rest is left out. */
+static int leave_line(struct stdout_sink *sink, int stop, struct error **error)
+{
+	sink->line[sink->written] = '\n';
+	sink->length = sink->written + 1;
+	return write_line(sink, stop, error);
 }
 
 static int write_record(struct stdout_sink *sink, const struct queued *record, int stop, struct error **error)
 {
-	if (sink->written && sink->sequence != record->sequence && end_line(sink, stop, error))
+	bool begun = sink->written > 0 && sink->written < sink->length;
+	bool same = sink->sequence == record->sequence;
+
+	if (begun && !same && leave_line(sink, stop, error))
 		return -1;
-	sink->sequence = record->sequence;
-	if (write_all(record->text, record->length, &sink->written, stop, error))
+	if (!(begun && same) && begin_line(sink, record, error))
 		return -1;
-	return end_line(sink, stop, error);
+	return write_line(sink, stop, error);
 }
 
 static int deliver(void *state, const struct queued *records, size_t count, int stop, size_t *out,
@@ -117,5 +119,5 @@ const struct sink_kind sink_stdout = {
 	.check = check,
 	.open = open_sink,
 	.deliver = deliver,
-	.close = free,
+	.close = close_sink,
 };

@@ -1,0 +1,148 @@
+/* Parts of the agent by themselves, for live tests:
+ *   part deliver URL [STOP]   delivers records, one for each line of stdin, a batch at each empty line and at
+ * the end, and tells on stderr how many are out; STOP: a descriptor to give up by part metrics ADDRESS serves
+ * metrics until stdin ends, saying `ready` when it does part notify TEXT…         says the watchdog's time
+ * and sends each text */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/daemon/metrics.h"
+#include "agent/daemon/notify.h"
+#include "proctor/cleanup.h"
+#include "proctor/sink.h"
+
+enum { BATCH = 10000 };
+
+static int fail(struct error *error)
+{
+	fprintf(stderr, "failed: %s\n", error_message(error));
+	error_free(error);
+	return 1;
+}
+
+/* ---- deliver ------------------------------------------------------------------------------------ */
+
+struct batch {
+	struct queued records[BATCH];
+	char *texts[BATCH];
+	size_t count;
+	int64_t sequence;
+};
+
+/* What is not out stays in the batch, as in the queue. */
+static void deliver(const struct sink_kind *kind, void *sink, struct batch *batch, int stop)
+{
+	_cleanup_error_ struct error *error = NULL;
+	size_t out = 0;
+	int result = kind->deliver(sink, batch->records, batch->count, stop, &out, &error);
+
+	for (size_t i = 0; i < out; i++)
+		free(batch->texts[i]);
+	batch->count -= out;
+	memmove(batch->texts, batch->texts + out, batch->count * sizeof(*batch->texts));
+	memmove(batch->records, batch->records + out, batch->count * sizeof(*batch->records));
+	fprintf(stderr, "out %zu%s%s\n", out, result ? ": " : "", result ? error_message(error) : "");
+}
+
+static void add(struct batch *batch, const char *line, size_t length)
+{
+	char *text = batch->count < BATCH ? strndup(line, length) : NULL;
+
+	if (!text)
+		abort();
+	batch->texts[batch->count] = text;
+	batch->records[batch->count++] = (struct queued){
+		.sequence = batch->sequence++, .severity = SEVERITY_INFO, .text = text, .length = length};
+}
+
+static int run_deliver(int argc, char **argv)
+{
+	static struct batch batch;
+	struct error *error = NULL;
+	const struct sink_kind *kind = argc > 0 ? sink_kind_of(argv[0], &error) : NULL;
+	void *sink = kind ? kind->open(argv[0], &error) : NULL;
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+	ssize_t length;
+
+	if (!sink)
+		return fail(error);
+	while ((length = getline(&line, &size, stdin)) > 0)
+		if (length > 1)
+			add(&batch, line, (size_t)length - 1);
+		else
+			deliver(kind, sink, &batch, argc > 1 ? atoi(argv[1]) : -1);
+	if (batch.count)
+		deliver(kind, sink, &batch, argc > 1 ? atoi(argv[1]) : -1);
+	for (size_t i = 0; i < batch.count; i++)
+		free(batch.texts[i]);
+	kind->close(sink);
+	return 0;
+}
+
+/* ---- metrics ------------------------------------------------------------------------------------ */
+
+static char *make_text(void *context)
+{
+	static const char summary[] = "{\"coverage\":[{\"collector\":\"process\",\"seen\":3,\"missed\":1,"
+				      "\"duration_ms\":12}],\"duration_ms\":20}";
+	struct rule_count rules[] = {{"process.root-user", SEVERITY_HIGH, 2},
+				     {"mount.*\"\\\n", SEVERITY_LOW, 1}};
+	struct sink_state sinks[] = {{.name = "to-1", .waiting = 5, .waiting_bytes = 500, .oldest = 1.5}};
+	struct store_state state = {.rules = rules, .rule_count = 2, .sinks = sinks, .sink_count = 1};
+	struct metrics_facts facts = {.state = &state,
+				      .summary = summary,
+				      .summary_length = strlen(summary),
+				      .pass_time = 1709208000.25,
+				      .counters = {.passes = 9, .full_passes = 2}};
+
+	(void)context;
+	return metrics_text(&facts);
+}
+
+static int run_metrics(int argc, char **argv)
+{
+	struct error *error = NULL;
+	struct metrics_server *server = argc > 0 ? metrics_start(argv[0], make_text, NULL, &error) : NULL;
+
+	if (!server)
+		return fail(error);
+	puts("ready");
+	fflush(stdout);
+	while (getchar() != EOF)
+		continue;
+	metrics_stop(server);
+	return 0;
+}
+
+/* ---- notify ------------------------------------------------------------------------------------- */
+
+static int run_notify(int argc, char **argv)
+{
+	struct error *error = NULL;
+	struct notify notify;
+
+	if (notify_open(&notify, &error))
+		return fail(error);
+	printf("watchdog %" PRIu64 "\n", notify.watchdog_us);
+	for (int i = 0; i < argc; i++)
+		notify_send(&notify, argv[i]);
+	notify_close(&notify);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*run)(int argc, char **argv);
+	} parts[] = {{"deliver", run_deliver}, {"metrics", run_metrics}, {"notify", run_notify}};
+
+	for (size_t i = 0; argc > 1 && i < sizeof(parts) / sizeof(*parts); i++)
+		if (!strcmp(argv[1], parts[i].name))
+			return parts[i].run(argc - 2, argv + 2);
+	fprintf(stderr, "usage: part deliver|metrics|notify …\n");
+	return 2;
+}
