@@ -51,6 +51,15 @@ static sqlite3_stmt *for_place(struct database *database, enum query query, cons
 	return rows;
 }
 
+/* Whether the queue that failed is one on a disk that is given up: what it has of it is as good as lost. */
+static bool is_given_up(struct store *store, const struct database *queue)
+{
+	if (!store->memory || queue != store->disk || store->code == SQLITE_OK)
+		return false;
+	store->code = SQLITE_OK;
+	return true;
+}
+
 struct amount {
 	int64_t count, bytes;
 };
@@ -80,7 +89,7 @@ static int count_waiting(struct store *store, const struct place *place, int64_t
 			for_place(queues[i], all ? QUERY_QUEUE_COUNT : QUERY_QUEUE_COUNT_TO, place);
 		if (!all)
 			sqlite3_bind_int64(row, 4, last);
-		if (add_amount(store, queues[i], row, amount))
+		if (add_amount(store, queues[i], row, amount) && !is_given_up(store, queues[i]))
 			return -1;
 	}
 	return 0;
@@ -132,7 +141,7 @@ static int oldest_place(struct store *store, int64_t *behind)
 		sqlite3_stmt *row = query_start(queues[i], QUERY_QUEUE_FIRST);
 		int found = store_step(store, queues[i], row);
 		bool any = found == 1 && sqlite3_column_type(row, 0) != SQLITE_NULL;
-		if (found < 0)
+		if (found < 0 && !is_given_up(store, queues[i]))
 			return -1;
 		if (any)
 			*behind = sqlite3_column_int64(row, 0) - 1;
@@ -323,7 +332,7 @@ static int take_next(struct store *store, void *context, struct error **error)
 	if (find_place(store, next->sink, &place, error))
 		return -1;
 	for (size_t i = 0; i < count && !next->batch->count; i++)
-		if (take_rows(store, queues[i], &place, next, error))
+		if (take_rows(store, queues[i], &place, next, error) && !is_given_up(store, queues[i]))
 			return -1;
 	return 0;
 }

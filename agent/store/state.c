@@ -228,18 +228,18 @@ static int make_image(struct store *store, void *context, struct error **error)
 {
 	struct image *image = context;
 	_cleanup_database_ struct database *copy = NULL;
-	const unsigned char *data;
+	unsigned char *data;
 	sqlite3_int64 length;
 
 	if (database_open(NULL, &copy, error) != DATABASE_OPEN || copy_tables(store, copy))
 		return -1;
-	data = sqlite3_serialize(copy->handle, "main", &length, SQLITE_SERIALIZE_NOCOPY);
+	data = sqlite3_serialize(copy->handle, "main", &length, 0);
 	image->data = data ? malloc((size_t)length) : NULL;
-	if (!image->data)
-		return error_set(error, ENOMEM, "copying the state");
-	memcpy(image->data, data, (size_t)length);
+	if (image->data)
+		memcpy(image->data, data, (size_t)length);
+	sqlite3_free(data);
 	image->length = (size_t)length;
-	return 0;
+	return image->data ? 0 : error_set(error, ENOMEM, "copying the state");
 }
 
 int store_image(struct store *store, unsigned char **image, size_t *length, struct error **error)

@@ -1,5 +1,470 @@
 #include "tests/unit/store.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+static struct store *store;
+
+static int teardown(void **state)
+{
+	(void)state;
+	store_close(store);
+	store = NULL;
+	return 0;
+}
+
+static void open_store(uint64_t bytes, uint64_t age)
+{
+	struct store_options options = test_options(NULL);
+
+	options.queue_bytes = bytes;
+	options.queue_age = age;
+	store = store_open(&options, NULL);
+	assert_non_null(store);
+}
+
+static void set_sinks(const struct queue_options *sinks, size_t count)
+{
+	assert_int_equal(store_set_sinks(store, sinks, count, NULL), 0);
+}
+
+static void beat(void)
+{
+	static const char members[] = "{\"version\":\"1\",\"dropped\":0,\"degraded\":false,\"queue\":[]}";
+	struct error *error = NULL;
+
+	if (store_append(store, "heartbeat", members, strlen(members), &error))
+		fail_msg("%s", error_message(error));
+}
+
+/* The findings `letters`, one of each severity: a is info, b low, …; all others are gone. */
+static void find(const char *letters)
+{
+	struct look look = {.time = LOOK_TIME};
+
+	for (size_t i = 0; letters[i]; i++) {
+		look.findings[i].letter = letters[i];
+		look.findings[i].severity = (enum severity)(SEVERITY_INFO + (letters[i] - 'a') % 5);
+	}
+	assert_int_equal(look_at(store, &look), 0);
+}
+
+/* The letters of what waits for the sink, `-` for what is no finding; at most `count` records. *last is the
+ * sequence of the last one. */
+static const char *next(const char *sink, size_t count, int64_t *last)
+{
+	static char letters[64];
+	struct batch *batch = store_next(store, sink, count, 1 << 20, NULL);
+	size_t got, length = 0;
+
+	assert_non_null(batch);
+	const struct queued *records = batch_records(batch, &got);
+	assert_true(got <= count);
+	for (size_t i = 0; i < got; i++) {
+		const char *id = strstr(records[i].text, "\"finding\":{\"id\":\"");
+		letters[length++] = id ? id[17] : '-';
+		*last = records[i].sequence;
+	}
+	letters[length] = '\0';
+	batch_free(batch);
+	return letters;
+}
+
+static void done(const char *sink, int64_t last, uint64_t sent)
+{
+	assert_int_equal(store_done(store, sink, last, sent, NULL), 0);
+}
+
+static struct sink_state state_of(const char *name)
+{
+	struct store_state *state = store_state(store, NULL);
+	struct sink_state found = {0};
+
+	assert_non_null(state);
+	for (size_t i = 0; i < state->sink_count; i++)
+		if (!strcmp(state->sinks[i].name, name))
+			found = state->sinks[i];
+	found.name = name;
+	store_state_free(state);
+	return found;
+}
+
+/* ---- places -------------------------------------------------------------------------------------- */
+
+static void test_without_sinks_nothing_is_queued(void **state)
+{
+	const struct queue_options sink = {.sink = "late", .minimum = SEVERITY_INFO};
+	int64_t last;
+
+	(void)state;
+	open_store(0, 0);
+	find("abc");
+	set_sinks(&sink, 1);
+	assert_string_equal(next("late", 9, &last), "");
+	find("abcd");
+	assert_string_equal(next("late", 9, &last), "d");
+}
+
+static void test_each_sink_has_its_place_and_its_wishes(void **state)
+{
+	const struct queue_options sinks[] = {
+		{.sink = "all", .minimum = SEVERITY_INFO, .heartbeats = true},
+		{.sink = "worst", .minimum = SEVERITY_HIGH},
+	};
+	int64_t last, worst;
+
+	(void)state;
+	open_store(0, 0);
+	set_sinks(sinks, 2);
+	find("abcde");
+	beat();
+	assert_string_equal(next("all", 2, &last), "ab");
+	assert_string_equal(next("all", 2, &last), "ab"); /* until it is done */
+	assert_string_equal(next("worst", 9, &worst), "de");
+	done("all", last, 2);
+	assert_string_equal(next("all", 9, &last), "cde-");
+	done("worst", worst, 2);
+	assert_string_equal(next("worst", 9, &worst), "");
+	assert_int_equal(state_of("all").waiting, 4);
+	assert_int_equal(state_of("worst").waiting, 0);
+	assert_int_equal(state_of("worst").waiting_bytes, 0);
+	done("all", last, 3); /* one of them was refused */
+	assert_int_equal(state_of("all").sent, 5);
+	assert_int_equal(state_of("all").waiting_bytes, 0);
+	beat();
+	assert_string_equal(next("worst", 9, &worst), "");
+	assert_string_equal(next("all", 9, &last), "-");
+	done("all", last, 1);
+	done("all", 1, 0); /* no place goes back */
+	assert_string_equal(next("all", 9, &last), "");
+}
+
+static void test_a_new_sink_begins_at_the_oldest_and_one_that_left_loses_its_place(void **state)
+{
+	const struct queue_options first[] = {{.sink = "one", .minimum = SEVERITY_INFO}};
+	const struct queue_options both[] = {{.sink = "one", .minimum = SEVERITY_INFO},
+					     {.sink = "two", .minimum = SEVERITY_LOW}};
+	int64_t last;
+
+	(void)state;
+	open_store(0, 0);
+	set_sinks(first, 1);
+	find("abc");
+	assert_string_equal(next("one", 1, &last), "a");
+	set_sinks(both, 2);
+	assert_string_equal(next("two", 9, &last), "bc");
+	assert_int_equal(state_of("two").waiting, 2);
+	assert_string_equal(next("one", 9, &last), "abc");
+	done("one", last, 3);
+	set_sinks(both + 1, 1);
+	assert_null(store_next(store, "one", 1, 1, NULL));
+	assert_int_equal(store_done(store, "one", last, 0, NULL), -1);
+	set_sinks(first, 1);
+	assert_string_equal(next("one", 9, &last), "abc"); /* which waited for two */
+}
+
+static void test_wishes_that_change_count_anew(void **state)
+{
+	struct queue_options sink = {.sink = "one", .minimum = SEVERITY_INFO, .heartbeats = true};
+	int64_t last;
+
+	(void)state;
+	open_store(0, 0);
+	set_sinks(&sink, 1);
+	find("abcde");
+	beat();
+	assert_int_equal(state_of("one").waiting, 6);
+	sink.minimum = SEVERITY_CRITICAL;
+	sink.heartbeats = false;
+	set_sinks(&sink, 1);
+	assert_int_equal(state_of("one").waiting, 1);
+	assert_string_equal(next("one", 9, &last), "e");
+	done("one", last, 1);
+	assert_int_equal(state_of("one").waiting, 0);
+}
+
+static void test_whoever_was_told_of_the_worse_is_told_of_the_better(void **state)
+{
+	const struct queue_options sink = {.sink = "test", .minimum = SEVERITY_CRITICAL};
+
+	(void)state;
+	open_store(0, 0);
+	set_sinks(&sink, 1);
+	look_at(store, &(struct look){.findings = {{'a', SEVERITY_CRITICAL}, {'b', SEVERITY_LOW}}});
+	look_at(store, &(struct look){.findings = {{'a', SEVERITY_LOW}, {'b', SEVERITY_LOW, .digest = 1}}});
+	look_at(store, &(struct look){.findings = {{'a', SEVERITY_LOW, .digest = 1}}});
+	assert_string_equal(told(store), "opened a, changed a");
+}
+
+static void test_bytes_bound_a_batch(void **state)
+{
+	const struct queue_options sink = {.sink = "one", .minimum = SEVERITY_INFO};
+	struct batch *batch;
+	size_t count;
+
+	(void)state;
+	open_store(0, 0);
+	set_sinks(&sink, 1);
+	find("abcde");
+	batch = store_next(store, "one", 5, 1, NULL);
+	batch_records(batch, &count);
+	assert_int_equal(count, 1); /* one always, however large */
+	batch_free(batch);
+	batch = store_next(store, "one", 5, state_of("one").waiting_bytes / 5 + 1, NULL);
+	batch_records(batch, &count);
+	assert_int_equal(count, 2);
+	batch_free(batch);
+}
+
+/* ---- bounds -------------------------------------------------------------------------------------- */
+
+static uint64_t bytes_of_one(void)
+{
+	const struct queue_options sink = {.sink = "one", .minimum = SEVERITY_INFO};
+	uint64_t bytes;
+
+	open_store(0, 0);
+	set_sinks(&sink, 1);
+	find("d");
+	bytes = state_of("one").waiting_bytes;
+	store_close(store);
+	return bytes;
+}
+
+static void test_the_oldest_of_the_lowest_severity_falls_out(void **state)
+{
+	const struct queue_options sinks[] = {{.sink = "one", .minimum = SEVERITY_INFO},
+					      {.sink = "two", .minimum = SEVERITY_HIGH}};
+	int64_t last;
+
+	(void)state;
+	open_store(bytes_of_one() * 4 + 20, 0);
+	set_sinks(sinks, 2);
+	find("dabe");
+	assert_string_equal(next("one", 9, &last), "abde");
+	find("dabeicf"); /* a and f are info, b is low, c is medium, d and i are high, e is critical */
+	assert_string_equal(next("one", 9, &last), "deci");
+	assert_int_equal(state_of("one").dropped, 3);
+	assert_int_equal(state_of("one").waiting, 4);
+	assert_int_equal(state_of("two").dropped, 0);
+	assert_string_equal(next("two", 9, &last), "dei");
+	done("two", last - 1, 2);
+	assert_int_equal(state_of("two").waiting, 1);
+	find("dabeicfjnox"); /* j, o: critical; n: high; x: high */
+	assert_string_equal(next("one", 9, &last), "ejox");
+	assert_int_equal(state_of("one").dropped, 6 + 1);
+	assert_int_equal(state_of("one").waiting, 4);
+	assert_int_equal(state_of("two").dropped, 2); /* i and n: it has had d */
+}
+
+static void test_what_is_too_old_falls_out(void **state)
+{
+	const struct queue_options sink = {.sink = "one", .minimum = SEVERITY_INFO};
+	int64_t last;
+
+	(void)state;
+	open_store(0, 60);
+	set_sinks(&sink, 1);
+	find("e");
+	test_clock += 40000;
+	find("ea");
+	assert_true(state_of("one").oldest > 39.9 && state_of("one").oldest < 40.1);
+	test_clock += 21000;
+	find("eab");
+	assert_string_equal(next("one", 9, &last), "ab");
+	assert_int_equal(state_of("one").dropped, 1);
+	test_clock += 100000;
+	find("eab");
+	assert_string_equal(next("one", 9, &last), "");
+	assert_int_equal(state_of("one").dropped, 3);
+	assert_int_equal(state_of("one").waiting, 0);
+	assert_int_equal(state_of("one").waiting_bytes, 0);
+	assert_true(state_of("one").oldest == 0);
+}
+
+/* ---- records of the agent ------------------------------------------------------------------------ */
+
+static int append(const char *type, const char *members)
+{
+	struct error *error = NULL;
+	int result = store_append(store, type, members, strlen(members), &error);
+
+	assert_true(!result == !error);
+	error_free(error);
+	return result;
+}
+
+static void test_only_records_by_the_tables_are_appended(void **state)
+{
+	const struct queue_options sink = {
+		.sink = "test", .minimum = SEVERITY_INFO, .heartbeats = true, .inventory = true};
+
+	(void)state;
+	open_store(0, 0);
+	set_sinks(&sink, 1);
+	find("");
+	assert_int_equal(append("heartbeat", "{\"version\":\"2\",\"seen\":{\"processes\":7,\"secret\":1}}"),
+			 0);
+	assert_string_equal(told(store), "heartbeat");
+	assert_string_equal(json_string_value(json_object_get(told_last(), "version")), "2");
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(told_last(), "seen"), "processes")), 7);
+	assert_null(json_object_get(json_object_get(told_last(), "seen"), "secret"));
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(told_last(), "host"), "hostname")),
+		"machine");
+	assert_int_equal(append("inventory", "{\"containers\":[{\"id\":\"x\"}]}"), 0);
+	assert_string_equal(told(store), "inventory");
+	assert_int_equal(append("heartbeat", "{\"unheard\":1}"), -1);
+	assert_int_equal(append("heartbeat", "[]"), -1);
+	assert_int_equal(append("heartbeat", "{"), -1);
+	assert_int_equal(append("finding", "{}"), -1);
+	assert_int_equal(append("", "{}"), -1);
+	assert_string_equal(told(store), "");
+}
+
+static void test_the_state_as_a_heartbeat_has_it(void **state)
+{
+	const struct queue_options sink = {.sink = "test", .minimum = SEVERITY_INFO, .heartbeats = true};
+	struct store_state *counts;
+	_cleanup_json_ json_t *json = NULL;
+	_cleanup_free_ char *text = NULL;
+
+	(void)state;
+	open_store(0, 0);
+	set_sinks(&sink, 1);
+	find("bc");
+	told(store);
+	counts = store_state(store, NULL);
+	json = store_state_json(counts);
+	store_state_free(counts);
+	text = json_dumps(json, JSON_COMPACT);
+	assert_string_equal(
+		text, "{\"findings\":{\"critical\":0,\"high\":0,\"medium\":1,\"low\":1,\"info\":0,"
+		      "\"suppressed\":0},\"dropped\":0,\"queue\":[{\"sink\":\"test\",\"waiting\":0,"
+		      "\"waiting_bytes\":0,\"oldest_seconds\":0,\"sent\":2,\"dropped\":0}],\"degraded\":"
+		      "false}");
+	assert_int_equal(append("heartbeat", text), 0);
+	assert_string_equal(told(store), "heartbeat");
+	assert_true(json_equal(json_object_get(told_last(), "queue"), json_object_get(json, "queue")));
+}
+
+/* ---- wakeups and threads ------------------------------------------------------------------------- */
+
+static bool is_readable(int fd)
+{
+	struct pollfd waited = {.fd = fd, .events = POLLIN};
+
+	return poll(&waited, 1, 0) == 1;
+}
+
+static void test_sinks_are_woken(void **state)
+{
+	const struct queue_options sink = {.sink = "one", .minimum = SEVERITY_INFO};
+	uint64_t count;
+	int fd;
+
+	(void)state;
+	open_store(0, 0);
+	set_sinks(&sink, 1);
+	fd = store_wakeup(store, "one");
+	assert_int_equal(store_wakeup(store, "one"), fd);
+	assert_int_not_equal(store_wakeup(store, "two"), fd);
+	assert_true(is_readable(fd)); /* something may wait from before */
+	assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
+	assert_false(is_readable(fd));
+	find("a");
+	assert_true(is_readable(fd));
+	assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
+	find("a");
+	beat(); /* which it does not want */
+	assert_false(is_readable(fd));
+}
+
+enum { THREAD_PASSES = 200 };
+
+struct taker {
+	const char *sink;
+	size_t batch, taken;
+	bool ascending;
+};
+
+static bool take_batch(struct taker *taker, int64_t *last)
+{
+	struct batch *batch = store_next(store, taker->sink, taker->batch, 1 << 20, NULL);
+	size_t count = 0;
+	const struct queued *records = batch ? batch_records(batch, &count) : NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		taker->ascending = taker->ascending && records[i].sequence > *last;
+		*last = records[i].sequence;
+	}
+	taker->taken += count;
+	batch_free(batch);
+	return count && !store_done(store, taker->sink, *last, count, NULL);
+}
+
+/* Takes all that comes until it has had a record for each pass. */
+static void *take_all(void *context)
+{
+	struct taker *taker = context;
+	int fd = store_wakeup(store, taker->sink);
+	int64_t last = 0;
+
+	while (taker->taken < THREAD_PASSES) {
+		struct pollfd waited = {.fd = fd, .events = POLLIN};
+		uint64_t count;
+		if (poll(&waited, 1, 10000) != 1 || read(fd, &count, sizeof(count)) < 0)
+			break;
+		while (take_batch(taker, &last))
+			;
+	}
+	return NULL;
+}
+
+static void test_sinks_at_different_paces(void **state)
+{
+	const struct queue_options sinks[] = {{.sink = "fast", .minimum = SEVERITY_INFO},
+					      {.sink = "slow", .minimum = SEVERITY_INFO}};
+	struct taker takers[] = {{.sink = "fast", .batch = 50, .ascending = true},
+				 {.sink = "slow", .batch = 1, .ascending = true}};
+	pthread_t threads[2];
+
+	(void)state;
+	open_store(0, 0);
+	set_sinks(sinks, 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, take_all, &takers[i]), 0);
+	for (uint64_t i = 0; i < THREAD_PASSES; i++)
+		look_at(store, &(struct look){.findings = {{'a', .digest = i + 1}}});
+	for (size_t i = 0; i < 2; i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(takers[i].taken, THREAD_PASSES);
+		assert_true(takers[i].ascending);
+		assert_int_equal(state_of(takers[i].sink).sent, THREAD_PASSES);
+		assert_int_equal(state_of(takers[i].sink).waiting, 0);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, teardown)
+
 int main(void)
 {
-	return 0;
+	const struct CMUnitTest tests[] = {
+		TEST(test_without_sinks_nothing_is_queued),
+		TEST(test_each_sink_has_its_place_and_its_wishes),
+		TEST(test_a_new_sink_begins_at_the_oldest_and_one_that_left_loses_its_place),
+		TEST(test_wishes_that_change_count_anew),
+		TEST(test_whoever_was_told_of_the_worse_is_told_of_the_better),
+		TEST(test_bytes_bound_a_batch),
+		TEST(test_the_oldest_of_the_lowest_severity_falls_out),
+		TEST(test_what_is_too_old_falls_out),
+		TEST(test_only_records_by_the_tables_are_appended),
+		TEST(test_the_state_as_a_heartbeat_has_it),
+		TEST(test_sinks_are_woken),
+		TEST(test_sinks_at_different_paces),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
