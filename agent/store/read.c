@@ -108,20 +108,26 @@ static int begin(struct store_reader *reader, struct error **error)
 	return ask(reader, "SELECT coalesce(pass_time, 0) FROM figures", &reader->pass_time, error);
 }
 
-/* Where nobody writes, and this user may not make the files that writers and readers share, the file is all
- * there is. */
-static int open_file(struct store_reader *reader, const char *path, struct error **error)
+/* Whether the file cannot be read for want of those that writers and readers share, -wal and -shm: this user
+ * may not make them. */
+static bool wants_shared_files(struct store_reader *reader)
+{
+	int64_t version;
+	int code;
+
+	if (!ask(reader, "PRAGMA user_version", &version, NULL))
+		return false;
+	code = sqlite3_errcode(reader->handle) & 0xff;
+	return code == SQLITE_CANTOPEN || code == SQLITE_READONLY;
+}
+
+/* Opens a file that nobody writes to: without a -wal it is all there is. */
+static int open_unshared(struct store_reader *reader, const char *path, struct error **error)
 {
 	_cleanup_free_ char *log = NULL;
 	char *uri;
-	int64_t version;
+	int code;
 
-	if (sqlite3_open_v2(path, &reader->handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) !=
-	    SQLITE_OK)
-		return error_set(error, sqlite3_system_errno(reader->handle), "opening it");
-	if (!ask(reader, "PRAGMA user_version", &version, NULL) ||
-	    (sqlite3_errcode(reader->handle) & 0xff) != SQLITE_CANTOPEN)
-		return 0;
 	if (asprintf(&log, "%s-wal", path) < 0) {
 		log = NULL;
 		return error_set(error, ENOMEM, "opening it");
@@ -129,11 +135,21 @@ static int open_file(struct store_reader *reader, const char *path, struct error
 	if (!access(log, F_OK))
 		return failed(reader, error);
 	sqlite3_close(reader->handle);
+	reader->handle = NULL;
 	uri = sqlite3_mprintf("file:%s?immutable=1", path);
-	sqlite3_open_v2(uri, &reader->handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
-			NULL);
+	code = sqlite3_open_v2(uri, &reader->handle,
+			       SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
 	sqlite3_free(uri);
-	return 0;
+	return code == SQLITE_OK ? 0 : failed(reader, error);
+}
+
+static int open_file(struct store_reader *reader, const char *path, struct error **error)
+{
+	if (sqlite3_open_v2(path, &reader->handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) !=
+	    SQLITE_OK)
+		return error_set(error, reader->handle ? sqlite3_system_errno(reader->handle) : ENOMEM,
+				 "opening it");
+	return wants_shared_files(reader) ? open_unshared(reader, path, error) : 0;
 }
 
 struct store_reader *store_read_open(const char *directory, struct error **error)
