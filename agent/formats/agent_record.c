@@ -2,8 +2,6 @@
  * sees. What others made as JSON is taken from there by the names of the fields. */
 #include "agent/formats/field.h"
 
-const char *const agent_statuses[] = {"opened", "changed", "resolved", "suppressed", NULL};
-
 /* ---- fields of a struct agent_record -------------------------------------------------------------- */
 
 static json_t *moment(const void *record, const struct field *field, struct record_context *context)
