@@ -468,8 +468,8 @@ static int make_key(const struct subject *subject, struct file_memory_key *key)
 
 	sha256_init(&hash);
 	add_text(&hash, subject->mount->lower);
+	sha256_update(&hash, sizeof(subject->mount->overlay), (const uint8_t *)&subject->mount->overlay);
 	add_text(&hash, overlay->has_upper ? "upper" : "");
-	add_text(&hash, overlay->follows_redirects ? "redirects" : "");
 	for (size_t i = overlay->has_upper; i < overlay->count; i++)
 		if (add_lower(&hash, subject->layers[i]))
 			return -1;
@@ -485,7 +485,7 @@ static int make_key(const struct subject *subject, struct file_memory_key *key)
 static int sign_root(const struct merged_root *merged, const struct remembered_root *root,
 		     struct upper_sign *sign)
 {
-	const struct upper_setting setting = {root->paths, root->file_count, merged->follows_redirects};
+	const struct upper_setting setting = {root->paths, root->file_count, merged->makes_redirects};
 
 	if (merged->upper)
 		return upper_look(merged->upper->descriptor, &setting, sign);
@@ -539,7 +539,7 @@ static int recall_merged(struct subject *subject)
 	if (open_layers(subject) || check_root(subject) || make_key(subject, &merged->key))
 		return give_up_by_error(subject, no_marks);
 	merged->upper = subject->overlay.has_upper ? subject->layers[0] : NULL;
-	merged->follows_redirects = subject->overlay.follows_redirects;
+	merged->makes_redirects = subject->overlay.makes_redirects;
 	merged->mount = subject->mount;
 	while ((root = file_memory_next(layered->request->file_memory, &merged->key, subject->mount, root))) {
 		int result = sign_root(merged, root, &sign);

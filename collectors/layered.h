@@ -12,7 +12,7 @@ struct merged_root {
 	const struct mount *mount; /* NULL: it cannot be remembered */
 	struct file_memory_key key;
 	struct layer *upper; /* NULL: nothing is written to it */
-	bool follows_redirects;
+	bool makes_redirects;
 };
 
 /* What all containers have in common. Zeroed but for what the caller sets; freed by layered_end. */

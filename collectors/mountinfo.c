@@ -235,7 +235,7 @@ static uint32_t overlay_bits(struct bytes options)
 		uint32_t bit;
 	} settings[] = {
 		{"userxattr", "", OVERLAY_USER_ATTRIBUTES},
-		{"redirect_dir", "on", OVERLAY_REDIRECTS},
+		{"redirect_dir", "on", OVERLAY_REDIRECTS | OVERLAY_MAKES_REDIRECTS},
 		{"redirect_dir", "follow", OVERLAY_REDIRECTS},
 		{"redirect_dir", "off", OVERLAY_NO_REDIRECTS},
 		{"redirect_dir", "nofollow", OVERLAY_NO_REDIRECTS},

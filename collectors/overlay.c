@@ -24,6 +24,7 @@ struct overlay_defaults overlay_defaults_read(const char *directory)
 		.index = is_set(parameters, "index") || is_set(parameters, "nfs_export"),
 		.redirects =
 			is_set(parameters, "redirect_dir") || is_set(parameters, "redirect_always_follow"),
+		.makes_redirects = is_set(parameters, "redirect_dir"),
 	};
 }
 
@@ -71,6 +72,8 @@ int overlay_parse(const struct mount *mount, const struct overlay_defaults *defa
 		.follows_redirects =
 			set & OVERLAY_REDIRECTS ||
 			(!(set & (OVERLAY_NO_REDIRECTS | OVERLAY_USER_ATTRIBUTES)) && defaults->redirects),
+		.makes_redirects = set & OVERLAY_MAKES_REDIRECTS ||
+				   (!(set & (OVERLAY_NO_REDIRECTS | OVERLAY_REDIRECTS)) && defaults->makes_redirects),
 	};
 	if (!mount->lower || mount->lower[0] == ':')
 		*why = "its layers are not told";

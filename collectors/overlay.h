@@ -15,11 +15,12 @@ struct overlay {
 	bool has_upper;         /* the first one is written to */
 	bool user_attributes;   /* its marks are user.overlay.* */
 	bool follows_redirects; /* a directory with that mark shows what lies elsewhere below */
+	bool makes_redirects;   /* one that is moved gets that mark */
 };
 
 /* What the overlay module does where a mount's options do not tell. */
 struct overlay_defaults {
-	bool index, redirects; /* the parameters of the module */
+	bool index, redirects, makes_redirects; /* the parameters of the module */
 };
 
 /* The parameters beneath `directory`, /sys/module/overlay/parameters; one that is not there is off. */

@@ -70,7 +70,7 @@ static bool counts(struct look *look, const struct statx *facts, const char *nam
 {
 	if (S_ISREG(facts->stx_mode) && (facts->stx_mode & FOUND_MODE))
 		return true;
-	if (S_ISDIR(facts->stx_mode) && look->setting->follows_redirects)
+	if (S_ISDIR(facts->stx_mode) && look->setting->makes_redirects)
 		return true;
 	if (S_ISLNK(facts->stx_mode) && tool_is_named(name))
 		return true;

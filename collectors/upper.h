@@ -12,7 +12,7 @@
 struct upper_setting {
 	const char *const *paths; /* of what the overlay showed, in order: what is on the way to them counts */
 	size_t path_count;
-	bool follows_redirects; /* any directory may show another one of the layers below */
+	bool makes_redirects; /* any directory may show another one of the layers below */
 };
 
 /* Equal for two looks between which nothing that counts has changed. */

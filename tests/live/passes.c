@@ -6,7 +6,7 @@
  *   quick PID…    only what is new, and these processes
  *   fresh         as `first`, but the looks that follow do not rest on it
  * The answer has "cpu_us", "wall_us", "memory" (bytes), "read" (processes that were not taken over),
- * "collectors" (microseconds of each), "reasons" (coverage: how often each), and with --records "records", all
+ * "collectors" (microseconds of each), "seen" (coverage of each), "reasons" (coverage: how often each), and with --records "records", all
  * by kind. `--exclude GLOB` leaves out directories, as in `proctor audit`. */
 #include <errno.h>
 #include <jansson.h>
@@ -78,7 +78,7 @@ static json_t *all_records(const struct snapshot *snapshot)
 	return all;
 }
 
-static json_t *collectors_of(const struct snapshot *snapshot, json_t *reasons)
+static json_t *collectors_of(const struct snapshot *snapshot, json_t *seen, json_t *reasons)
 {
 	json_t *times = json_object();
 
@@ -86,6 +86,7 @@ static json_t *collectors_of(const struct snapshot *snapshot, json_t *reasons)
 		const struct coverage *coverage = &snapshot->coverage[i];
 		json_object_set_new(times, coverage->collector,
 				    json_integer((json_int_t)coverage->duration_ns / 1000));
+		json_object_set_new(seen, coverage->collector, json_integer((json_int_t)coverage->seen));
 		for (const struct coverage_reason *one = coverage->reasons; one; one = one->next)
 			json_object_set_new(reasons, one->reason, json_integer((json_int_t)one->count));
 	}
@@ -103,11 +104,11 @@ static size_t count_read(const struct snapshot *snapshot)
 
 static void tell(const struct looks *looks, const struct snapshot *snapshot, long cpu_us, long wall_us)
 {
-	json_t *reasons = json_object();
+	json_t *reasons = json_object(), *seen = json_object();
 	_cleanup_json_ json_t *answer = json_pack(
-		"{sIsIsIsIsoso}", "cpu_us", (json_int_t)cpu_us, "wall_us", (json_int_t)wall_us, "memory",
+		"{sIsIsIsIsososo}", "cpu_us", (json_int_t)cpu_us, "wall_us", (json_int_t)wall_us, "memory",
 		(json_int_t)arena_size(snapshot->arena), "read", (json_int_t)count_read(snapshot),
-		"collectors", collectors_of(snapshot, reasons), "reasons", reasons);
+		"collectors", collectors_of(snapshot, seen, reasons), "seen", seen, "reasons", reasons);
 
 	if (looks->records)
 		json_object_set_new(answer, "records", all_records(snapshot));

@@ -6,6 +6,10 @@ import subprocess
 
 import harness
 
+# The agent's auditor: another user with two capabilities.
+LEAST = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
+         "--inh-caps", "-all,+sys_ptrace,+dac_read_search", "--ambient-caps", "-all,+sys_ptrace,+dac_read_search",
+         "--bounding-set", "-all,+sys_ptrace,+dac_read_search", "--no-new-privs")
 PASSES = os.path.abspath(os.environ.get("PASSES", "tests/live/passes"))
 
 

@@ -9,8 +9,8 @@ import time
 import harness
 from containers import Container, bind, needs_containers
 from files import make
-from passes import Passes, records
-from test_overlay import OverlayCase, directory, program, tool, whiteout
+from passes import LEAST, Passes, records
+from test_overlay import RAW, OverlayCase, directory, program, tool
 
 
 class PassesCase(OverlayCase):
@@ -37,6 +37,12 @@ class PassesCase(OverlayCase):
         self.undo(pipe.close)
         with open(pid_file, encoding="ascii") as file:
             return int(file.read()), pipe
+
+    @staticmethod
+    def mount_inside(container, point):
+        """By a program of its own: the container's seccomp filter would not let it."""
+        subprocess.run(["nsenter", "--mount", f"--target={container.pid}", container.executable, "mount", "-t",
+                        "tmpfs", "tmpfs", point], check=True)
 
 
 @needs_containers
@@ -99,6 +105,7 @@ class QuickPassTest(PassesCase):
         new = self.again(old.pid)
         if new.pid != old.pid:
             self.skipTest("the pid cannot be had again")
+        self.wait_for(lambda: harness.status(new.pid)["Name"] == "cat")
         quick = self.check(passes, pids=[new.pid])
         self.assertEqual(records(quick, pids=[new.pid])["processes"][0]["comm"], "cat")
 
@@ -144,11 +151,143 @@ class QuickPassTest(PassesCase):
         quick = self.check(passes, [container.id])
         self.assertEqual([file["path"] for file in records(quick, [container.id])["files"]], ["/mounted/file"])
 
+
+
+@needs_containers
+@harness.needs("setpriv")
+class MemoryTest(PassesCase):
+    """Without the right to read overlayfs's marks: what was found in a root stands until it can be another."""
+
+    JUST_NOW = 3  # seconds: what changed in them is not remembered
+
+    def remembered(self, *builders, **options):
+        """A container whose root is remembered, and the passes that do."""
+        container = self.start(*builders, **options)
+        time.sleep(self.JUST_NOW)
+        passes = Passes(self, "--records", wrap=LEAST)
+        passes.look("first")
+        return container, passes
+
+    def mark(self, container):
+        """A file made in a layer below, behind the overlay's back: a walk meets it, who remembers does not."""
+        place = f"{container.layers[1]}/marked"
+        return program(f"{place}/{len(os.listdir(place))}").removeprefix(container.layers[1])
+
     @staticmethod
-    def mount_inside(container, point):
-        """By a program of its own: the container's seccomp filter would not let it."""
-        subprocess.run(["nsenter", "--mount", f"--target={container.pid}", container.executable, "mount", "-t",
-                        "tmpfs", "tmpfs", point], check=True)
+    def without_marks(look, container):
+        told = records(look, [container.id])
+        told["files"] = [file for file in told["files"] if not file["path"].startswith("/marked/")]
+        return told
+
+    def look(self, passes, container, recalled=False):
+        """The files and tools of the container, as another look without a memory tells them too."""
+        mark = self.mark(container)
+        again, fresh = passes.look("again"), passes.look("fresh")
+        self.assertEqual(self.without_marks(again, container), self.without_marks(fresh, container))
+        self.assertIn(mark, str(records(fresh, [container.id])))
+        (self.assertNotIn if recalled else self.assertIn)(f"'{mark}'", str(records(again, [container.id])))
+        told = self.without_marks(again, container)
+        return ([file["path"] for file in told["files"]],
+                [one["path"] for one in told["containers"][0].get("tools", [])])
+
+    @staticmethod
+    def image(layer):
+        for name in ("one", "two", "deep/er/three"):
+            program(f"{layer}/image/{name}")
+        directory(f"{layer}/marked")
+        tool(f"{layer}/image/bin/nc")
+
+    FILES, TOOLS = ["/image/deep/er/three", "/image/one", "/image/two"], ["/image/bin/nc"]
+
+    def test_nothing_changed(self):
+        container, passes = self.remembered(self.image)
+        self.assertEqual(self.look(passes, container, recalled=True), (self.FILES, self.TOOLS))
+
+    def test_new_setuid_file(self):
+        container, passes = self.remembered(self.image)
+        program(f"{container.root}/image/four")
+        self.assertEqual(self.look(passes, container)[0], ["/image/deep/er/three", "/image/four", *self.FILES[1:]])
+
+    def test_bit_and_capability_of_a_file_that_was_there(self):
+        container, passes = self.remembered(self.image, lambda layer: [
+            make(f"{directory(layer + '/image')}/{name}", 0o755) for name in ("x", "y")])
+        os.chmod(f"{container.root}/image/x", 0o2755)
+        self.assertIn("/image/x", self.look(passes, container)[0])
+        time.sleep(self.JUST_NOW)
+        passes.look("again")
+        self.assertIn("/image/x", self.look(passes, container, recalled=True)[0])
+        os.setxattr(f"{container.root}/image/y", "security.capability", RAW)
+        self.assertIn("/image/y", self.look(passes, container)[0])
+
+    def test_whiteouts(self):
+        container, passes = self.remembered(self.image)
+        os.unlink(f"{container.root}/image/one")
+        self.assertEqual(self.look(passes, container)[0], ["/image/deep/er/three", "/image/two"])
+        shutil.rmtree(f"{container.root}/image/deep")
+        self.assertEqual(self.look(passes, container)[0], ["/image/two"])
+        os.unlink(f"{container.root}/image/bin/nc")
+        self.assertEqual(self.look(passes, container)[1], [])
+
+    def test_directory_made_anew(self):
+        container, passes = self.remembered(self.image)
+        os.chmod(f"{container.root}/image/deep/er", 0o700)
+        self.look(passes, container)
+        time.sleep(self.JUST_NOW)
+        passes.look("again")
+        self.look(passes, container, recalled=True)
+        shutil.rmtree(f"{container.root}/image/deep/er")
+        directory(f"{container.root}/image/deep/er", 0o700)
+        self.assertEqual(self.look(passes, container)[0], ["/image/one", "/image/two"])
+
+    def test_renamed_directories(self):
+        container, passes = self.remembered(self.image, options=["redirect_dir=on"])
+        os.rename(f"{container.root}/image/deep", f"{container.root}/moved")
+        self.assertEqual(self.look(passes, container)[0], ["/image/one", "/image/two", "/moved/er/three"])
+
+    def test_logs_do_not_count(self):
+        container, passes = self.remembered(self.image)
+        directory(f"{container.root}/log")
+        for name in ("a", "b"):
+            make(f"{container.root}/log/{name}")
+        self.assertEqual(self.look(passes, container, recalled=True)[0], self.FILES)
+        os.rename(f"{container.root}/log/a", f"{container.root}/log/c")
+        self.assertEqual(self.look(passes, container, recalled=True)[0], self.FILES)
+
+    def test_volumes_are_walked(self):
+        volume = self.scratch()
+        container, passes = self.remembered(
+            self.image, changes=[lambda config: config["mounts"].append(bind(volume, "/data"))])
+        program(f"{volume}/new")
+        self.assertEqual(self.look(passes, container, recalled=True)[0], ["/data/new", *self.FILES])
+        os.unlink(f"{volume}/new")
+        self.assertEqual(self.look(passes, container, recalled=True)[0], self.FILES)
+
+    def test_mounted_over(self):
+        """What is hidden by a mount is not remembered as what is shown."""
+        container, passes = self.remembered(self.image)
+        self.mount_inside(container, "/image/deep")
+        self.assertEqual(self.look(passes, container)[0], ["/image/one", "/image/two"])
+
+    def test_without_an_upper_layer(self):
+        container, passes = self.remembered(self.image, writable=False)
+        self.assertEqual(self.look(passes, container, recalled=True), (self.FILES, self.TOOLS))
+
+    def test_shared_by_an_image(self):
+        container, passes = self.remembered(self.image)
+        layers = ":".join(container.layers[::-1])
+        place = self.scratch()
+
+        def prepare(root):
+            shutil.rmtree(root)
+            os.mkdir(root)
+            self.mount(root, [f"lowerdir={layers}", f"upperdir={directory(place + '/upper')}",
+                              f"workdir={directory(place + '/work')}"])
+
+        other, mark = Container(self, "overlay", prepare=prepare), self.mark(container)
+        quick, fresh = passes.look("quick"), passes.look("fresh")
+        self.assertEqual(self.without_marks(quick, other), self.without_marks(fresh, other))
+        self.assertEqual([file["path"] for file in records(quick, [other.id])["files"]], self.FILES)
+        self.assertIn(mark, str(records(fresh, [other.id])))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@
 #include "collectors/overlay.h"
 #include "proctor/cleanup.h"
 
-static const struct overlay_defaults off = {false, false};
+static const struct overlay_defaults off = {false, false, false};
 
 /* What is said of an overlay with these options. */
 static int parse(struct arena *arena, const char *options, const struct overlay_defaults *defaults,
@@ -53,16 +53,17 @@ static void test_settings(void **state)
 	static const struct {
 		const char *options;
 		struct overlay_defaults defaults;
-		bool follows, user;
+		bool follows, user, makes;
 	} cases[] = {
-		{"lowerdir=/a", {false, false}, false, false},
-		{"lowerdir=/a", {false, true}, true, false},
-		{"lowerdir=/a,redirect_dir=on", {false, false}, true, false},
-		{"lowerdir=/a,redirect_dir=follow", {false, false}, true, false},
-		{"lowerdir=/a,redirect_dir=nofollow", {false, true}, false, false},
-		{"lowerdir=/a,redirect_dir=off", {false, true}, false, false},
-		{"lowerdir=/a,userxattr", {false, true}, false, true},
-		{"lowerdir=/a,index=off", {true, true}, true, false},
+		{"lowerdir=/a", {false, false, false}, false, false, false},
+		{"lowerdir=/a", {false, true, false}, true, false, false},
+		{"lowerdir=/a", {false, true, true}, true, false, true},
+		{"lowerdir=/a,redirect_dir=on", {false, false, false}, true, false, true},
+		{"lowerdir=/a,redirect_dir=follow", {false, true, true}, true, false, false},
+		{"lowerdir=/a,redirect_dir=nofollow", {false, true, true}, false, false, false},
+		{"lowerdir=/a,redirect_dir=off", {false, true, true}, false, false, false},
+		{"lowerdir=/a,userxattr", {false, true, false}, false, true, false},
+		{"lowerdir=/a,index=off", {true, true, false}, true, false, false},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -70,6 +71,7 @@ static void test_settings(void **state)
 		const char *why;
 		assert_int_equal(parse(*state, cases[i].options, &cases[i].defaults, &overlay, &why), 0);
 		assert_int_equal(overlay.follows_redirects, cases[i].follows);
+		assert_int_equal(overlay.makes_redirects, cases[i].makes);
 		assert_int_equal(overlay.user_attributes, cases[i].user);
 	}
 }

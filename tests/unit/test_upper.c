@@ -47,9 +47,9 @@ static int place_remove(void **state)
 /* What the overlay showed before. */
 static const char *const paths[] = {"/usr/bin-x", "/usr/bin/su", "/usr/sbin/nc"};
 
-static struct upper_sign look(const struct place *place, bool follows_redirects)
+static struct upper_sign look(const struct place *place, bool makes_redirects)
 {
-	const struct upper_setting setting = {paths, 3, follows_redirects};
+	const struct upper_setting setting = {paths, 3, makes_redirects};
 	struct upper_sign sign;
 
 	assert_int_equal(upper_look(place->directory, &setting, &sign), 0);
