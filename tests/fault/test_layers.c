@@ -26,6 +26,7 @@
 #define PLACE "/tmp/overlay"
 
 static pid_t inside; /* a process whose root is the overlay */
+static struct file_memory *roots; /* what was remembered of the merged mount */
 static char *memory; /* what was remembered of the layers */
 static size_t memory_length;
 
@@ -63,7 +64,10 @@ static void read_mounts(struct scene *scene, struct mount_namespace *mounts, pid
 	assert_non_null(mounts->root);
 }
 
-static void open_scene(struct scene *scene, bool remember)
+/* How what a walk finds is remembered. */
+enum remembering { NOTHING, LAYERS, MERGED };
+
+static void open_scene(struct scene *scene, enum remembering remembering)
 {
 	struct walk_plan_setting setting = {.request = &scene->request,
 					    .mounts = &scene->own,
@@ -73,13 +77,16 @@ static void open_scene(struct scene *scene, bool remember)
 
 	*scene = (struct scene){.snapshot = snapshot_new(), .proc = open("/proc", O_PATH | O_DIRECTORY)};
 	assert_non_null(scene->snapshot);
-	scene->request = (struct request){.proc = "/proc", .workers = 2, .remember_layers = remember};
-	if (remember)
+	scene->request = (struct request){.proc = "/proc", .workers = 2, .remember_layers = remembering == LAYERS};
+	if (remembering == MERGED)
+		scene->request.file_memory = roots;
+	if (remembering == LAYERS)
 		scene->request.remembered_layers = (struct bytes){memory, memory_length};
 	setting.arena = scene->snapshot->arena;
 	read_mounts(scene, &scene->host, getpid());
 	read_mounts(scene, &scene->own, inside);
-	scene->snapshot->self = (struct self){.user_namespace_initial = true, .effective = UINT64_MAX};
+	scene->snapshot->self = (struct self){.user_namespace_initial = true,
+					      .effective = remembering == MERGED ? 0 : UINT64_MAX};
 	scene->snapshot->self.namespaces[NAMESPACE_MNT] = scene->host.inode;
 	scene->snapshot->processes = arena_array(scene->snapshot->arena, 1, sizeof(struct process));
 	scene->snapshot->processes[0] = (struct process){.pid = inside};
@@ -103,6 +110,16 @@ static void close_scene(struct scene *scene)
 	close(scene->proc);
 }
 
+/* What a walk of the merged mount would find. */
+static int remember_merged(struct scene *scene, struct layered *layered)
+{
+	struct found_file su = {.file = {.path = "/bin/su", .mode = 0104755}};
+	struct found_file sh = {.file = {.path = "/bin/sh", .mode = 0120777}, .tools = TOOL_SHELL, .link = "su"};
+	struct found_file *const files[] = {&su, &sh};
+
+	return layered_remember_merged(layered, scene->own.root, files, 2, 1);
+}
+
 static int walk(struct scene *scene)
 {
 	struct layered layered = {.snapshot = scene->snapshot,
@@ -114,6 +131,8 @@ static int walk(struct scene *scene)
 				  .share = &scene->share};
 	int result = layered_walk(&layered, &scene->container, scene->root, &scene->plan);
 
+	if (!result && scene->request.file_memory)
+		result = remember_merged(scene, &layered);
 	if (result >= 0 && layered_remember(&layered))
 		result = -1;
 	layered_end(&layered);
@@ -138,7 +157,8 @@ static char *digest(const struct scene *scene)
 	for (const struct found_file *found = scene->share.first; found; found = found->next)
 		lines[count++] =
 			arena_printf(arena, "%s %o %d %s %d %d %s\n", found->file.path, found->file.mode,
-				     (int)found->file.origin, found->file.layer, (int)found->tools,
+				     (int)found->file.origin, found->file.layer ? found->file.layer : "",
+				     (int)found->tools,
 				     found->file.reachable, found->link ? found->link : "");
 	qsort(lines, count, sizeof(char *), compare_lines);
 	for (size_t i = 0; i < count; i++)
@@ -162,16 +182,16 @@ struct whole {
 	uint64_t reasons;
 };
 
-static struct whole walk_whole(bool remember)
+static struct whole walk_whole(enum remembering remembering)
 {
 	struct scene scene;
 	struct whole whole;
 
-	open_scene(&scene, remember);
+	open_scene(&scene, remembering);
 	assert_int_equal(walk(&scene), 1);
 	assert_true(scene.container.files_walked);
 	whole = (struct whole){digest(&scene), reasons(&scene)};
-	if (remember && !memory) {
+	if (remembering == LAYERS && !memory) {
 		memory_length = scene.snapshot->layers_to_remember.length;
 		memory = malloc(memory_length);
 		assert_true(memory && memory_length);
@@ -203,6 +223,8 @@ static bool is_honest(const struct scene *scene, int result, const struct fault 
 {
 	_cleanup_free_ char *found = digest(scene);
 
+	if (!result && scene->request.file_memory)
+		return !scene->share.count; /* the merged mount is walked: nothing was found before */
 	if (result < 0)
 		return fault->call == CALL_ALLOCATE;
 	if (fault->may_hide || reasons(scene) > whole->reasons)
@@ -210,14 +232,14 @@ static bool is_honest(const struct scene *scene, int result, const struct fault 
 	return result == 1 && !strcmp(found, whole->digest);
 }
 
-static bool play(const struct fault *fault, unsigned long nth, bool remember, const struct whole *whole,
-		 unsigned *bad)
+static bool play(const struct fault *fault, unsigned long nth, enum remembering remembering,
+		 const struct whole *whole, unsigned *bad)
 {
 	struct scene scene;
 	unsigned long calls;
 	int result;
 
-	open_scene(&scene, remember);
+	open_scene(&scene, remembering);
 	inject_arm(fault->call, nth, fault->error, fault->lasting);
 	result = walk(&scene);
 	calls = inject_disarm();
@@ -230,14 +252,14 @@ static bool play(const struct fault *fault, unsigned long nth, bool remember, co
 	return calls >= nth;
 }
 
-static void play_all(bool remember, const struct whole *whole)
+static void play_all(enum remembering remembering, const struct whole *whole)
 {
 	unsigned long failed = 0;
 	unsigned bad = 0;
 
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
 		unsigned long nth = 1;
-		while (play(&faults[i], nth, remember, whole, &bad))
+		while (play(&faults[i], nth, remembering, whole, &bad))
 			nth++;
 		failed += nth - 1;
 	}
@@ -247,26 +269,52 @@ static void play_all(bool remember, const struct whole *whole)
 
 static void test_every_failure(void **state)
 {
-	struct whole whole = walk_whole(false);
+	struct whole whole = walk_whole(NOTHING);
 
 	(void)state;
 	assert_non_null(strstr(whole.digest, "/bin/su 104755"));
 	assert_non_null(strstr(whole.digest, "/moved/file 102755"));
 	assert_null(strstr(whole.digest, "/gone"));
 	assert_non_null(strstr(whole.digest, "written /new"));
-	play_all(false, &whole);
+	play_all(NOTHING, &whole);
 	free(whole.digest);
 }
 
 static void test_every_failure_remembered(void **state)
 {
-	struct whole walked = walk_whole(true), whole = walk_whole(true);
+	struct whole walked = walk_whole(LAYERS), whole = walk_whole(LAYERS);
 
 	(void)state;
 	assert_string_equal(walked.digest, whole.digest);
-	play_all(true, &whole);
+	play_all(LAYERS, &whole);
 	free(walked.digest);
 	free(whole.digest);
+}
+
+/* The merged mount is to be walked, and what is found there is remembered. */
+static void walk_merged(void)
+{
+	struct scene scene;
+
+	open_scene(&scene, MERGED);
+	assert_int_equal(walk(&scene), 0);
+	close_scene(&scene);
+}
+
+static void test_every_failure_of_a_merged_mount(void **state)
+{
+	struct whole whole;
+
+	(void)state;
+	roots = file_memory_new();
+	assert_non_null(roots);
+	walk_merged();
+	whole = walk_whole(MERGED);
+	assert_non_null(strstr(whole.digest, "/bin/su 104755"));
+	assert_non_null(strstr(whole.digest, "/bin/sh 120777"));
+	play_all(MERGED, &whole);
+	free(whole.digest);
+	file_memory_free(roots);
 }
 
 /* ---- the place --------------------------------------------------------------------------------- */
@@ -338,6 +386,7 @@ static int run_all(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_failure),
 		cmocka_unit_test(test_every_failure_remembered),
+		cmocka_unit_test(test_every_failure_of_a_merged_mount),
 	};
 	int result = cmocka_run_group_tests(tests, NULL, NULL);
 
