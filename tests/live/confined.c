@@ -65,7 +65,7 @@ static long argument(const char *text)
 		return (long)((uintptr_t)open_ways & ~(uintptr_t)4095);
 	if (!strcmp(text, "self"))
 		return getpid();
-	if (!strcmp(text, "parent"))
+	if (!strcmp(text, "our-parent"))
 		return getppid();
 	if (*text == '-' || (*text >= '0' && *text <= '9'))
 		return strtol(text, NULL, 0);
@@ -155,7 +155,8 @@ static int step_audit(char **words)
 	for (size_t i = 0; i < snapshot->container_count; i++)
 		printf("container %s\n", snapshot->containers[i]->id);
 	for (size_t i = 0; i < snapshot->file_count; i++)
-		printf("file %s\n", snapshot->files[i].path);
+		if (snapshot->files[i].container)
+			printf("file %s %s\n", snapshot->files[i].container->id, snapshot->files[i].path);
 	for (size_t i = 0; i < snapshot->coverage_count; i++)
 		for (const struct coverage_reason *reason = snapshot->coverage[i].reasons; reason;
 		     reason = reason->next)
