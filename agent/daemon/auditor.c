@@ -30,6 +30,7 @@ struct auditor {
 	struct events events;
 	struct channel *shipper; /* changes when that one is started anew */
 	struct snapshot *snapshot; /* of the last pass; NULL: none yet */
+	struct file_memory *files; /* of the roots of containers, for the next pass */
 	struct profiles *profiles;
 	struct changed changed; /* since the last pass */
 	struct changed fresh;   /* of them, those whose profile was not looked at yet */
@@ -247,7 +248,7 @@ static struct snapshot *collect(struct auditor *auditor, bool full, struct error
 		.task_metadata = getenv(TASK_METADATA_VARIABLE),
 		.fetch = ask_shipper,
 		.fetch_context = auditor->shipper,
-		.remember_layers = true,
+		.file_memory = auditor->files,
 		.previous = auditor->snapshot,
 		.walk_again = full,
 		.progress = on_progress,
@@ -456,10 +457,11 @@ int auditor_run(const struct auditor_setup *setup)
 				  .settings = settings,
 				  .events = *setup->events,
 				  .shipper = setup->shipper,
+				  .files = file_memory_new(),
 				  .profiles = profiles_new()};
 	const struct message ready = {.kind = MESSAGE_READY, .json = setup->report};
 
-	if (!auditor.profiles)
+	if (!auditor.profiles || !auditor.files)
 		return EXIT_FAILED;
 	events_begin(&auditor.events);
 	pace_start(&auditor.pace, settings->interval * UINT64_C(1000),
@@ -469,6 +471,7 @@ int auditor_run(const struct auditor_setup *setup)
 	while (!auditor.parent_gone)
 		turn(&auditor);
 	snapshot_free(auditor.snapshot);
+	file_memory_free(auditor.files);
 	profiles_free(auditor.profiles);
 	changed_free(&auditor.changed);
 	changed_free(&auditor.fresh);
