@@ -244,7 +244,7 @@ static struct snapshot *collect(struct auditor *auditor, bool full, struct error
 		.facts = AUDIT_FACTS,
 		.excluded_paths = settings->config->excluded_paths,
 		.excluded_count = settings->config->excluded_count,
-		.docker_socket = settings->docker_socket ? settings->docker_socket : "",
+		.docker_socket = settings->docker_socket,
 		.task_metadata = getenv(TASK_METADATA_VARIABLE),
 		.fetch = ask_shipper,
 		.fetch_context = auditor->shipper,
