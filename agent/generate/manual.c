@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/daemon/metrics_text.h"
 #include "agent/generate/generate.h"
+#include "agent/setting_table.h"
 #include "proctor/cleanup.h"
 #include "proctor/collector.h"
 #include "proctor/version.h"
@@ -137,6 +139,86 @@ static void put_collectors(void)
 	printf(".El\n");
 }
 
+/* ---- the agent's ---------------------------------------------------------------------------------- */
+
+static void put_capitals(const char *text)
+{
+	for (; *text; text++)
+		putchar(toupper((unsigned char)*text));
+}
+
+/* A key with its variable, which begins as told. */
+static void put_setting(const struct setting *setting, const char *variable)
+{
+	_cleanup_free_ char *help = NULL;
+
+	printf(".It Cm %s No =", setting->key);
+	put_arguments("Ar", setting->form);
+	printf("\n");
+	if (asprintf(&help, "%s.%s%s%s%s%s%s", setting->help, setting->otherwise ? " Default: " : "",
+		     setting->otherwise ? setting->otherwise : "", setting->otherwise ? "." : "",
+		     setting->option ? " Option: --" : "", setting->option ? setting->key : "",
+		     setting->option ? "." : "") < 0)
+		help = NULL;
+	put_text(help ? help : "");
+	printf("Variable:\n.Ev PROCTOR_%s", variable);
+	put_capitals(setting->key);
+	printf("\n");
+}
+
+static void put_setting_list(const struct setting *table, const char *variable)
+{
+	printf(".Bl -tag -width Ds\n");
+	for (; table->key; table++)
+		put_setting(table, variable);
+	printf(".El\n");
+}
+
+static void put_settings(void)
+{
+	put_setting_list(agent_settings, "");
+}
+
+static void put_sink_settings(void)
+{
+	put_setting_list(sink_settings, SINK_VARIABLE "NAME_");
+}
+
+static void put_sinks(void)
+{
+	printf(".Bl -tag -width Ds -compact\n");
+	for (const struct sink_kind *const *kind = sink_kinds; *kind; kind++) {
+		printf(".It");
+		put_arguments("Li", (*kind)->form);
+		printf("\n");
+		put_text((*kind)->help);
+	}
+	printf(".El\n");
+}
+
+static void put_variables(void)
+{
+	for (const struct config_variable *variable = config_variables; variable->name; variable++) {
+		printf(".It Ev PROCTOR_%s No =", variable->name);
+		put_arguments("Ar", variable->form);
+		printf("\n");
+		put_text(variable->help);
+	}
+}
+
+static void put_metrics(void)
+{
+	printf(".Bl -tag -width Ds -compact\n");
+	for (const struct metric *metric = metrics_table; metric->name; metric++) {
+		printf(".It Li %s", metric->name);
+		if (*metric->labels)
+			printf(" Ns Brq Ar %s", metric->labels);
+		printf("\n");
+		put_text(metric->help);
+	}
+	printf(".El\n");
+}
+
 static void put_version(void)
 {
 	printf(".Os Proctor %s\n", proctor_version);
@@ -148,9 +230,10 @@ int generate_manual(const char *template, struct error **error)
 		const char *line;
 		void (*put)(void);
 	} marks[] = {
-		{"@COLLECTORS@\n", put_collectors},
-		{"@COMMANDS@\n", put_commands},
-		{"@VERSION@\n", put_version},
+		{"@COLLECTORS@\n", put_collectors}, {"@COMMANDS@\n", put_commands},
+		{"@METRICS@\n", put_metrics},       {"@SETTINGS@\n", put_settings},
+		{"@SINKS@\n", put_sinks},           {"@SINK_SETTINGS@\n", put_sink_settings},
+		{"@VARIABLES@\n", put_variables},   {"@VERSION@\n", put_version},
 	};
 	_cleanup_fclose_ FILE *file = fopen(template, "re");
 	_cleanup_free_ char *line = NULL;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -274,6 +275,24 @@ REAL(ssize_t, write, int fd, const void *data, size_t size)
 		return -1;
 	}
 	return __real_write(fd, data, size < plan.most ? size : plan.most);
+}
+
+/* All of a write with nothing behind: with `most`, a part of the first one. */
+REAL(ssize_t, writev, int fd, const struct iovec *parts, int count)
+{
+	if (!plan.armed || plan.call != CALL_WRITE || !plan.most)
+		return fails_on(CALL_WRITE, "writev") ? -1 : __real_writev(fd, parts, count);
+	return __wrap_write(fd, parts->iov_base, parts->iov_len);
+}
+
+REAL(int, fdatasync, int fd)
+{
+	return fails_on(CALL_WRITE, "fdatasync") ? -1 : __real_fdatasync(fd);
+}
+
+REAL(int, ftruncate, int fd, off_t size)
+{
+	return fails_on(CALL_WRITE, "ftruncate") ? -1 : __real_ftruncate(fd, size);
 }
 
 REAL(int, fsync, int fd)

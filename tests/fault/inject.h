@@ -14,7 +14,7 @@ enum call {
 	CALL_READ,     /* read, getdents64, readdir */
 	CALL_LOOK,     /* readlinkat, statx, fstatat, statfs and the like, getxattr and the like */
 	CALL_THREAD,   /* pthread_create */
-	CALL_WRITE,    /* write, fsync, fchmod, fchown, linkat, renameat */
+	CALL_WRITE,    /* write, writev, ftruncate, fsync, fdatasync, fchmod, fchown, linkat, renameat */
 	CALL_COUNT
 };
 

@@ -1,6 +1,7 @@
 #include "tests/unit/test.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/setting_table.h"
@@ -502,6 +503,44 @@ static void test_tables(void **state)
 		}
 }
 
+/* dist/proctor.conf is understood, names each setting, and shows the default of each that has one. */
+static void test_the_sample(void **state)
+{
+	const char *source = getenv("top_srcdir");
+	struct settings_options options = {0};
+	_cleanup_free_ char *sample = NULL, *line = NULL;
+	_cleanup_settings_ struct settings *settings = NULL;
+	_cleanup_fclose_ FILE *file = NULL;
+	const struct setting *table = agent_settings;
+	size_t size = 0, named = 0;
+
+	(void)state;
+	assert_true(asprintf(&sample, "%s/dist/proctor.conf", source ? source : ".") > 0);
+	options.config_file = sample;
+	settings = settings_read(&options, VARIABLES(), today, NULL);
+	assert_non_null(settings);
+	file = fopen(sample, "re");
+	assert_non_null(file);
+	while (getline(&line, &size, file) >= 0) {
+		char key[32], value[128];
+		if (!strncmp(line, ";[sink.", strlen(";[sink.")))
+			table = sink_settings;
+		if (sscanf(line, ";%31[a-z_] = %127[^\n]", key, value) != 2)
+			continue;
+		const struct setting *setting = setting_find(table, key);
+		if (!setting)
+			fail_msg("there is no setting %s", key);
+		if (setting->otherwise)
+			assert_string_equal(value, setting->otherwise);
+		named++;
+	}
+	for (table = agent_settings; table->key; table++)
+		assert_true(named-- > 0);
+	for (table = sink_settings; table->key; table++)
+		assert_true(named-- > 0);
+	assert_int_equal(named, 0);
+}
+
 static void test_hostile_files(void **state)
 {
 	static const char letters[] = "[]=;# \n\tagentsink.urlfile:///%?&*0123456789KiBmhd\"\\\x01\xff";
@@ -547,6 +586,7 @@ int main(void)
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_values_stay_on_their_line),
 		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_the_sample),
 		cmocka_unit_test(test_hostile_files),
 	};
 
