@@ -285,7 +285,7 @@ static int step_wait(char **words)
 /* end ROLE: a child of that role that waits is ended; it ends with us, too. */
 static int step_end(char **words)
 {
-	char wait[] = "wait", *waiting[] = {words[0], wait, NULL};
+	char wait_step[] = "wait", *waiting[] = {words[0], wait_step, NULL};
 	int in[2], out[2], status;
 	char byte;
 	pid_t child;
