@@ -141,7 +141,7 @@ static int give_control(struct given_list *list, struct error **error)
 	const char *state = given_value(list, agent, "state");
 	struct given given = {.entry = {.section = agent, .key = "control"}, .from = "default"};
 
-	if (given_value(list, agent, "control"))
+	if (!state || given_value(list, agent, "control"))
 		return 0;
 	given.entry.value = !strcmp(state, "memory") ? "/dev/shm/proctor.control"
 						     : arena_printf(list->arena, "%s/control", state);

@@ -231,7 +231,7 @@ static const char *const log_levels[] = {
 #define MEMBER(name) .offset = offsetof(struct settings, name)
 #define SINK_MEMBER(name) .offset = offsetof(struct sink_setting, name)
 
-#define MINUTE 60
+#define MINUTE 60ULL
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
 #define MEBIBYTE (1ULL << 20)

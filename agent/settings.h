@@ -36,7 +36,7 @@ struct settings {
 	unsigned quick;      /* seconds between looks at credentials where no process events are to be had */
 	const char *state;   /* directory; NULL: memory */
 	const char *control; /* path of the control socket */
-	const char *user, *auditor_user; /* auditor_user NULL: as `user` */
+	const char *user, *auditor_user; /* NULL: `proctor` where there is one, and as `user` */
 	bool process_events, mount_events, cgroup_events, file_events;
 	bool inventory;                                    /* once a day and at start */
 	uint64_t queue_bytes, queue_age;                   /* bytes, seconds */

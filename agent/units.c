@@ -5,10 +5,10 @@
 
 #include "proctor/text.h"
 
-const struct unit time_units[] = {{"s", 1}, {"m", 60}, {"h", 60 * 60}, {"d", 24 * 60 * 60}, {0}};
+const struct unit time_units[] = {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {0}};
 
-const struct unit size_units[] = {{"B", 1},         {"KiB", 1 << 10},    {"MiB", 1 << 20},
-				  {"GiB", 1 << 30}, {"TiB", 1ULL << 40}, {0}};
+const struct unit size_units[] = {
+	{"B", 1}, {"KiB", 1ULL << 10}, {"MiB", 1ULL << 20}, {"GiB", 1ULL << 30}, {"TiB", 1ULL << 40}, {0}};
 
 static uint64_t factor_of(const struct unit *units, const char *name)
 {

@@ -127,7 +127,7 @@ static void test_defaults(void **state)
 	assert_int_equal(settings->quick, 10);
 	assert_string_equal(settings->state, "/var/lib/proctor");
 	assert_string_equal(settings->control, "/var/lib/proctor/control");
-	assert_string_equal(settings->user, "proctor");
+	assert_null(settings->user);
 	assert_null(settings->auditor_user);
 	assert_true(settings->process_events && settings->mount_events && settings->cgroup_events);
 	assert_false(settings->file_events || settings->inventory);
@@ -236,7 +236,7 @@ static void test_who_wins(void **state)
 	assert_has(printed(settings), place);
 	assert_has(printed(settings), "; --interval\n");
 	assert_has(printed(settings), "\nstate = /variable                            ; PROCTOR_STATE\n");
-	assert_has(printed(settings), "\nuser = proctor                               ; default\n");
+	assert_has(printed(settings), "\nmetrics = off                                ; default\n");
 }
 
 static void test_variables_for_sections(void **state)
