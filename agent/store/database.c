@@ -84,10 +84,12 @@ int database_lock(const char *directory, struct error **error)
 	return -1;
 }
 
-int database_error(struct error **error, const struct database *database, const char *doing)
+int database_error(struct error **error, const struct database *database, int code, const char *doing)
 {
+	bool same = database && sqlite3_extended_errcode(database->handle) == code;
+
 	return error_set(error, 0, "%s: %s", doing,
-			 database ? sqlite3_errmsg(database->handle) : sqlite3_errstr(SQLITE_NOMEM));
+			 same ? sqlite3_errmsg(database->handle) : sqlite3_errstr(code));
 }
 
 enum database_state database_state_of(int code)
@@ -163,11 +165,12 @@ static int prepare(const struct database *database)
 			     "PRAGMA journal_size_limit = 4194304; PRAGMA synchronous = FULL;");
 }
 
-/* PRAGMA quick_check: its first row is `ok`, or the first fault that was found. */
-static int check(const struct database *database, struct error **error)
+/* PRAGMA quick_check of one table: its first row is `ok`, or the first fault that was found. */
+static int check_table(const struct database *database, const char *table, struct error **error)
 {
+	char *text = sqlite3_mprintf("PRAGMA quick_check(%Q)", table);
 	sqlite3_stmt *statement = NULL;
-	int code = sqlite3_prepare_v2(database->handle, "PRAGMA quick_check(1)", -1, &statement, NULL);
+	int code = text ? sqlite3_prepare_v2(database->handle, text, -1, &statement, NULL) : SQLITE_NOMEM;
 
 	if (code == SQLITE_OK)
 		code = sqlite3_step(statement);
@@ -176,7 +179,19 @@ static int check(const struct database *database, struct error **error)
 		code = SQLITE_CORRUPT;
 	}
 	sqlite3_finalize(statement);
-	return code == SQLITE_ROW ? SQLITE_OK : code;
+	sqlite3_free(text);
+	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/* What each pass is compared with. The queue, which may be long, is found to be damaged when it is read. */
+static int check(const struct database *database, struct error **error)
+{
+	static const char *const tables[] = {"figures", "finding", "detail", "sink"};
+	int code = SQLITE_OK;
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && code == SQLITE_OK; i++)
+		code = check_table(database, tables[i], error);
+	return code;
 }
 
 static int migrate(const struct database *database, int64_t version)
@@ -207,10 +222,10 @@ static enum database_state bring_up(const struct database *database, struct erro
 		error_remedy(error, "run that version, or give this one a state directory of its own");
 		return DATABASE_REFUSED;
 	}
-	if (code == SQLITE_OK)
-		code = check(database, error);
 	if (code == SQLITE_OK && version < database_version)
 		code = migrate(database, version);
+	if (code == SQLITE_OK)
+		code = check(database, error);
 	if (code == SQLITE_OK && ask(database, "SELECT one FROM figures", &code) != 1)
 		code = code == SQLITE_OK || code == SQLITE_DONE ? SQLITE_CORRUPT : code;
 	if (code != SQLITE_OK && !(error && *error))

@@ -46,8 +46,8 @@ enum database_copy { COPY_REPLACES, COPY_ADDS };
 int database_copy(struct database *from, struct database *into, const char *table, const char *condition,
 		  enum database_copy how, int *read);
 
-/* Sets *error to "doing what: " and what SQLite says. Returns -1. */
-int database_error(struct error **error, const struct database *database, const char *doing);
+/* Sets *error to "doing what: " and what SQLite says of the code. Returns -1. */
+int database_error(struct error **error, const struct database *database, int code, const char *doing);
 
 static inline void cleanup_database(struct database **database)
 {

@@ -47,7 +47,7 @@ int store_open_disk(struct store *store, struct error **error)
 	if (state == DATABASE_OPEN) {
 		if (!store_load(store, store->disk))
 			return 0;
-		return database_error(error, store->disk, "reading the state");
+		return database_error(error, store->disk, store->code, "reading the state");
 	}
 	if (state == DATABASE_NO_ROOM)
 		return store_degrade(store, TROUBLE_UNOPENED, error_message(why));

@@ -150,7 +150,7 @@ static void undo(struct store *store, const struct figures *before, struct error
 	struct database *database = store_database(store);
 
 	if (store->code != SQLITE_OK)
-		database_error(error, database, "the state");
+		database_error(error, database, store->code, "the state");
 	if (!sqlite3_get_autocommit(database->handle))
 		query_run(database, query_start(database, QUERY_ROLLBACK));
 	store->figures = *before;
@@ -240,7 +240,7 @@ static int open_memory(struct store *store, struct error **error)
 		return -1;
 	if (!store_load(store, store->memory))
 		return 0;
-	return database_error(error, store->memory, "reading the state");
+	return database_error(error, store->memory, store->code, "reading the state");
 }
 
 static int open_directory(struct store *store, struct error **error)

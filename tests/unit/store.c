@@ -80,7 +80,8 @@ int look_at(struct store *store, const struct look *look)
 	size_t count = 0, seen = 0;
 	int result;
 
-	assert_non_null(made);
+	if (!made)
+		return -1;
 	for (; count < LOOK_MAX && look->findings[count].letter; count++)
 		make_finding(made, look, count);
 	made->seen[seen++] = (struct seen){.sight = look->blind ? 0 : UINT32_MAX};
