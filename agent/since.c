@@ -15,7 +15,7 @@ static int64_t unit_seconds(char unit)
 	case 'h':
 		return 3600;
 	case 'd':
-		return 24 * 3600;
+		return INT64_C(24) * 3600;
 	case 'w':
 		return INT64_C(7) * 24 * 3600;
 	default:
@@ -71,7 +71,7 @@ const char *since_age(int64_t milliseconds, char text[AGE_SIZE])
 	} steps[] = {{120, 1, 's'},
 		     {INT64_C(120) * 60, 60, 'm'},
 		     {INT64_C(48) * 3600, 3600, 'h'},
-		     {INT64_MAX, 24 * 3600, 'd'}};
+		     {INT64_MAX, INT64_C(24) * 3600, 'd'}};
 	int64_t seconds = milliseconds > 0 ? milliseconds / 1000 : 0;
 	size_t i = 0;
 

@@ -157,7 +157,7 @@ static int set_sink(struct store *store, const struct queue_options *options, st
 	struct database *database = store_database(store);
 	int64_t wants = (options->heartbeats ? 1 << QUEUED_HEARTBEAT : 0) |
 			(options->inventory ? 1 << QUEUED_INVENTORY : 0);
-	struct place place;
+	struct place place = {0};
 	struct amount amount;
 	int64_t behind;
 
@@ -327,7 +327,7 @@ static int take_next(struct store *store, void *context, struct error **error)
 	const struct next *next = context;
 	struct database *queues[2];
 	size_t count = store_queues(store, queues);
-	struct place place;
+	struct place place = {0};
 
 	if (find_place(store, next->sink, &place, error))
 		return -1;
@@ -378,7 +378,7 @@ struct done {
 static int mark_done(struct store *store, void *context, struct error **error)
 {
 	const struct done *done = context;
-	struct place place;
+	struct place place = {0};
 	struct amount amount;
 	sqlite3_stmt *row;
 

@@ -16,14 +16,12 @@ struct store;
 struct store_options {
 	const char *directory;  /* of proctor.db; NULL: in memory */
 	uint64_t queue_bytes;   /* of records that wait for the slowest sink; 0: no bound */
-	uint64_t queue_age;     /* seconds; 0: no bound */
-	unsigned resolve_after; /* seconds for which a finding is not to be seen before it counts as resolved
-				 */
-	unsigned flap_window; /* seconds: three openings within it are flapping, and it stays open for as long
-			       */
-	void (*notice)(void *context,
-		       const char *line); /* what happened to the file (set aside, degraded to
-					      memory, recovered): one line to log; NULL: no one asks */
+	uint64_t queue_age;     /* seconds in which an agent ran; 0: no bound */
+	unsigned resolve_after; /* seconds for which a finding is not to be seen before it is resolved */
+	unsigned flap_window;   /* seconds: three openings within are flapping, and it stays open as long */
+	/* What happened to the file (set aside, degraded to memory, recovered): one line to log. It may not
+	 * call the store. NULL: no one asks. */
+	void (*notice)(void *context, const char *line);
 	void *notice_context;
 	/* Milliseconds of a clock that is never set, for tests; NULL: CLOCK_MONOTONIC. */
 	int64_t (*clock)(void);
