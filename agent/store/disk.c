@@ -101,6 +101,8 @@ int store_degrade(struct store *store, enum trouble trouble, const char *why)
 	}
 	store->trouble = trouble;
 	store->tried = store->figures.clock;
+	store->unread = false;
+	queue_restore_sinks(store);
 	store_notice(store, "%s: what is told from now on is kept in memory until %s can be written to%s",
 		     why, store->path, whole ? "" : "; not all that it held could be read");
 	return 0;
@@ -121,7 +123,7 @@ static const struct part returned[] = {
 	{"sink", "", COPY_REPLACES},    {"queue", "", COPY_ADDS},       {0},
 };
 
-/* Of a file that could not be opened before, the places of sinks stand. */
+/* Of a file that could not be read before, the places of sinks stand: rather twice than never. */
 static const struct part joined[] = {
 	{"finding", "", COPY_REPLACES},
 	{"detail", "", COPY_REPLACES},
@@ -145,6 +147,12 @@ static int go_on(const struct store *store, struct database *into)
 	return query_run(into, row);
 }
 
+/* Whether the places of sinks on the disk do. */
+static bool stands(const struct store *store)
+{
+	return store->trouble == TROUBLE_UNOPENED || (store->trouble == TROUBLE_NO_ROOM && store->unread);
+}
+
 /* All of what is in memory, and of the old file, into the database, or nothing. */
 static int merge(const struct store *store, struct database *into)
 {
@@ -152,13 +160,12 @@ static int merge(const struct store *store, struct database *into)
 	int code = run(into, "PRAGMA synchronous = FULL; BEGIN IMMEDIATE");
 
 	into->full = true;
-	if (code == SQLITE_OK && store->trouble != TROUBLE_UNOPENED)
+	if (code == SQLITE_OK && !stands(store))
 		code = run(into, "DELETE FROM sink");
 	if (code == SQLITE_OK && store->disk && store->disk != into)
 		code = copy_parts(store->disk, into, left_behind, &whole);
 	if (code == SQLITE_OK)
-		code = copy_parts(store->memory, into, store->trouble == TROUBLE_UNOPENED ? joined : returned,
-				  &whole);
+		code = copy_parts(store->memory, into, stands(store) ? joined : returned, &whole);
 	if (code == SQLITE_OK)
 		code = query_run(into, query_start(into, QUERY_SINKS_RECOUNT));
 	if (code == SQLITE_OK)

@@ -54,6 +54,15 @@ static int compare_seen(const void *a, const void *b)
 	return compare_containers((*left)->container, (*right)->container);
 }
 
+/* Whether each id ends where it has to. */
+static bool has_ids(const struct pass *pass)
+{
+	for (size_t i = 0; i < pass->observed_count; i++)
+		if (!memchr(pass->observed[i].id, '\0', FINDING_ID_SIZE))
+			return false;
+	return true;
+}
+
 static int put_in_order(struct comparison *comparison)
 {
 	const struct pass *pass = comparison->pass;
@@ -459,6 +468,8 @@ int store_pass(struct store *store, const struct pass *pass, struct error **erro
 	struct comparison comparison = {.pass = pass, .arena = arena};
 	int result;
 
+	if (!has_ids(pass))
+		return error_set(error, 0, "comparing a pass: an id has no end");
 	if (!arena || put_in_order(&comparison))
 		return error_set(error, ENOMEM, "comparing a pass");
 	if (read_host(pass, &comparison.host, error))

@@ -46,6 +46,9 @@ struct store {
 	int64_t disk_bytes;      /* of the queue on the disk, while another one is written to */
 	struct wakeup **wakeups; /* they stay where they are as long as the store */
 	size_t wakeup_count;
+	struct queue_options *sinks; /* as they were set last */
+	size_t sink_count;
+	bool unread;   /* some of the queue on the disk was passed over: it could not be read */
 	bool appended; /* in this transaction: sinks are to be woken */
 	int code;      /* of the last statement that failed */
 };
@@ -102,6 +105,10 @@ struct agent_record;
 /* Appends the record of agent_kinds[kind], if a sink wants it. */
 int queue_add(struct store *store, enum queued_kind kind, enum severity severity,
 	      const struct agent_record *record, struct error **error);
+
+/* Gives the sinks that were set last a row where they have none. */
+void queue_restore_sinks(struct store *store);
+void queue_forget_sinks(struct store *store);
 
 /* Removes what every sink has had, and what is beyond the bounds. */
 int queue_trim(struct store *store);

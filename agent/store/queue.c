@@ -51,11 +51,15 @@ static sqlite3_stmt *for_place(struct database *database, enum query query, cons
 	return rows;
 }
 
-/* Whether the queue that failed is one on a disk that is given up: what it has of it is as good as lost. */
-static bool is_given_up(struct store *store, const struct database *queue)
+/* Whether the queue that failed is the one on a disk that fails: sinks go on with what is in memory. */
+static bool is_passed_over(struct store *store, const struct database *queue)
 {
 	if (!store->memory || queue != store->disk || store->code == SQLITE_OK)
 		return false;
+	if (!store->unread)
+		store_notice(store, "what waits in %s cannot be read: %s", store->path,
+			     sqlite3_errstr(store->code));
+	store->unread = true;
 	store->code = SQLITE_OK;
 	return true;
 }
@@ -89,7 +93,7 @@ static int count_waiting(struct store *store, const struct place *place, int64_t
 			for_place(queues[i], all ? QUERY_QUEUE_COUNT : QUERY_QUEUE_COUNT_TO, place);
 		if (!all)
 			sqlite3_bind_int64(row, 4, last);
-		if (add_amount(store, queues[i], row, amount) && !is_given_up(store, queues[i]))
+		if (add_amount(store, queues[i], row, amount) && !is_passed_over(store, queues[i]))
 			return -1;
 	}
 	return 0;
@@ -141,7 +145,7 @@ static int oldest_place(struct store *store, int64_t *behind)
 		sqlite3_stmt *row = query_start(queues[i], QUERY_QUEUE_FIRST);
 		int found = store_step(store, queues[i], row);
 		bool any = found == 1 && sqlite3_column_type(row, 0) != SQLITE_NULL;
-		if (found < 0 && !is_given_up(store, queues[i]))
+		if (found < 0 && !is_passed_over(store, queues[i]))
 			return -1;
 		if (any)
 			*behind = sqlite3_column_int64(row, 0) - 1;
@@ -190,11 +194,51 @@ static int set_sinks(struct store *store, void *context, struct error **error)
 	return 0;
 }
 
+/* Keeps what the sinks want, for when their rows cannot be read. */
+static int remember_sinks(struct store *store, const struct sinks *sinks)
+{
+	struct queue_options *list = calloc(sinks->count + 1, sizeof(*list));
+	size_t count = 0;
+
+	for (; list && count < sinks->count; count++) {
+		list[count] = sinks->list[count];
+		list[count].sink = strdup(sinks->list[count].sink);
+		if (!list[count].sink)
+			break;
+	}
+	queue_forget_sinks(store);
+	store->sinks = list;
+	store->sink_count = count;
+	return list && count == sinks->count ? 0 : -1;
+}
+
+void queue_forget_sinks(struct store *store)
+{
+	for (size_t i = 0; i < store->sink_count; i++)
+		free((char *)store->sinks[i].sink);
+	free(store->sinks);
+	store->sinks = NULL;
+	store->sink_count = 0;
+}
+
+void queue_restore_sinks(struct store *store)
+{
+	for (size_t i = 0; i < store->sink_count; i++)
+		set_sink(store, &store->sinks[i], NULL);
+	store->code = SQLITE_OK;
+}
+
 int store_set_sinks(struct store *store, const struct queue_options *sinks, size_t count,
 		    struct error **error)
 {
 	struct sinks list = {.list = sinks, .count = count};
+	int result;
 
+	pthread_mutex_lock(&store->mutex);
+	result = remember_sinks(store, &list);
+	pthread_mutex_unlock(&store->mutex);
+	if (result)
+		return error_set(error, ENOMEM, "setting the sinks of the queue");
 	return store_do(store, SAFETY_NOW, set_sinks, &list, error);
 }
 
@@ -332,7 +376,7 @@ static int take_next(struct store *store, void *context, struct error **error)
 	if (find_place(store, next->sink, &place, error))
 		return -1;
 	for (size_t i = 0; i < count && !next->batch->count; i++)
-		if (take_rows(store, queues[i], &place, next, error) && !is_given_up(store, queues[i]))
+		if (take_rows(store, queues[i], &place, next, error) && !is_passed_over(store, queues[i]))
 			return -1;
 	return 0;
 }

@@ -288,6 +288,7 @@ void store_close(struct store *store)
 		free(store->wakeups[i]);
 	}
 	free(store->wakeups);
+	queue_forget_sinks(store);
 	free(store->host);
 	free(store->directory);
 	free(store->path);

@@ -85,6 +85,8 @@ static void take_over(void)
 /* ---- what was told ------------------------------------------------------------------------------- */
 
 static bool open_letters[LETTERS];
+/* What cannot be read for a while comes later, behind what was told meanwhile. */
+static bool in_order = true;
 
 static void replay(const struct queued *record)
 {
@@ -96,7 +98,7 @@ static void replay(const struct queued *record)
 	if (!status)
 		return;
 	assert_non_null(id);
-	if (!strcmp(status, "opened") == open_letters[id[0] - 'a'])
+	if (in_order && !strcmp(status, "opened") == open_letters[id[0] - 'a'])
 		fail_msg("%s %.1s", status, id);
 	open_letters[id[0] - 'a'] = !strcmp(status, "opened");
 }
@@ -187,7 +189,8 @@ static void check(struct store *store, int64_t *last)
 	look(store, "ce");
 	drain(store, last);
 	assert_false(store_is_degraded(store));
-	assert_memory_equal(open_letters, expected, sizeof(expected));
+	if (in_order)
+		assert_memory_equal(open_letters, expected, sizeof(expected));
 }
 
 /* Tells it with whatever is armed, and once more with nothing. */
@@ -261,6 +264,9 @@ static void test_reads(void **state)
 {
 	(void)state;
 	fail_each("pread64", EIO, false);
+	in_order = false;
+	fail_each("pread64", EIO, true);
+	in_order = true;
 }
 
 static void test_memory_of_sqlite(void **state)
