@@ -297,6 +297,18 @@ static void step_churn(char **arguments)
 	exit(0);
 }
 
+/* burst COUNT: children that exit at once, one after the other. */
+static void step_burst(char **arguments)
+{
+	for (uint64_t left = number(arguments[0]); left; left--) {
+		pid_t child = fork();
+		check(child >= 0, "fork");
+		if (child == 0)
+			_exit(0);
+		check(waitpid(child, NULL, 0) == child, "waitpid");
+	}
+}
+
 /* exec-churn first: becomes itself again and again until stdin ends; `ready` the first time only. */
 static void step_exec_churn(char **arguments)
 {
@@ -386,6 +398,7 @@ static const struct step {
 } steps[] = {
 	{"ambient", 1, step_ambient},
 	{"bounding", 1, step_bounding},
+	{"burst", 1, step_burst},
 	{"caps", 3, step_caps},
 	{"churn", 1, step_churn},
 	{"comm", 1, step_comm},
