@@ -139,8 +139,9 @@ static const char too_many[] = "cgroups: more than 4096 directories, or some dee
 			       "the next audit";
 static const char not_allowed[] =
 	"cgroups: this user may not have as many watches: raise fs.inotify.max_user_watches";
-static const char not_readable[] =
-	"cgroups: some may not be read, and are not watched: needs CAP_DAC_READ_SEARCH";
+static const char not_readable[] = "cgroups: some directories cannot be read: what comes in them is only "
+				   "seen by the next audit; that needs "
+				   "CAP_DAC_READ_SEARCH";
 
 /* Asks the kernel for a watch. Its id; -1: none. */
 static int add_watch(struct survey *survey, size_t top, unsigned depth, const char *path)
@@ -197,23 +198,34 @@ static int meet(struct survey *survey, const struct watch *parent, const char *n
 					      : watch_directory(survey, parent->top, parent->depth + 1, path);
 }
 
-static int list_directory(struct survey *survey, const struct watch *directory)
+static bool is_child(const struct dirent *entry)
+{
+	return entry->d_type == DT_DIR && strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
+static DIR *open_directory(const struct survey *survey, const struct watch *directory)
 {
 	char full[PATH_MAX];
-	const struct dirent *entry;
 
 	snprintf(full, sizeof(full), "%s%s", survey->watches->tops[directory->top], directory->path);
 	int fd = open(full, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	_cleanup_closedir_ DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-	if (!stream) { /* gone again, or not for us: adding its watch said so */
-		if (fd >= 0)
-			close(fd);
-		return fd >= 0 ? -1 : 0;
-	}
-	while ((entry = readdir(stream)))
-		if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") != 0 &&
-		    strcmp(entry->d_name, "..") != 0 && meet(survey, directory, entry->d_name))
+	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+	if (!stream && fd >= 0)
+		close(fd);
+	return stream;
+}
+
+/* Meets all that are in a directory. -1: no memory. */
+static int list_directory(struct survey *survey, const struct watch *directory)
+{
+	_cleanup_closedir_ DIR *stream = open_directory(survey, directory);
+	const struct dirent *entry;
+
+	while (stream && (errno = 0, entry = readdir(stream)))
+		if (is_child(entry) && meet(survey, directory, entry->d_name))
 			return -1;
+	if (errno && errno != ENOENT) /* else it is read to its end, or gone */
+		lose_sight(survey, not_readable);
 	return 0;
 }
 

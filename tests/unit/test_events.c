@@ -571,31 +571,38 @@ static void test_overflow_of_directories(void **state)
 	assert_true(was_told(tree, "/comes/too/seen", false));
 }
 
+static size_t tell(struct tree *tree, const struct inotify_event *event, const char name[16], size_t length)
+{
+	char data[sizeof(*event) + 16];
+
+	memcpy(data, event, sizeof(*event));
+	memcpy(data + sizeof(*event), name, 16);
+	tree->told = (struct told){0};
+	assert_int_equal(watches_tell(&tree->watches, data, length, note, &tree->told, NULL), 0);
+	return tree->told.count;
+}
+
 static void test_hostile_directory_events(void **state)
 {
+	const size_t whole = sizeof(struct inotify_event) + 16;
+	struct inotify_event event = {.wd = INT_MAX, .mask = IN_CREATE | IN_ISDIR, .len = 16};
 	struct tree *tree = *state;
-	struct {
-		struct inotify_event event;
-		char name[16];
-	} made = {{.wd = 1, .mask = IN_CREATE | IN_ISDIR, .len = 16}, "x"};
+	char data[4096];
 
 	scan(tree);
-	made.event.wd = INT_MAX; /* of no watch */
-	for (size_t length = 0; length <= sizeof(made); length++)
-		assert_int_equal(watches_tell(&tree->watches, &made, length, note, &tree->told, NULL), 0);
-	assert_int_equal(tree->told.count, 0);
+	for (size_t length = 0; length <= whole; length++) /* of no watch */
+		assert_int_equal(tell(tree, &event, "x\0\0\0\0\0\0\0\0\0\0\0\0\0\0", length), 0);
 	make(tree, "/real");
-	char data[4096];
 	ssize_t got = read(tree->watches.fd, data, sizeof(data));
-	assert_true(got > (ssize_t)sizeof(made.event));
-	memcpy(&made.event, data, sizeof(made.event));
-	made.event.len = UINT32_MAX;
-	watches_tell(&tree->watches, &made, sizeof(made), note, &tree->told, NULL);
-	made.event.len = 16;
-	memset(made.name, 'y', sizeof(made.name)); /* a name without an end */
-	watches_tell(&tree->watches, &made, sizeof(made), note, &tree->told, NULL);
-	assert_int_equal(tree->told.count, 0);
-	assert_int_equal(watches_tell(&tree->watches, data, (size_t)got, note, &tree->told, NULL), 0);
+	assert_true(got > (ssize_t)sizeof(event));
+	memcpy(&event, data, sizeof(event)); /* of the top's watch */
+	event.len = UINT32_MAX;
+	assert_int_equal(tell(tree, &event, "real\0\0\0\0\0\0\0\0\0\0\0", whole), 0);
+	event.len = 16;
+	assert_int_equal(tell(tree, &event, "a name of 16 in all", whole), 0); /* without an end */
+	assert_int_equal(tell(tree, &event, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", whole), 0);
+	assert_int_equal(tell(tree, &event, "real\0\0\0\0\0\0\0\0\0\0\0", whole - 1), 0);
+	assert_int_equal(tell(tree, &event, "real\0\0\0\0\0\0\0\0\0\0\0", whole), 1);
 	assert_true(was_told(tree, "/real", false));
 }
 
