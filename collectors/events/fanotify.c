@@ -55,9 +55,9 @@ static int open_marked(struct error **error)
 		return -1;
 	int result = marks_renew(&marks, error);
 	if (!result && !marks.count) {
-		result = error_set(error, 0, "no file system can be watched: %s",
-				   marks.unseen[0] ? marks.unseen : "none is local");
-		error_remedy(error, "it needs CAP_SYS_ADMIN in the first user namespace");
+		result = error_set(error, marks.number, "watch a file system by fanotify");
+		error_remedy(error,
+			     "it needs CAP_SYS_ADMIN in the first user namespace, and a local file system");
 	}
 	marks_free(&marks);
 	if (result)

@@ -25,8 +25,7 @@ struct renewal {
 	const struct mount_namespace *host;
 	const struct buffer *marked; /* /proc/self/fdinfo of the group */
 	size_t failed;
-	const char *example; /* the mount point of one that could not be marked, and why */
-	int number;
+	const char *example; /* the mount point of one that could not be marked */
 };
 
 /* ---- which file systems ------------------------------------------------------------------------ */
@@ -93,7 +92,7 @@ static void note_failure(struct renewal *renewal, const char *point, int number)
 	if (renewal->example)
 		return;
 	renewal->example = point;
-	renewal->number = number;
+	renewal->marks->number = number;
 }
 
 /* Marks a file system by the first of its mounts by which it can be: they are in the order of what they show
@@ -141,8 +140,8 @@ static void tell_failures(const struct renewal *renewal)
 	if (renewal->failed)
 		snprintf(marks->unseen, sizeof(marks->unseen),
 			 "fanotify: %zu file systems are not watched, as the one at %.256s (%s)%s",
-			 renewal->failed, renewal->example, strerror(renewal->number),
-			 renewal->number == EPERM
+			 renewal->failed, renewal->example, strerror(marks->number),
+			 marks->number == EPERM
 				 ? ": what is mounted after the start needs CAP_SYS_ADMIN, or a restart"
 				 : "");
 }
@@ -181,6 +180,7 @@ static int renew(struct marks *marks, struct arena *arena)
 	char info[64];
 
 	empty(marks);
+	marks->number = 0;
 	if (!marks->list)
 		marks->list = calloc(MARKS_MAX, sizeof(*marks->list));
 	snprintf(info, sizeof(info), "/proc/self/fdinfo/%d", marks->fd);

@@ -23,6 +23,7 @@ struct marks {
 	int root; /* the host's, for its facts only (O_PATH): holds no file system that could be unmounted */
 	struct mark *list;
 	size_t count;
+	int number;       /* errno of the first file system that could not be marked */
 	char unseen[512]; /* what is not marked and why; empty: nothing */
 };
 

@@ -135,6 +135,7 @@ static int open_connector(struct error **error)
  * the audit that follows sees what became of it. */
 struct reader {
 	bool lost;
+	unsigned char datagrams[BATCH][PROCESS_MESSAGE_SIZE];
 };
 
 static void *begin(int fd, struct error **error)
@@ -147,25 +148,24 @@ static void *begin(int fd, struct error **error)
 	return reader;
 }
 
-/* Receives up to BATCH datagrams and tells of them unless `handler` is NULL. How many; -1 with errno. */
-static int read_batch(int fd, event_handler handler, void *context)
+/* Receives up to BATCH datagrams, and tells of them but not after a loss. How many; -1 with errno. */
+static int read_batch(int fd, struct reader *reader, event_handler handler, void *context)
 {
-	unsigned char datagrams[BATCH][PROCESS_MESSAGE_SIZE];
 	struct sockaddr_nl from[BATCH] = {{0}};
 	struct mmsghdr messages[BATCH];
 	struct iovec parts[BATCH];
 
 	for (size_t i = 0; i < BATCH; i++) {
-		parts[i] = (struct iovec){datagrams[i], sizeof(datagrams[i])};
+		parts[i] = (struct iovec){reader->datagrams[i], sizeof(reader->datagrams[i])};
 		messages[i] = (struct mmsghdr){.msg_hdr = {.msg_name = &from[i],
 							   .msg_namelen = sizeof(from[i]),
 							   .msg_iov = &parts[i],
 							   .msg_iovlen = 1}};
 	}
 	int count = recvmmsg(fd, messages, BATCH, MSG_DONTWAIT, NULL);
-	for (int i = 0; handler && i < count; i++)
+	for (int i = 0; !reader->lost && i < count; i++)
 		if (messages[i].msg_hdr.msg_namelen == sizeof(from[i]) && from[i].nl_pid == 0)
-			process_message_tell(datagrams[i], messages[i].msg_len, handler, context);
+			process_message_tell(reader->datagrams[i], messages[i].msg_len, handler, context);
 	return count;
 }
 
@@ -174,7 +174,7 @@ static int read_connector(int fd, void *state, event_handler handler, void *cont
 	struct reader *reader = state;
 
 	for (int left = EVENTS_A_CALL; left > 0;) {
-		int count = read_batch(fd, reader->lost ? NULL : handler, context);
+		int count = read_batch(fd, reader, handler, context);
 		if (count >= 0) {
 			left -= count;
 		} else if (errno == ENOBUFS) {

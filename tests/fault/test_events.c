@@ -150,7 +150,7 @@ int main(void)
 	struct CMUnitTest tests[SOURCES];
 	size_t count_of_sources = 0;
 
-	for (; event_sources[count_of_sources] && count_of_sources < SOURCES; count_of_sources++) {
+	for (; count_of_sources < SOURCES && event_sources[count_of_sources]; count_of_sources++) {
 		const struct event_source *source = event_sources[count_of_sources];
 		tests[count_of_sources] = (struct CMUnitTest){
 			.name = source->name, .test_func = test_source, .initial_state = (void *)source};

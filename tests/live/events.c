@@ -1,11 +1,11 @@
 /* Opens an event source with the privilege there is, drops it, and prints the events as lines.
  *
- *     events [--nobody] [--keep CAPABILITY] [--patient] SOURCE
+ *     events [--nobody] [--keep CAPABILITY] [--patient] [--quiet] SOURCE
  *
  * Says `ready`, or `refused: WHY` with exit status 3. --nobody: opened by root, read by another user, who
- * keeps but one capability. --patient: nothing is read before the line `read` comes on stdin. The line
- * `renew` has the source look anew at what there is, `unseen` and `cost` print what they say. At the end of
- * stdin it ends. */
+ * keeps but one capability. --patient: nothing is read before the line `read` comes on stdin. --quiet:
+ * events are counted, not printed. The line `renew` has the source look anew at what there is, `unseen` and
+ * `cost` print what they say. At the end of stdin it ends. */
 #include <cap-ng.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -23,7 +23,8 @@ enum { NOBODY = 65534, REFUSED = 3, LINE_SIZE = 64, PATH_SIZE = 65536 };
 
 /* What was read so far. */
 struct tally {
-	unsigned long events;
+	bool quiet;
+	unsigned long events, overruns;
 	double seconds; /* of processor time in read */
 };
 
@@ -69,6 +70,9 @@ static void print_event(void *context, const struct event *event)
 	struct tally *tally = context;
 
 	tally->events++;
+	tally->overruns += event->kind == EVENT_OVERRUN;
+	if (tally->quiet)
+		return;
 	switch (event->kind) {
 	case EVENT_FORK:
 		printf("fork %d %d\n", event->pid, event->parent);
@@ -132,13 +136,14 @@ static void obey(const char *line, const struct event_source *source, int fd, vo
 		unseen = source->unseen ? source->unseen(state) : NULL;
 		print_path("unseen", unseen ? unseen : "nothing");
 	} else if (!strcmp(line, "cost\n")) {
-		printf("cost %lu events %.0f ns\n", tally->events, tally->seconds * 1e9);
+		printf("cost %lu events %lu overruns %.0f ns\n", tally->events, tally->overruns,
+		       tally->seconds * 1e9);
 	}
 }
 
-static void watch(const struct event_source *source, int fd, void *state, bool patient)
+static void watch(const struct event_source *source, int fd, void *state, bool patient, bool quiet)
 {
-	struct tally tally = {0};
+	struct tally tally = {.quiet = quiet};
 	char line[LINE_SIZE];
 
 	for (;;) {
@@ -161,12 +166,13 @@ static void watch(const struct event_source *source, int fd, void *state, bool p
 int main(int argc, char **argv)
 {
 	_cleanup_error_ struct error *error = NULL;
-	bool nobody = false, patient = false;
+	bool nobody = false, patient = false, quiet = false;
 	int capability = -1, at = 1;
 
 	for (; at < argc && argv[at][0] == '-'; at++) {
 		nobody |= !strcmp(argv[at], "--nobody");
 		patient |= !strcmp(argv[at], "--patient");
+		quiet |= !strcmp(argv[at], "--quiet");
 		if (!strcmp(argv[at], "--keep") && at + 1 < argc)
 			capability = capng_name_to_capability(argv[++at]);
 	}
@@ -181,7 +187,7 @@ int main(int argc, char **argv)
 	if (source->begin && !state)
 		refuse(error);
 	puts("ready");
-	watch(source, fd, state, patient);
+	watch(source, fd, state, patient, quiet);
 	if (source->end)
 		source->end(state);
 	close(fd);
