@@ -223,6 +223,74 @@ bool carry_has_same_mounts(const struct container *was, const struct container *
 	return false;
 }
 
+bool carry_has_same_init(const struct container *was, const struct container *is)
+{
+	return was->init && is->init && was->init->pid == is->init->pid &&
+	       is_same_process(was->init, is->init);
+}
+
+/* ---- limits and what lies inside ----------------------------------------------------------------------- */
+
+int carry_limits(struct arena *arena, const struct container *from, struct container *into)
+{
+	struct limits *limits = &into->limits;
+
+	into->limits = from->limits;
+	into->limits_known = from->limits_known;
+	into->all_devices = from->all_devices;
+	into->all_devices_known = from->all_devices_known;
+	return OWN_TEXTS(arena, &limits->memory.source, &limits->swap.source, &limits->cpu.source,
+			 &limits->cpu_weight.source, &limits->pids.source, &limits->open_files.source,
+			 &limits->processes.source, &limits->locked_memory.source, &limits->core.source);
+}
+
+static bool is_of_host(const struct mount *mount)
+{
+	return !mount->covered && (mount->kind == MOUNT_HOST_PATH || mount->kind == MOUNT_RUNTIME_SOCKET);
+}
+
+/* The same mount as it was; NULL: it is new. Tables keep their order. */
+static const struct mount *find_mount_in(const struct mount_namespace *was, const struct mount *mount,
+					 size_t likely)
+{
+	if (likely < was->mount_count && is_same_mount(&was->mounts[likely], mount))
+		return &was->mounts[likely];
+	for (size_t i = 0; i < was->mount_count; i++)
+		if (is_same_mount(&was->mounts[i], mount))
+			return &was->mounts[i];
+	return NULL;
+}
+
+/* Takes over which mounts of the host hold sockets. False when one of them is new. */
+static bool carry_sockets(const struct mount_namespace *was, const struct mount_namespace *is)
+{
+	for (size_t i = 0; i < is->mount_count; i++) {
+		struct mount *mount = &is->mounts[i];
+		const struct mount *old = is_of_host(mount) ? find_mount_in(was, mount, i) : NULL;
+		if (is_of_host(mount) && (!old || !is_of_host(old)))
+			return false;
+		if (old)
+			mount->kind = old->kind;
+	}
+	return true;
+}
+
+int carry_inside(struct arena *arena, const struct container *from, struct container *into)
+{
+	if (!carry_sockets(from->mount_namespace, into->mount_namespace))
+		return 1;
+	into->devices = copy_array(arena, from->devices, from->device_count, sizeof(*into->devices));
+	if (!into->devices)
+		return -1;
+	into->device_count = from->device_count;
+	into->devices_known = from->devices_known;
+	into->looked_into = from->looked_into;
+	for (size_t i = 0; i < into->device_count; i++)
+		if (OWN_TEXTS(arena, &into->devices[i].path))
+			return -1;
+	return 0;
+}
+
 /* ---- who they are -------------------------------------------------------------------------------------- */
 
 static int own_task(struct arena *arena, const struct task **task)
@@ -381,9 +449,9 @@ static const struct mount *find_mount(const struct snapshot *snapshot, const str
 		const struct mount_namespace *is = snapshot->mount_namespaces[i];
 		if (is->inode != was->inode || (!is->inode && is->pid != was->pid))
 			continue;
-		for (size_t k = 0; k < is->mount_count; k++)
-			if (is_same_mount(&is->mounts[k], mount))
-				return &is->mounts[k];
+		const struct mount *found = find_mount_in(is, mount, (size_t)(mount - was->mounts));
+		if (found)
+			return found;
 	}
 	return NULL;
 }

@@ -35,6 +35,16 @@ const struct container **carry_find_containers(const struct snapshot *snapshot,
  * Mounts that come and go with the host's, as those of other containers in a bind of its root, do not count. */
 bool carry_has_same_mounts(const struct container *was, const struct container *is);
 
+/* True when the first process of both is the same one. */
+bool carry_has_same_init(const struct container *was, const struct container *is);
+
+/* Copies the limits of a container, whose first process is the same, and what devices it may use. -1: no memory. */
+int carry_limits(struct arena *arena, const struct container *from, struct container *into);
+
+/* Copies what was seen by looking into a container: its devices, and which mounts of the host hold sockets of
+ * runtimes. 1: there are other mounts of the host, which are to be looked at; -1: no memory. */
+int carry_inside(struct arena *arena, const struct container *from, struct container *into);
+
 /* Copies what was told of who a container is. -1: no memory. */
 int carry_identity(struct arena *arena, const struct container *from, struct container *into);
 

@@ -257,8 +257,7 @@ static int carry_files(struct gathering *gathering, const struct container *was,
 			return -1;
 		found_add(&gathering->shares[WALK_WORKERS_MAX], found);
 	}
-	return reserve_planned(gathering,
-			       container ? container->mount_namespace : gathering->layered.host);
+	return 0;
 }
 
 /* The rest of what is taken over, behind what was walked. */
@@ -317,7 +316,8 @@ static bool is_shared(const struct gathering *gathering, size_t index, bool with
 	return false;
 }
 
-static int carry_containers(struct gathering *gathering)
+/* Takes over the files of all that are as they were. */
+static int carry_containers(struct gathering *gathering, bool with_host)
 {
 	const struct snapshot *snapshot = gathering->snapshot;
 
@@ -326,7 +326,24 @@ static int carry_containers(struct gathering *gathering)
 		if (was && carry_files(gathering, was, snapshot->containers[i]))
 			return -1;
 	}
-	return 0;
+	return gathering->known && with_host ? carry_files(gathering, NULL, NULL) : 0;
+}
+
+/* Where one is walked beside those that are not, what they show is left to them. */
+static int reserve_carried(struct gathering *gathering, bool with_host)
+{
+	const struct snapshot *snapshot = gathering->snapshot;
+	size_t carried = 0;
+
+	for (size_t i = 0; i < snapshot->container_count; i++)
+		carried += unchanged(gathering, i) != NULL;
+	if (!gathering->known || carried == snapshot->container_count)
+		return 0;
+	for (size_t i = 0; i < snapshot->container_count; i++)
+		if (unchanged(gathering, i) &&
+		    reserve_planned(gathering, snapshot->containers[i]->mount_namespace))
+			return -1;
+	return with_host ? reserve_planned(gathering, gathering->layered.host) : 0;
 }
 
 static int walk_containers(struct gathering *gathering, bool with_host)
@@ -381,9 +398,8 @@ static int walk_all(struct gathering *gathering)
 		return -1;
 	if (host && mount_index_points(&gathering->host_points, host))
 		return -1;
-	if (begin_carrying(gathering) || carry_containers(gathering))
-		return -1;
-	if (gathering->known && with_host && carry_files(gathering, NULL, NULL))
+	if (begin_carrying(gathering) || carry_containers(gathering, with_host) ||
+	    reserve_carried(gathering, with_host))
 		return -1;
 	if (walk_containers(gathering, with_host))
 		return -1;

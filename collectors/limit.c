@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/vfs.h>
 
+#include "collectors/carry.h"
 #include "collectors/cgroup_limit.h"
 #include "collectors/hold.h"
 #include "collectors/namespace.h"
@@ -23,6 +24,7 @@ struct limiting {
 	struct buffer buffer;
 	struct cgroup_trees trees;
 	int proc;
+	const struct container **known; /* for each container what it was; NULL: nothing is taken over */
 };
 
 static void note(struct limiting *limiting, const char *reason, pid_t pid, const char *file,
@@ -149,20 +151,32 @@ static int read_container(struct limiting *limiting, struct container *container
 	container->limits = draft.limits;
 	container->all_devices = draft.all_devices;
 	container->all_devices_known = draft.all_devices_known;
+	container->limits_known = !draft.fault;
 	if (draft.fault == CGROUP_NO_MEMORY)
 		return -1;
 	if (draft.fault) {
 		limiting->coverage->missed++;
 		note(limiting, faults[draft.fault].reason, init->pid, "cgroup", faults[draft.fault].remedy);
-	} else {
-		limiting->coverage->seen++;
 	}
-	if (!draft.fault && !draft.all_devices_known)
+	return 0;
+}
+
+/* Takes over the limits of the container at `index`, or reads them. */
+static int tell_container(struct limiting *limiting, size_t index)
+{
+	struct container *container = limiting->snapshot->containers[index];
+	const struct container *was = limiting->known ? limiting->known[index] : NULL;
+	bool same = was && was->limits_known && carry_has_same_init(was, container);
+	int result = same ? carry_limits(limiting->snapshot->arena, was, container)
+			  : read_container(limiting, container);
+
+	limiting->coverage->seen += container->limits_known;
+	if (container->limits_known && !container->all_devices_known)
 		note(limiting,
 		     "the devices that a container may use are up to an eBPF program (cgroup v2), which is "
 		     "not read",
-		     init->pid, "cgroup", NULL);
-	return 0;
+		     container->init->pid, "cgroup", NULL);
+	return result;
 }
 
 static int read_containers(struct limiting *limiting)
@@ -170,9 +184,13 @@ static int read_containers(struct limiting *limiting)
 	struct snapshot *snapshot = limiting->snapshot;
 	int result = open_trees(limiting);
 
+	if (!result && carry_can(limiting->request, "limit")) {
+		limiting->known = carry_find_containers(snapshot, limiting->request->previous);
+		result = limiting->known ? 0 : -1;
+	}
 	for (size_t i = 0; !result && i < snapshot->container_count; i++)
 		if (snapshot->containers[i]->init)
-			result = read_container(limiting, snapshot->containers[i]);
+			result = tell_container(limiting, i);
 	close_trees(limiting);
 	return result;
 }

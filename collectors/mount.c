@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "collectors/beneath.h"
+#include "collectors/carry.h"
 #include "collectors/device.h"
 #include "collectors/hold.h"
 #include "collectors/mount_kind.h"
@@ -36,6 +37,7 @@ struct gathering {
 	size_t known_count; /* namespaces in the snapshot that stand in the order of their inodes */
 	const struct mount_namespace *host;
 	struct mount_index host_roots;
+	const struct container **known; /* for each container what it was; NULL: nothing is taken over */
 };
 
 static void note(struct gathering *gathering, const char *reason, const char *example, const char *remedy)
@@ -357,11 +359,13 @@ static bool verify_socket(const struct beneath *beneath, struct mount *mount)
 	return beneath_may_list(mount);
 }
 
-static void verify_sockets(struct gathering *gathering, const struct container *container,
+/* False when not all of them could be searched. */
+static bool verify_sockets(struct gathering *gathering, const struct container *container,
 			   const struct beneath *beneath)
 {
 	const struct mount_namespace *namespace = container->mount_namespace;
 	size_t looked = 0;
+	bool whole = true;
 
 	for (size_t i = 0; i < namespace->mount_count; i++) {
 		struct mount *mount = &namespace->mounts[i];
@@ -372,13 +376,15 @@ static void verify_sockets(struct gathering *gathering, const struct container *
 			     "a container has more than 64 mounts of the host: the rest was not searched for "
 			     "runtime sockets",
 			     mount->point, NULL);
-			return;
+			return false;
 		}
-		if (!verify_socket(beneath, mount))
-			note(gathering,
-			     "a mount of the host in a container cannot be searched for runtime sockets",
-			     mount->point, NULL);
+		if (verify_socket(beneath, mount))
+			continue;
+		whole = false;
+		note(gathering, "a mount of the host in a container cannot be searched for runtime sockets",
+		     mount->point, NULL);
 	}
+	return whole;
 }
 
 /* What lies in the container's root: its devices, and whether sockets are sockets. */
@@ -414,12 +420,26 @@ static int look_inside(struct gathering *gathering, struct container *container)
 			init->pid, "root", NULL);
 		return 0;
 	}
-	verify_sockets(gathering, container, &beneath);
+	container->looked_into = verify_sockets(gathering, container, &beneath);
 	if (device_collect(container, &beneath, gathering->snapshot->arena, &faults))
 		return -1;
-	if (faults.reason)
+	if (faults.reason) {
+		container->looked_into = false;
 		note_file(gathering, faults.reason, init->pid, "root/dev", faults.remedy);
+	}
 	return 0;
+}
+
+/* The same, or takes over what was seen there. */
+static int tell_inside(struct gathering *gathering, size_t index)
+{
+	struct container *container = gathering->snapshot->containers[index];
+	const struct container *was = gathering->known ? gathering->known[index] : NULL;
+	int result = 1;
+
+	if (was && was->looked_into && carry_has_same_mounts(was, container))
+		result = carry_inside(gathering->snapshot->arena, was, container);
+	return result <= 0 ? result : look_inside(gathering, container);
 }
 
 /* What the host has mounted as well is its own. */
@@ -446,13 +466,18 @@ static int read_containers(struct gathering *gathering)
 	if (gathering->host && mount_index_roots(&gathering->host_roots, gathering->host))
 		return -1;
 	trust_host(gathering);
+	if (carry_can(gathering->request, "mount")) {
+		gathering->known = carry_find_containers(snapshot, gathering->request->previous);
+		if (!gathering->known)
+			return -1;
+	}
 	for (size_t i = 0; i < snapshot->container_count; i++) {
 		struct container *container = snapshot->containers[i];
 		if (find_container_mounts(gathering, container))
 			return -1;
 		if (!container->mount_namespace || container->mount_namespace->host)
 			continue;
-		if (judge_mounts(gathering, container) || look_inside(gathering, container))
+		if (judge_mounts(gathering, container) || tell_inside(gathering, i))
 			return -1;
 	}
 	return 0;

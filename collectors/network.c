@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "collectors/carry.h"
 #include "collectors/hold.h"
 #include "collectors/route_text.h"
 #include "proctor/cleanup.h"
@@ -18,6 +19,7 @@ struct looking {
 	struct coverage *coverage;
 	struct buffer buffer;
 	int proc;
+	const struct container **known; /* for each container what it was; NULL: nothing is taken over */
 };
 
 /* What another container of the same namespace was found to have; NULL: none was looked at. */
@@ -44,12 +46,26 @@ static enum route_state read_routes(struct looking *looking, const struct proces
 	return process_is_held(directory, init, &looking->buffer) ? state : ROUTE_UNKNOWN;
 }
 
+/* What the container at `index` was found to have the last time, in the same namespace; NULL: it is to be read. */
+static const struct container *unchanged(const struct looking *looking, size_t index)
+{
+	const struct container *was = looking->known ? looking->known[index] : NULL;
+	const struct container *is = looking->snapshot->containers[index];
+
+	return was && was->imds_route && carry_has_same_init(was, is) &&
+			       was->init->namespaces[NAMESPACE_NET] == is->init->namespaces[NAMESPACE_NET]
+		       ? was
+		       : NULL;
+}
+
 static void look(struct looking *looking, size_t index)
 {
 	struct container *container = looking->snapshot->containers[index];
-	const struct container *other = neighbour(looking->snapshot, index);
+	const struct container *other = unchanged(looking, index);
 	char example[64];
 
+	if (!other)
+		other = neighbour(looking->snapshot, index);
 	container->imds_route = other ? other->imds_route : read_routes(looking, container->init);
 	if (container->imds_route) {
 		looking->coverage->seen++;
@@ -74,6 +90,11 @@ static int collect(struct snapshot *snapshot, const struct request *request, str
 	if (proc < 0)
 		return error_set(error, errno, "opening %s", request->proc);
 	looking.proc = proc;
+	if (carry_can(request, "network")) {
+		looking.known = carry_find_containers(snapshot, request->previous);
+		if (!looking.known)
+			return error_set(error, ENOMEM, "reading routes of containers");
+	}
 	for (size_t i = 0; i < snapshot->container_count; i++)
 		if (snapshot->containers[i]->init)
 			look(&looking, i);

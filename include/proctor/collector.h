@@ -69,8 +69,9 @@ struct request {
 	 * pointer into it. It was collected by the same collectors with the same request but for what follows.
 	 * NULL: all is read.
 	 * A quick pass (`previous`, and `walk_again` not set) reads those processes that are new, that an event
-	 * told of since (`changed`, ascending) or of which something was missing; identities, files and programs
-	 * are asked for, walked and read only for containers that are new or changed. A full pass (`walk_again`)
+	 * told of since (`changed`, ascending) or of which something was missing, and all mount tables. Who
+	 * containers are, their limits, routes, devices, files and programs are asked for, read and walked only
+	 * for containers that are new or changed, or where something was missing. A full pass (`walk_again`)
 	 * reads all anew; what it takes over is the identity of containers of which their sources tell no more.
 	 */
 	const struct snapshot *previous;

@@ -252,9 +252,11 @@ struct container {
 	const struct mount_namespace *mount_namespace; /* NULL: not read */
 	size_t process_count;
 	struct limits limits;
+	bool limits_known; /* each of them that there is was read */
 	struct device *devices;
 	size_t device_count;
 	bool devices_known;
+	bool looked_into; /* its /dev, and mounts of the host for sockets of runtimes: all of them */
 	bool all_devices; /* the v1 devices cgroup allows `a *:* rwm` */
 	bool all_devices_known;
 	enum route_state imds_route; /* to 169.254.169.254, the instance's metadata and its credentials */
