@@ -160,12 +160,22 @@ static bool tells(const struct merged *merged, const char *source)
 	return false;
 }
 
-/* Whether a source that told of it the last time does not now. */
+static bool told(const struct container *was, const char *source)
+{
+	for (const char *const *one = was->sources; one && *one; one++)
+		if (!strcmp(*one, source))
+			return true;
+	return false;
+}
+
+/* Whether a source that told of it the last time does not now, and none that knows better has come instead. */
 static bool lacks_source(const struct container *was, const struct merged *merged)
 {
-	for (const char *const *source = was->sources; source && *source; source++)
-		if (!tells(merged, *source))
-			return true;
+	for (const struct source *const *source = identity_sources; *source; source++) {
+		bool now = tells(merged, (*source)->name), before = told(was, (*source)->name);
+		if (now != before)
+			return before;
+	}
 	return false;
 }
 

@@ -7,7 +7,7 @@
  *   fresh         as `first`, but the looks that follow do not rest on it
  * The answer has "cpu_us", "wall_us", "memory" (bytes), "read" (processes that were not taken over),
  * "collectors" (microseconds of each), "seen" (coverage of each), "reasons" (coverage: how often each), and with --records "records", all
- * by kind. `--exclude GLOB` leaves out directories, as in `proctor audit`. */
+ * by kind. `--exclude GLOB` and `--docker-socket PATH` are those of `proctor audit`. */
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -25,6 +25,7 @@ enum { EXCLUDED_MAX = 64, CHANGED_MAX = 4096 };
 struct looks {
 	const char *excluded[EXCLUDED_MAX];
 	size_t excluded_count;
+	const char *docker_socket;
 	bool records;
 	pid_t changed[CHANGED_MAX];
 	size_t changed_count;
@@ -145,6 +146,7 @@ static struct snapshot *look(const struct looks *looks, const struct snapshot *p
 				    REQUEST_USER_MAPS | REQUEST_NAMESPACES_ALL | REQUEST_MACHINE),
 		.excluded_paths = looks->excluded,
 		.excluded_count = looks->excluded_count,
+		.docker_socket = looks->docker_socket,
 		.remember_layers = true,
 		.remembered_layers = looks->layers,
 		.file_memory = memory,
@@ -221,6 +223,8 @@ int main(int argc, char **argv)
 			looks.records = true;
 		else if (!strcmp(argv[i], "--exclude") && i + 1 < argc && looks.excluded_count < EXCLUDED_MAX)
 			looks.excluded[looks.excluded_count++] = argv[++i];
+		else if (!strcmp(argv[i], "--docker-socket") && i + 1 < argc)
+			looks.docker_socket = argv[++i];
 		else
 			return 2;
 	}

@@ -10,6 +10,7 @@ import harness
 from containers import Container, bind, needs_containers
 from files import make
 from passes import LEAST, Passes, records
+from stand_in import StandIn, document
 from test_overlay import RAW, OverlayCase, directory, program, tool
 
 
@@ -151,6 +152,47 @@ class QuickPassTest(PassesCase):
         quick = self.check(passes, [container.id])
         self.assertEqual([file["path"] for file in records(quick, [container.id])["files"]], ["/mounted/file"])
 
+
+
+@needs_containers
+class IdentityTest(PassesCase):
+    """Findings go by names: who a container is does not depend on whether a source answers just now."""
+
+    def docker(self, path, *named):
+        """A stand-in for dockerd, which knows these containers by name."""
+        containers = [{"Id": one.id, "Names": [f"/{name}"], "Image": f"shop/{name}:1", "ImageID": "sha256:1",
+                       "Labels": {"team": "shop"}} for one, name in named]
+        return StandIn(self, {"/containers/json": document(containers), "/images/json?digests=1": document([])}, path)
+
+    def names(self, look, *containers):
+        told = {one["id"]: one for one in look["records"]["containers"]}
+        return [(told[one.id].get("name"), told[one.id].get("image")) for one in containers]
+
+    def test_names_stay(self):
+        path, web = f"{self.scratch()}/docker.sock", self.start(name="web")
+        server = self.docker(path, (web, "checkout"))
+        passes = Passes(self, "--records", "--docker-socket", path)
+        known = [("checkout", "shop/checkout:1")]
+        self.assertEqual(self.names(passes.look("first"), web), known)
+        asked = len(server.asked)
+        self.assertEqual(self.names(passes.look("quick"), web), known)
+        self.assertEqual(len(server.asked), asked, "nobody is new: nobody is asked")
+        self.end(server, path)
+        again = passes.look("again")
+        self.assertEqual(self.names(again, web), known)
+        self.assertIn("a source tells no more of a container: what was told before stands", again["reasons"])
+        other = self.start(name="other")
+        self.assertEqual(self.names(passes.look("quick"), web, other), [*known, (None, None)])
+        self.docker(path, (web, "renamed"), (other, "basket"))
+        self.assertEqual(self.names(passes.look("quick"), web, other),
+                         [("renamed", "shop/renamed:1"), ("basket", "shop/basket:1")])
+
+    @staticmethod
+    def end(server, path):
+        for undo in list(harness.Undo.pending):
+            if undo.function == server.stop:
+                undo()
+        os.unlink(path)
 
 
 @needs_containers
