@@ -488,8 +488,7 @@ static int carry_program(const struct snapshot *snapshot, const struct snapshot 
 int carry_programs(const struct snapshot *snapshot, const struct snapshot *previous,
 		   const struct container *from, struct container *into)
 {
-	struct program *programs =
-		arena_array(snapshot->arena, from->program_count, sizeof(*programs));
+	struct program *programs = arena_array(snapshot->arena, from->program_count, sizeof(*programs));
 	size_t count = 0;
 
 	if (!programs)

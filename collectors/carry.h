@@ -26,19 +26,21 @@ int carrier_begin(struct carrier *carrier, struct arena *arena, const struct sna
  * memory. */
 int carry_process(struct carrier *carrier, const struct process *from, struct process *into);
 
-/* For each container of the snapshot, in its arena, the one of `previous` that it is still: a process of it was
- * in that. NULL: it is new. NULL in place of the list: no memory. */
+/* For each container of the snapshot, in its arena, the one of `previous` that it is still: a process of it
+ * was in that. NULL: it is new. NULL in place of the list: no memory. */
 const struct container **carry_find_containers(const struct snapshot *snapshot,
 					       const struct snapshot *previous);
 
-/* True when what a path leads to in a container is on the mounts that it was on: none of its own came or went.
- * Mounts that come and go with the host's, as those of other containers in a bind of its root, do not count. */
+/* True when what a path leads to in a container is on the mounts that it was on: none of its own came or
+ * went. Mounts that come and go with the host's, as those of other containers in a bind of its root, do not
+ * count. */
 bool carry_has_same_mounts(const struct container *was, const struct container *is);
 
 /* True when the first process of both is the same one. */
 bool carry_has_same_init(const struct container *was, const struct container *is);
 
-/* Copies the limits of a container, whose first process is the same, and what devices it may use. -1: no memory. */
+/* Copies the limits of a container, whose first process is the same, and what devices it may use. -1: no
+ * memory. */
 int carry_limits(struct arena *arena, const struct container *from, struct container *into);
 
 /* Copies what was seen by looking into a container: its devices, and which mounts of the host hold sockets of

@@ -107,8 +107,7 @@ static void copy_file(struct remembered_root *root, const struct found_file *fro
 	copy->file.container = NULL;
 	copy->file.path = copy_text(room, from->file.path);
 	copy->link = from->link ? copy_text(room, from->link) : NULL;
-	root->elsewhere |=
-		from->file.device_major != root->major || from->file.device_minor != root->minor;
+	root->elsewhere |= from->file.device_major != root->major || from->file.device_minor != root->minor;
 	root->paths[root->file_count++] = copy->file.path;
 }
 

@@ -217,8 +217,8 @@ static int walk_namespace(struct gathering *gathering, struct container *contain
 
 /* ---- what is taken over ------------------------------------------------------------------------ */
 
-/* The container of the snapshot before whose files are still those of the one at `index`; NULL: they are to be
- * walked. */
+/* The container of the snapshot before whose files are still those of the one at `index`; NULL: they are to
+ * be walked. */
 static const struct container *unchanged(const struct gathering *gathering, size_t index)
 {
 	const struct container *was = gathering->known ? gathering->known[index] : NULL;
@@ -230,13 +230,9 @@ static const struct container *unchanged(const struct gathering *gathering, size
 static int reserve_planned(struct gathering *gathering, const struct mount_namespace *mounts)
 {
 	struct coverage unsaid = {.collector = NULL};
-	struct walk_plan_setting setting = {gathering->request,
-					    mounts,
-					    "/",
-					    &gathering->parts,
-					    gathering->snapshot->arena,
-					    &unsaid,
-					    &gathering->host_points};
+	struct walk_plan_setting setting = {
+		gathering->request,     mounts, "/", &gathering->parts, gathering->snapshot->arena, &unsaid,
+		&gathering->host_points};
 	_cleanup_walk_plan_ struct walk_plan plan = {0};
 
 	return mounts && mounts->root ? walk_plan_make(&plan, &setting) : 0;

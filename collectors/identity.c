@@ -168,7 +168,8 @@ static bool told(const struct container *was, const char *source)
 	return false;
 }
 
-/* Whether a source that told of it the last time does not now, and none that knows better has come instead. */
+/* Whether a source that told of it the last time does not now, and none that knows better has come instead.
+ */
 static bool lacks_source(const struct container *was, const struct merged *merged)
 {
 	for (const struct source *const *source = identity_sources; *source; source++) {

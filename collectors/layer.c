@@ -436,7 +436,8 @@ static int keep_witnesses(struct layers *layers, struct layer *layer)
 	size_t count = 0;
 
 	for (unsigned i = 0; i < layers->walk->count; i++) {
-		if (!layers->shares[i].remembers || layers->shares[i].newest >= layers->started - LAYER_JUST_NOW)
+		if (!layers->shares[i].remembers ||
+		    layers->shares[i].newest >= layers->started - LAYER_JUST_NOW)
 			return 0;
 		for (struct testimony *one = layers->shares[i].testimonies; one; one = one->next)
 			count++;

@@ -5,7 +5,8 @@
 #include "collectors/found.h"
 #include "collectors/walk_plan.h"
 
-/* Seconds in which what changes again may have the same time; no file system of this machine has coarser ones. */
+/* Seconds in which what changes again may have the same time; no file system of this machine has coarser
+ * ones. */
 enum { LAYER_JUST_NOW = 2 };
 
 enum place_kind { PLACE_ABSENT, PLACE_DIRECTORY, PLACE_OTHER };

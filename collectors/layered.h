@@ -35,13 +35,13 @@ struct layered {
 /* Walks the layers of a container's root, a descriptor of the caller's, whose mounts the plan has, and keeps
  * the files that show there.
  * Where their marks may not be read the files are those that are remembered of it, in request->file_memory.
- * Returns 1, with container->files_walked and, of layers, written set; 0: its merged mount is to be walked, and why is in
- * coverage; -1: no memory. */
+ * Returns 1, with container->files_walked and, of layers, written set; 0: its merged mount is to be walked,
+ * and why is in coverage; -1: no memory. */
 int layered_walk(struct layered *layered, struct container *container, int root,
 		 const struct walk_plan *plan);
 
-/* Remembers what was found in the root at `mount`, if the last layered_walk left that to be walked as it is merged,
- * and it has not changed just now. `left_out`: directories, as asked. -1: no memory. */
+/* Remembers what was found in the root at `mount`, if the last layered_walk left that to be walked as it is
+ * merged, and it has not changed just now. `left_out`: directories, as asked. -1: no memory. */
 int layered_remember_merged(struct layered *layered, const struct mount *mount,
 			    struct found_file *const *files, size_t count, uint64_t left_out);
 

@@ -46,7 +46,8 @@ static enum route_state read_routes(struct looking *looking, const struct proces
 	return process_is_held(directory, init, &looking->buffer) ? state : ROUTE_UNKNOWN;
 }
 
-/* What the container at `index` was found to have the last time, in the same namespace; NULL: it is to be read. */
+/* What the container at `index` was found to have the last time, in the same namespace; NULL: it is to be
+ * read. */
 static const struct container *unchanged(const struct looking *looking, size_t index)
 {
 	const struct container *was = looking->known ? looking->known[index] : NULL;

@@ -72,8 +72,9 @@ int overlay_parse(const struct mount *mount, const struct overlay_defaults *defa
 		.follows_redirects =
 			set & OVERLAY_REDIRECTS ||
 			(!(set & (OVERLAY_NO_REDIRECTS | OVERLAY_USER_ATTRIBUTES)) && defaults->redirects),
-		.makes_redirects = set & OVERLAY_MAKES_REDIRECTS ||
-				   (!(set & (OVERLAY_NO_REDIRECTS | OVERLAY_REDIRECTS)) && defaults->makes_redirects),
+		.makes_redirects =
+			set & OVERLAY_MAKES_REDIRECTS ||
+			(!(set & (OVERLAY_NO_REDIRECTS | OVERLAY_REDIRECTS)) && defaults->makes_redirects),
 	};
 	if (!mount->lower || mount->lower[0] == ':')
 		*why = "its layers are not told";

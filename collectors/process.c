@@ -174,8 +174,8 @@ static int compare_changed(const void *a, const void *b)
 
 static bool is_changed(const struct request *request, pid_t pid)
 {
-	return request->changed_count && bsearch(&pid, request->changed, request->changed_count, sizeof(pid),
-						 compare_changed);
+	return request->changed_count &&
+	       bsearch(&pid, request->changed, request->changed_count, sizeof(pid), compare_changed);
 }
 
 /* An orphan has another parent by now, of which no event tells. */
@@ -189,8 +189,8 @@ static bool has_its_parent(const struct walk *walk, const struct process *proces
 	return parent->entry == listed->entry;
 }
 
-/* The process as the snapshot before has it, when it is the same one and nothing tells that it changed, or was
- * not read whole. NULL: it is to be read. */
+/* The process as the snapshot before has it, when it is the same one and nothing tells that it changed, or
+ * was not read whole. NULL: it is to be read. */
 static const struct process *find_unchanged(const struct walk *walk, const struct listed *listed)
 {
 	const struct request *request = walk->request;
@@ -334,8 +334,7 @@ static int collect_into(struct walk *walk, struct snapshot *snapshot, struct cov
 	walk->processes = arena_array(snapshot->arena, walk->count, sizeof(*walk->processes));
 	walk->unread = calloc(walk->count + 1, sizeof(*walk->unread));
 	if (!walk->processes || !walk->unread || carry_processes(walk, snapshot, coverage) ||
-	    walk_processes(walk, snapshot, coverage) ||
-	    keep_namespaces(snapshot, &walk->namespaces))
+	    walk_processes(walk, snapshot, coverage) || keep_namespaces(snapshot, &walk->namespaces))
 		return error_set(error, ENOMEM, "reading processes in %s", walk->request->proc);
 	snapshot->processes = walk->processes;
 	snapshot->process_count = drop_vanished(walk->processes, walk->count);

@@ -77,8 +77,8 @@ static bool counts(struct look *look, const struct statx *facts, const char *nam
 	return leads_to_path(look);
 }
 
-/* Of a directory not when it changed, which it does with each file in it, but when it was made: one that takes the
- * place of another may have the same inode number. Whiteouts share an inode. */
+/* Of a directory not when it changed, which it does with each file in it, but when it was made: one that
+ * takes the place of another may have the same inode number. Whiteouts share an inode. */
 static void describe(const struct statx *facts, uint64_t described[12])
 {
 	bool file = S_ISREG(facts->stx_mode) || S_ISLNK(facts->stx_mode);
@@ -102,8 +102,8 @@ static void describe(const struct statx *facts, uint64_t described[12])
 
 static int keep(struct look *look, const struct statx *facts)
 {
-	struct entry *grown = arena_grow(look->arena, look->entries, look->count, &look->capacity,
-					 sizeof(*grown));
+	struct entry *grown =
+		arena_grow(look->arena, look->entries, look->count, &look->capacity, sizeof(*grown));
 
 	if (!grown)
 		return -1;
@@ -121,7 +121,8 @@ static int list(struct look *look, int directory, unsigned depth);
 
 static int facts_of(int directory, const char *name, struct statx *facts)
 {
-	return statx(directory, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC | AT_EMPTY_PATH,
+	return statx(directory, name,
+		     AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC | AT_EMPTY_PATH,
 		     STATX_BASIC_STATS | STATX_BTIME, facts);
 }
 
@@ -135,8 +136,8 @@ static int fail(void)
 
 static int enter(struct look *look, int directory, const char *name, unsigned depth)
 {
-	int descriptor = depth < DEPTH_MAX ? open_beneath(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-					   : -1;
+	int descriptor =
+		depth < DEPTH_MAX ? open_beneath(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) : -1;
 
 	if (depth == DEPTH_MAX)
 		return 1;

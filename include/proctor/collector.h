@@ -61,18 +61,18 @@ struct request {
 	bool remember_layers;
 	struct bytes remembered_layers;
 	const char *remembered_refusal;
-	/* filesystem: what was found in the roots of containers whose layers cannot be read one by one, kept by
-	 * the process between its passes; NULL: they are walked each time. */
+	/* filesystem: what was found in the roots of containers whose layers cannot be read one by one, kept
+	 * by the process between its passes; NULL: they are walked each time. */
 	struct file_memory *file_memory;
 
 	/* What has not changed is taken over from the snapshot before, by copies: the new one holds no
-	 * pointer into it. It was collected by the same collectors with the same request but for what follows.
-	 * NULL: all is read.
-	 * A quick pass (`previous`, and `walk_again` not set) reads those processes that are new, that an event
-	 * told of since (`changed`, ascending) or of which something was missing, and all mount tables. Who
-	 * containers are, their limits, routes, devices, files and programs are asked for, read and walked only
-	 * for containers that are new or changed, or where something was missing. A full pass (`walk_again`)
-	 * reads all anew; what it takes over is the identity of containers of which their sources tell no more.
+	 * pointer into it. It was collected by the same collectors with the same request but for what
+	 * follows. NULL: all is read. A quick pass (`previous`, and `walk_again` not set) reads those
+	 * processes that are new, that an event told of since (`changed`, ascending) or of which something
+	 * was missing, and all mount tables. Who containers are, their limits, routes, devices, files and
+	 * programs are asked for, read and walked only for containers that are new or changed, or where
+	 * something was missing. A full pass (`walk_again`) reads all anew; what it takes over is the
+	 * identity of containers of which their sources tell no more.
 	 */
 	const struct snapshot *previous;
 	const pid_t *changed;

@@ -290,7 +290,8 @@ enum overlay_option {
 	OVERLAY_NO_REDIRECTS = 1 << 2,
 	OVERLAY_INDEX = 1 << 3, /* hard links stay together when they are copied up */
 	OVERLAY_NO_INDEX = 1 << 4,
-	OVERLAY_MAKES_REDIRECTS = 1 << 5, /* with OVERLAY_REDIRECTS: a directory that is moved gets its mark */
+	OVERLAY_MAKES_REDIRECTS =
+		1 << 5, /* with OVERLAY_REDIRECTS: a directory that is moved gets its mark */
 };
 
 /* What a mount of the host's, bound into a container, is. Told from mountinfo, not from names inside. */

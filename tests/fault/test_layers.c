@@ -25,9 +25,9 @@
 
 #define PLACE "/tmp/overlay"
 
-static pid_t inside; /* a process whose root is the overlay */
+static pid_t inside;              /* a process whose root is the overlay */
 static struct file_memory *roots; /* what was remembered of the merged mount */
-static char *memory; /* what was remembered of the layers */
+static char *memory;              /* what was remembered of the layers */
 static size_t memory_length;
 
 /* One walk, and what it takes. */
@@ -77,7 +77,8 @@ static void open_scene(struct scene *scene, enum remembering remembering)
 
 	*scene = (struct scene){.snapshot = snapshot_new(), .proc = open("/proc", O_PATH | O_DIRECTORY)};
 	assert_non_null(scene->snapshot);
-	scene->request = (struct request){.proc = "/proc", .workers = 2, .remember_layers = remembering == LAYERS};
+	scene->request =
+		(struct request){.proc = "/proc", .workers = 2, .remember_layers = remembering == LAYERS};
 	if (remembering == MERGED)
 		scene->request.file_memory = roots;
 	if (remembering == LAYERS)
@@ -114,7 +115,8 @@ static void close_scene(struct scene *scene)
 static int remember_merged(struct scene *scene, struct layered *layered)
 {
 	struct found_file su = {.file = {.path = "/bin/su", .mode = 0104755}};
-	struct found_file sh = {.file = {.path = "/bin/sh", .mode = 0120777}, .tools = TOOL_SHELL, .link = "su"};
+	struct found_file sh = {
+		.file = {.path = "/bin/sh", .mode = 0120777}, .tools = TOOL_SHELL, .link = "su"};
 	struct found_file *const files[] = {&su, &sh};
 
 	return layered_remember_merged(layered, scene->own.root, files, 2, 1);
@@ -155,11 +157,10 @@ static char *digest(const struct scene *scene)
 	size_t count = 0;
 
 	for (const struct found_file *found = scene->share.first; found; found = found->next)
-		lines[count++] =
-			arena_printf(arena, "%s %o %d %s %d %d %s\n", found->file.path, found->file.mode,
-				     (int)found->file.origin, found->file.layer ? found->file.layer : "",
-				     (int)found->tools,
-				     found->file.reachable, found->link ? found->link : "");
+		lines[count++] = arena_printf(arena, "%s %o %d %s %d %d %s\n", found->file.path,
+					      found->file.mode, (int)found->file.origin,
+					      found->file.layer ? found->file.layer : "", (int)found->tools,
+					      found->file.reachable, found->link ? found->link : "");
 	qsort(lines, count, sizeof(char *), compare_lines);
 	for (size_t i = 0; i < count; i++)
 		all = arena_printf(arena, "%s%s", all, lines[i]);

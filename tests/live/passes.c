@@ -6,8 +6,9 @@
  *   quick PID…    only what is new, and these processes
  *   fresh         as `first`, but the looks that follow do not rest on it
  * The answer has "cpu_us", "wall_us", "memory" (bytes), "read" (processes that were not taken over),
- * "collectors" (microseconds of each), "seen" (coverage of each), "reasons" (coverage: how often each), and with --records "records", all
- * by kind. `--exclude GLOB` and `--docker-socket PATH` are those of `proctor audit`. */
+ * "collectors" (microseconds of each), "seen" (coverage of each), "reasons" (coverage: how often each), and
+ * with --records "records", all by kind. `--exclude GLOB` and `--docker-socket PATH` are those of `proctor
+ * audit`. */
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -70,10 +71,10 @@ static json_t *records_of(const struct record_kind *kind, struct record_context 
 static json_t *all_records(const struct snapshot *snapshot)
 {
 	struct record_context context = {.snapshot = snapshot, .with_arguments = true};
-	json_t *all = json_pack("{sosososo}", "processes", records_of(&record_process, &context), "containers",
-				records_of(&record_container, &context), "mounts",
-				records_of(&record_mount, &context), "files",
-				records_of(&record_file, &context));
+	json_t *all =
+		json_pack("{sosososo}", "processes", records_of(&record_process, &context), "containers",
+			  records_of(&record_container, &context), "mounts",
+			  records_of(&record_mount, &context), "files", records_of(&record_file, &context));
 
 	record_context_free(&context);
 	return all;

@@ -28,8 +28,8 @@ static void fill_process(struct build *build, struct process *process)
 	process->lsm = text(build, "docker-default (enforce)");
 	process->cgroup = text(build, "/docker/web");
 	process->cgroups = (struct bytes){text(build, cgroups), strlen(cgroups)};
-	process->command_line = (struct bytes){arena_copy(arena, command_line, sizeof(command_line)),
-					       sizeof(command_line)};
+	process->command_line =
+		(struct bytes){arena_copy(arena, command_line, sizeof(command_line)), sizeof(command_line)};
 	process->groups = arena_array(arena, 2, sizeof(*process->groups));
 	process->groups[0] = 4;
 	process->groups[1] = 20;
@@ -37,7 +37,8 @@ static void fill_process(struct build *build, struct process *process)
 	process->entry = 1000 + (uint64_t)process->pid;
 	process->privilege_used = true;
 	build_user_namespace(build, process, 100000);
-	build_thread(build, process, process->pid + 1)->credentials.effective = CAPABILITY_MASK(CAP_SYS_ADMIN);
+	build_thread(build, process, process->pid + 1)->credentials.effective =
+		CAPABILITY_MASK(CAP_SYS_ADMIN);
 }
 
 static void fill_identity(struct build *build, struct container *container)
@@ -49,8 +50,12 @@ static void fill_identity(struct build *build, struct container *container)
 	struct label *labels = arena_array(arena, 2, sizeof(*labels));
 	const char **sources = arena_array(arena, 3, sizeof(*sources));
 
-	*task = (struct task){text(build, "arn:aws:ecs:task/1"), text(build, "shop"), text(build, "4"),
-			      text(build, "cluster"), text(build, "EC2"), text(build, "eu-west-1a")};
+	*task = (struct task){text(build, "arn:aws:ecs:task/1"),
+			      text(build, "shop"),
+			      text(build, "4"),
+			      text(build, "cluster"),
+			      text(build, "EC2"),
+			      text(build, "eu-west-1a")};
 	*pod = (struct pod){text(build, "pod"), text(build, "default"), text(build, "uid"),
 			    text(build, "web")};
 	*declared = (struct declared){.known = DECLARED_PRIVILEGED,
@@ -132,7 +137,8 @@ static void add_coverage(struct build *build)
 	snapshot->coverage = arena_array(snapshot->arena, 4, sizeof(*snapshot->coverage));
 	for (size_t i = 0; i < 4; i++) {
 		snapshot->coverage[i] = (struct coverage){.collector = names[i], .seen = 7, .missed = 1};
-		coverage_note_count(&snapshot->coverage[i], snapshot->arena, "EACCES on a file", 3, "/x", "run as root");
+		coverage_note_count(&snapshot->coverage[i], snapshot->arena, "EACCES on a file", 3, "/x",
+				    "run as root");
 	}
 	snapshot->coverage_count = 4;
 }
@@ -292,7 +298,7 @@ static void test_same_mounts(void **state)
 
 	(void)state;
 	assert_true(carry_has_same_mounts(was, is));
-	build_mount(copy, is, "proc", "/", "/mnt"); /* of the kernel */
+	build_mount(copy, is, "proc", "/", "/mnt");              /* of the kernel */
 	build_mount(copy, is, "ext4", "/", "/host")->master = 7; /* as the host mounts it */
 	assert_true(carry_has_same_mounts(was, is));
 	struct mount *mount = build_mount(copy, is, "tmpfs", "/", "/data");
@@ -318,16 +324,14 @@ static void test_programs_of_those_that_are_left(void **state)
 
 	(void)state;
 	copy->snapshot->processes[1].start_time++;
-	assert_int_equal(carry_programs(copy->snapshot, original->snapshot,
-					original->snapshot->containers[0], is),
-			 0);
+	assert_int_equal(
+		carry_programs(copy->snapshot, original->snapshot, original->snapshot->containers[0], is), 0);
 	assert_int_equal(is->program_count, 1);
 	assert_string_equal(is->programs[0].path, "/usr/bin/serve");
 	assert_int_equal(is->programs[0].process_count, 1);
 	((struct mount *)is->mount_namespace->root)->id++;
-	assert_int_equal(carry_programs(copy->snapshot, original->snapshot,
-					original->snapshot->containers[0], is),
-			 1);
+	assert_int_equal(
+		carry_programs(copy->snapshot, original->snapshot, original->snapshot->containers[0], is), 1);
 	build_free(original);
 	build_free(copy);
 }

@@ -7,7 +7,9 @@
 
 static struct found_file own[] = {
 	{.file = {.path = "/bin/su", .mode = 0104755, .device_minor = 5, .inode = 7}},
-	{.file = {.path = "/bin/nc", .mode = 0120777, .device_minor = 5}, .link = "busybox", .tools = TOOL_NETWORK},
+	{.file = {.path = "/bin/nc", .mode = 0120777, .device_minor = 5},
+	 .link = "busybox",
+	 .tools = TOOL_NETWORK},
 	{.file = {.path = "/volume/file", .origin = ORIGIN_MOUNT, .device_minor = 9}},
 };
 static struct found_file *const files[] = {&own[0], &own[1], &own[2]};

@@ -61,7 +61,8 @@ static void test_layers(void **state)
 	assert_string_equal(namespace.mounts[4].lower, "a\\:b::/c");
 	assert_int_equal(namespace.mounts[4].overlay, OVERLAY_NO_INDEX | OVERLAY_NO_REDIRECTS);
 	assert_int_equal(namespace.mounts[4].options, MOUNT_ID_MAPPED);
-	assert_int_equal(namespace.mounts[5].overlay, OVERLAY_REDIRECTS | OVERLAY_MAKES_REDIRECTS | OVERLAY_INDEX);
+	assert_int_equal(namespace.mounts[5].overlay,
+			 OVERLAY_REDIRECTS | OVERLAY_MAKES_REDIRECTS | OVERLAY_INDEX);
 }
 
 static bool is_covered(const struct mount_namespace *namespace, uint32_t id)

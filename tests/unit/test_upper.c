@@ -138,8 +138,7 @@ static void test_too_much(void **state)
 	const struct upper_setting setting = {paths, 3, false};
 	struct upper_sign sign;
 
-	assert_int_equal(run(place, "i=0; while [ $i -lt 70 ]; do mkdir d && cd d; i=$((i + 1)); done"),
-			 0);
+	assert_int_equal(run(place, "i=0; while [ $i -lt 70 ]; do mkdir d && cd d; i=$((i + 1)); done"), 0);
 	assert_int_equal(upper_look(place->directory, &setting, &sign), 1);
 	assert_int_equal(run(place, "rm -r d && mkdir many && cd many && seq 66000 | xargs touch"), 0);
 	assert_int_equal(upper_look(place->directory, &setting, &sign), 1);
