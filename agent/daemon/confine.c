@@ -13,19 +13,20 @@
 
 #include "agent/daemon/confine_parts.h"
 #include "proctor/cleanup.h"
+#include "proctor/text.h"
 
 const char *const role_names[] = {"parent", "auditor", "shipper"};
 
 void confine_miss(json_t *missing, const char *format, ...)
 {
-	_cleanup_free_ char *text = NULL;
+	char text[512] = "", safe[1024];
 	va_list arguments;
 
 	va_start(arguments, format);
-	if (vasprintf(&text, format, arguments) < 0)
-		text = NULL;
+	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	json_array_append_new(missing, json_string(text ? text : "out of memory"));
+	text_escape(safe, sizeof(safe), text, strlen(text));
+	json_array_append_new(missing, json_string(safe));
 }
 
 /* ---- whom and what to keep

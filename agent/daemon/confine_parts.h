@@ -5,7 +5,7 @@
 
 #include "agent/daemon/confine.h"
 
-/* Adds one formatted sentence to the array. */
+/* Adds one formatted sentence to the array, cut at some 500 bytes. */
 void confine_miss(json_t *missing, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Sets that the role is to have in the end, of what `held` has. */
