@@ -1,5 +1,6 @@
 #include "agent/daemon/confine.h"
 
+#include <errno.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -97,13 +98,14 @@ static bool is_file(int fd)
 }
 
 /* No core, which would hold what was read; and the auditor lets no file grow, but where its log is one. */
-static void limit(enum role role)
+static void limit(enum role role, json_t *missing)
 {
 	const struct rlimit none = {0};
 
-	setrlimit(RLIMIT_CORE, &none);
-	if (role == ROLE_AUDITOR && !is_file(STDERR_FILENO))
-		setrlimit(RLIMIT_FSIZE, &none);
+	if (setrlimit(RLIMIT_CORE, &none))
+		confine_miss(missing, "limits: cores stay as they were: %s", strerror(errno));
+	if (role == ROLE_AUDITOR && !is_file(STDERR_FILENO) && setrlimit(RLIMIT_FSIZE, &none))
+		confine_miss(missing, "limits: files may grow: %s", strerror(errno));
 }
 
 /* Out of reach of others of the same user, where the auditor sees it even so; a sidecar without a capability
@@ -162,7 +164,7 @@ int confine(enum role role, const struct confinement *confinement, json_t **repo
 
 	if (give_up_privilege(role, confinement, held, missing, error))
 		return error_context(error, "confining the %s", role_names[role]);
-	limit(role);
+	limit(role, missing);
 	hide(held);
 	entry = getpwuid(geteuid());
 	user = entry ? strdup(entry->pw_name) : NULL;

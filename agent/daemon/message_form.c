@@ -1,6 +1,7 @@
 #include "agent/daemon/message_form.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,7 +199,7 @@ static void take_observed(struct wire_reader *reader, struct arena *arena, const
 {
 	const char *id = wire_take_text(reader, &id_text, NULL);
 
-	memcpy(observed->id, id, strlen(id) + 1);
+	snprintf(observed->id, sizeof(observed->id), "%s", id ? id : "");
 	observed->rule = wire_take_text(reader, &rule_text, NULL);
 	observed->severity = wire_take_32(reader, SEVERITY_COUNT - 1, "a severity");
 	if (observed->severity == SEVERITY_NONE)
@@ -228,8 +229,10 @@ static void take_pass(struct wire_reader *reader, struct message *message)
 	pass->observed_count =
 		wire_take_count(reader, MESSAGE_FINDINGS_MAX, OBSERVED_LEAST, "a number of findings");
 	observed = arena_array(message->arena, pass->observed_count, sizeof(*observed));
-	if (!observed)
+	if (!observed) {
 		wire_fault(reader, "memory is exhausted");
+		return;
+	}
 	for (size_t i = 0; i < pass->observed_count && !reader->fault; i++)
 		take_observed(reader, message->arena, pass, &observed[i]);
 	pass->observed = observed;

@@ -364,7 +364,7 @@ static void add(const char **list, const char *path)
 {
 	int at = 0;
 
-	while (list[at] && at < LIST_MAX - 2)
+	while (at < LIST_MAX - 2 && list[at])
 		at++;
 	list[at] = path;
 }

@@ -363,10 +363,10 @@ static void test_part_of_a_pass_is_none(void **state)
 	assert_int_equal(message_encode(&whole_pass, &writer, NULL), 0);
 	assert_null(decode_error(MESSAGE_PASS, writer.data, writer.length));
 	for (size_t length = 0; length < writer.length; length++) {
-		_cleanup_free_ char *part = malloc(length + 1); /* its end is the end of what may be read */
+		/* Its end is the end of what may be read. */
+		_cleanup_free_ char *part = malloc(length ? length : 1);
 		assert_non_null(part);
 		memcpy(part, writer.data, length);
-		part = realloc(part, length ? length : 1);
 		assert_non_null(decode_error(MESSAGE_PASS, part, length));
 	}
 	wire_put_32(&writer, 0);
@@ -494,7 +494,7 @@ struct packet {
 
 /* What the receiver of everything but passes says of these bytes, sent as one packet with that many
  * descriptors. */
-static const char *packet_error(const void *data, size_t length, size_t descriptors)
+static const char *packet_error(void *data, size_t length, size_t descriptors)
 {
 	static char text[200];
 	_cleanup_error_ struct error *error = NULL;
@@ -503,7 +503,7 @@ static const char *packet_error(const void *data, size_t length, size_t descript
 		struct cmsghdr part;
 		char room[CMSG_SPACE(8 * sizeof(int))];
 	} control = {.part = {CMSG_LEN(descriptors * sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
-	struct iovec part = {(void *)(uintptr_t)data, length};
+	struct iovec part = {data, length};
 	struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
 	struct message *got = NULL;
 	int result;
