@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -101,6 +102,7 @@ const struct confine_call confine_calls[] = {
 	{"ioctl", A, ONE(IS(1, NS_GET_NSTYPE))},
 	{"ioctl", A, ONE(IS(1, NS_GET_OWNER_UID))},
 	{"ioctl", S, ONE(IS(1, FIONBIO))},
+	{"ioctl", S, ONE(IS(1, SIOCGIFINDEX))}, /* the interface in an IPv6 address */
 
 	/* ---- looking at files. What the auditor opens by openat2: confine_filter.c */
 	{"access", AS, 0, {}},
@@ -292,3 +294,28 @@ const struct confine_call confine_calls[] = {
 
 /* clone3 has its flags in memory, where a filter does not see them. */
 const char *const confine_unknown[] = {"clone3", NULL};
+
+int confine_number(const char *name)
+{
+	/* Those that the libseccomp here may not know; each has this number on all architectures. */
+	static const struct {
+		const char *name;
+		int number;
+	} later[] = {
+		{"clone3", 435},
+		{"close_range", 436},
+		{"openat2", 437},
+		{"faccessat2", 439},
+		{"epoll_pwait2", 441},
+		{"landlock_create_ruleset", 444},
+		{"landlock_add_rule", 445},
+		{"landlock_restrict_self", 446},
+		{"lsm_list_modules", 461},
+	};
+	int number = seccomp_syscall_resolve_name(name);
+
+	for (size_t i = 0; number == __NR_SCMP_ERROR && i < sizeof(later) / sizeof(*later); i++)
+		if (!strcmp(later[i].name, name))
+			number = later[i].number;
+	return number;
+}

@@ -32,4 +32,8 @@ extern const struct confine_call confine_calls[];
 /* Answered by ENOSYS, which the C library takes for an old kernel and does without. Ends with NULL. */
 extern const char *const confine_unknown[];
 
+/* The number of the call here: negative when this architecture does not have it, __NR_SCMP_ERROR when there
+ * is no such call. */
+int confine_number(const char *name);
+
 #endif

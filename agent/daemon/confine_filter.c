@@ -20,21 +20,12 @@
 #define SANITIZED false /* AddressSanitizer keeps memory of its own below the program */
 #endif
 
-enum { LSM_LIST_MODULES = 461 }; /* Linux 6.8 */
-
-/* ---- rules from the table
- * ---------------------------------------------------------------------------------- */
-
-/* Calls that are newer than libseccomp 2.5 have one number on all architectures. */
-static int number_of(const char *name)
-{
-	return strcmp(name, "lsm_list_modules") != 0 ? seccomp_syscall_resolve_name(name) : LSM_LIST_MODULES;
-}
+/* ---- rules from the table -------------------------------------------------------------------------- */
 
 /* Allows the call, when the checks hold. One that this machine does not have is none. */
 static int allow(scmp_filter_ctx filter, const char *name, unsigned count, const struct scmp_arg_cmp *checks)
 {
-	int number = number_of(name);
+	int number = confine_number(name);
 
 	if (number < 0)
 		return 0;
@@ -63,7 +54,7 @@ static int add_calls(scmp_filter_ctx filter, unsigned roles)
 		if (is_for(call, roles) && (!call->check_count || !is_free(call->name, roles)))
 			result = allow(filter, call->name, call->check_count, call->checks);
 	for (const char *const *name = confine_unknown; *name && !result; name++) {
-		int number = seccomp_syscall_resolve_name(*name);
+		int number = confine_number(*name);
 		if (number >= 0)
 			result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), number, 0);
 	}
