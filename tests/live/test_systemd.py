@@ -6,9 +6,12 @@ import os
 import pathlib
 import re
 import shutil
+import signal
+import subprocess
 import tempfile
 
 import harness
+import image
 
 PLACE = harness.SOURCE / "dist/systemd"
 EXPOSURE_MAX = 25  # tenths
@@ -20,6 +23,13 @@ def keys(name):
     key = name.partition("=~")[2].lstrip("@") or name.partition("=")[0]
     several = re.fullmatch(r"(\w+_)\((.*)\)", key)
     return [several[1] + end.rstrip("*") for end in several[2].split("|")] if several else [key]
+
+
+def as_the_unit():
+    """Options of setpriv(1): a user who is not root, with the unit's capabilities."""
+    names = ",".join(f"+{name}" for name in CAPABILITIES)
+    return ["--reuid", harness.NOBODY, "--regid", harness.NOBODY, "--clear-groups", "--no-new-privs",
+            "--inh-caps", f"-all,{names}", "--ambient-caps", f"-all,{names}", "--bounding-set", f"-all,{names}"]
 
 
 class UnitCase(harness.Case):
@@ -60,22 +70,50 @@ class AnalyzeTest(UnitCase):
             return {call for item in listed[name] for call in calls(item)} if name.startswith("@") else {name}
         return calls
 
-    @harness.needs_root
-    @harness.needs("strace", "setpriv")
-    def test_calls_are_allowed(self):
-        """Every system call of an audit is in the list."""
-        if harness.SANITIZED:
-            self.skipTest("sanitizers make calls of their own")
+    def allowed(self):
+        """The system calls of the unit's list."""
         calls, allowed = self.groups(), set()
         for line in self.settings("SystemCallFilter"):
             named = {call for word in line.lstrip("~").split() for call in calls(word)}
             allowed = allowed - named if line.startswith("~") else allowed | named
+        return allowed
+
+    def assertAllowed(self, path, *some):
+        """Those that strace counted."""
+        made = {word for word in pathlib.Path(path).read_text().split() if re.fullmatch("[a-z_][a-z_0-9]*", word)}
+        self.assertLessEqual(set(some), made)
+        self.assertEqual(made - {"syscall", "total"} - self.allowed(), set())
+
+    @harness.needs_root
+    @harness.needs("strace")
+    def test_calls_of_an_audit(self):
+        if harness.SANITIZED:
+            self.skipTest("sanitizers make calls of their own")
         output = f"{self.scratch()}/calls"
         self.proctor("audit", "--no-collector", "filesystem", wrap=("strace", "-f", "-c", "-U", "name", "-o", output))
-        made = set(pathlib.Path(output).read_text().split()) - {"syscall", "total"}
-        made = {word for word in made if re.fullmatch("[a-z_][a-z_0-9]*", word)}
-        self.assertIn("openat2", made)
-        self.assertEqual(made - allowed, set())
+        self.assertAllowed(output, "openat2")
+
+    @image.needs_agent
+    @harness.needs_root
+    @harness.needs("strace", "setpriv")
+    def test_calls_of_the_agent(self):
+        """From its start as the unit starts it to its end by SIGTERM."""
+        if harness.SANITIZED:
+            self.skipTest("sanitizers make calls of their own")
+        place = self.scratch()
+        os.chown(place, harness.NOBODY, harness.NOBODY)
+        pathlib.Path(f"{place}/conf").write_text("[paths]\nexclude = /*\n")  # strace makes a walk over all files long
+        command = [harness.find_command("setpriv"), *as_the_unit(), "strace", "-f", "-c", "-U", "name", "-o",
+                   f"{place}/calls", self.binary(harness.NOBODY), "agent", "--state", place, "--config", f"{place}/conf"]
+        with open(f"{place}/out", "wb") as out:
+            traced = subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        self.undo(harness.end_daemon, traced)
+        self.wait_for(lambda: traced.poll() is not None or '"type":"heartbeat"' in pathlib.Path(out.name).read_text())
+        self.assertIsNone(traced.poll(), pathlib.Path(out.name).read_text()[-2000:])
+        with open(f"/proc/{traced.pid}/task/{traced.pid}/children", encoding="ascii") as children:
+            os.kill(int(children.read().split()[0]), signal.SIGTERM)
+        self.assertEqual(traced.wait(timeout=harness.TIMEOUT), 0)
+        self.assertAllowed(f"{place}/calls", "openat2", "landlock_restrict_self", "seccomp", "capset")
 
 
 @harness.needs_root
@@ -98,12 +136,9 @@ class ViewTest(UnitCase):
         marked = f"{directory}/become"
         shutil.copy("/bin/true", marked)
         os.chmod(marked, 0o4755)
-        names = ",".join(f"+{name}" for name in CAPABILITIES)
-        options = ["--reuid", harness.NOBODY, "--regid", harness.NOBODY, "--clear-groups", "--no-new-privs",
-                   "--inh-caps", f"-all,{names}", "--ambient-caps", f"-all,{names}", "--bounding-set", f"-all,{names}"]
         with open(harness.PROCTOR, "rb") as binary:
             result = self.run_command("sh", "-c", f"exec 3<&0; unshare --mount sh -c '{self.SCRIPT}' sh \"$@\"", "sh",
-                                      *options, stdin=binary, env={**os.environ, **harness.WITHOUT_LEAKS})
+                                      *as_the_unit(), stdin=binary, env={**os.environ, **harness.WITHOUT_LEAKS})
         self.assertEqual(result.returncode, 0, result.stderr)
         told = json.loads(result.stdout)
         self.validate(told)
