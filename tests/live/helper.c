@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static void fail(const char *what)
@@ -320,6 +322,30 @@ static void step_exec_churn(char **arguments)
 	fail("exec");
 }
 
+/* execs RATE: starts a program that ends at once, RATE times a second, until stdin ends; says on stdout how many
+ * there were. */
+static void step_execs(char **arguments)
+{
+	const long second = 1000000000, pause = second / (long)number(arguments[0]);
+	char name[] = "true", *words[] = {name, NULL};
+	unsigned long total = 0;
+	struct timespec next;
+
+	check(write(STDOUT_FILENO, "ready\n", 6) == 6, "write");
+	check(!clock_gettime(CLOCK_MONOTONIC, &next), "clock_gettime");
+	for (; !stdin_ended(); total++) {
+		pid_t child;
+		check(!posix_spawnp(&child, name, NULL, NULL, words, environ), name);
+		check(waitpid(child, NULL, 0) == child, "waitpid");
+		next.tv_nsec += pause;
+		next.tv_sec += next.tv_nsec / second;
+		next.tv_nsec %= second;
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
+	}
+	printf("%lu\n", total);
+	exit(0);
+}
+
 /* memfd: goes on as a copy of itself that lies in memory only, without further steps. */
 static void step_memfd(char **arguments)
 {
@@ -404,6 +430,7 @@ static const struct step {
 	{"comm", 1, step_comm},
 	{"dumpable", 1, step_dumpable},
 	{"exec-churn", 1, step_exec_churn},
+	{"execs", 1, step_execs},
 	{"fork", 1, step_fork},
 	{"gid", 3, step_gid},
 	{"keep-caps", 0, step_keep_caps},
