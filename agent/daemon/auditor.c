@@ -18,6 +18,7 @@
 
 enum {
 	ALIVE_MS = 5000, /* between signs of life to the parent */
+	INVENTORY_MS = 24 * 60 * 60 * 1000,
 	AUDIT_FACTS = REQUEST_STAT | REQUEST_CGROUP | REQUEST_EXECUTABLE | REQUEST_LSM | REQUEST_THREADS |
 		      REQUEST_ROOT | REQUEST_USER_MAPS | REQUEST_MACHINE | REQUEST_NAMESPACES_ALL |
 		      REQUEST_COMMAND_LINE,
@@ -41,6 +42,7 @@ struct auditor {
 	uint64_t unread, unread_rooted; /* processes that ended too soon, since the last pass */
 	pid_t unread_rooted_pid;        /* the last of them */
 	uint64_t alive_at;
+	uint64_t inventory_at; /* when the next inventory is due; clock_ms() */
 	bool shipper_gone, parent_gone;
 };
 
@@ -309,6 +311,24 @@ static int send_pass(struct auditor *auditor, const struct snapshot *snapshot, c
 	return 0;
 }
 
+/* Once a day, and at the start, where it is asked for: with a pass that read everything. */
+static void send_inventory(struct auditor *auditor, const struct snapshot *snapshot)
+{
+	_cleanup_arena_ struct arena *arena = arena_new();
+	struct message message = {.kind = MESSAGE_INVENTORY};
+	struct error *error = NULL;
+
+	if (!auditor->settings->inventory || clock_ms() < auditor->inventory_at)
+		return;
+	auditor->inventory_at = clock_ms() + INVENTORY_MS;
+	if (arena)
+		message.json = observe_inventory(snapshot, arena);
+	if (!message.json.data)
+		error_set(&error, 0, "out of memory");
+	if (error || channel_send(auditor->shipper, &message, &error))
+		log_error(&auditor->setup->log, LOG_ERROR, "telling the inventory", &error);
+}
+
 /* What is known now: the kinds of processes, and that nothing is left to be looked at. */
 static void keep_snapshot(struct auditor *auditor, struct snapshot *snapshot, bool full)
 {
@@ -333,6 +353,8 @@ static void make_pass(struct auditor *auditor, bool full)
 	if (findings)
 		result = send_pass(auditor, snapshot, findings, full, &error);
 	findings_free(findings);
+	if (!result && full)
+		send_inventory(auditor, snapshot);
 	if (snapshot)
 		keep_snapshot(auditor, snapshot, full);
 	if (result)

@@ -19,6 +19,7 @@ enum {
 	MESSAGE_FINDING_BYTES = 1024 * 1024,           /* of JSON: one names all containers that show it */
 	MESSAGE_SUMMARY_BYTES = 1024 * 1024,
 	MESSAGE_PASS_BYTES = 64 * 1024 * 1024,
+	MESSAGE_INVENTORY_BYTES = 32 * 1024 * 1024,
 };
 
 enum message_kind {
@@ -27,6 +28,7 @@ enum message_kind {
 	MESSAGE_ASK,    /* auditor to shipper: fetch the documents of these endpoints */
 	MESSAGE_ANSWER, /* shipper to auditor: one of them */
 	MESSAGE_PASS,   /* auditor to shipper; many packets, one message for who receives it */
+	MESSAGE_INVENTORY, /* auditor to shipper: JSON of everything, as the members of record_inventory */
 	MESSAGE_COUNTERS, /* auditor to shipper: of events, since it started; to the parent: a sign of life */
 	MESSAGE_CONFINED, /* shipper to parent, auditor to parent: the JSON of MESSAGE_READY; it is ready */
 	MESSAGE_AGAIN,    /* shipper to auditor: tell everything whole, what was told before is not known */
@@ -46,7 +48,7 @@ struct message {
 	enum message_kind kind;
 	struct arena *arena; /* of a received one: all it points to */
 	union {
-		struct bytes json;  /* READY, CONFINED: at most 16 KiB */
+		struct bytes json;  /* READY, CONFINED: at most 16 KiB; INVENTORY: at most MESSAGE_INVENTORY_BYTES */
 		uint32_t endpoints; /* ASK: a bit for each enum endpoint */
 		struct {
 			uint32_t endpoint; /* enum endpoint */

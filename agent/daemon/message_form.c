@@ -49,6 +49,7 @@ static const struct wire_text rule_text = {"a rule", 64, false, is_rule};
 static const struct wire_text finding_text = {"a finding", MESSAGE_FINDING_BYTES, true, is_object};
 static const struct wire_text summary_text = {"a summary", MESSAGE_SUMMARY_BYTES, false, is_object};
 static const struct wire_text json_text = {"JSON", JSON_BYTES, false, is_object};
+static const struct wire_text inventory_text = {"an inventory", MESSAGE_INVENTORY_BYTES, false, is_object};
 static const struct wire_text body_text = {"a body", FETCH_BYTES, false, NULL};
 
 /* A name as it came from outside: made safe where it is not. */
@@ -284,6 +285,16 @@ static void take_json(struct wire_reader *reader, struct message *message)
 	message->json.data = wire_take_text(reader, &json_text, &message->json.length);
 }
 
+static void put_inventory(struct wire_writer *writer, const struct message *message)
+{
+	wire_put_text(writer, &inventory_text, message->json.data, message->json.length);
+}
+
+static void take_inventory(struct wire_reader *reader, struct message *message)
+{
+	message->json.data = wire_take_text(reader, &inventory_text, &message->json.length);
+}
+
 static void put_ask(struct wire_writer *writer, const struct message *message)
 {
 	wire_put_32(writer, message->endpoints);
@@ -354,6 +365,8 @@ const struct message_form message_forms[MESSAGE_KINDS] = {
 	[MESSAGE_ASK] = {"a request", 64, false, put_ask, take_ask},
 	[MESSAGE_ANSWER] = {"an answer", FETCH_BYTES + 64, false, put_answer, take_answer},
 	[MESSAGE_PASS] = {"a pass", MESSAGE_PASS_BYTES, false, put_pass, take_pass},
+	[MESSAGE_INVENTORY] = {"an inventory", MESSAGE_INVENTORY_BYTES + 64, false, put_inventory,
+			       take_inventory},
 	[MESSAGE_COUNTERS] = {"counters", 64, false, put_counters, take_counters},
 	[MESSAGE_CONFINED] = {"a word of confinement", JSON_BYTES + 64, false, put_json, take_json},
 	[MESSAGE_AGAIN] = {"a question for everything", 0, false, put_nothing, take_nothing},

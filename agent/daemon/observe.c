@@ -163,3 +163,19 @@ int observe(const struct snapshot *snapshot, const struct findings *findings, bo
 		return 0;
 	return error_set(error, 0, "telling what was found: out of memory");
 }
+
+struct bytes observe_inventory(const struct snapshot *snapshot, struct arena *arena)
+{
+	static const struct record_kind *const kinds[] = {&record_container, &record_process, &record_mount,
+							  &record_file};
+	struct record_context context = {.snapshot = snapshot};
+	json_t *inventory = json_object();
+
+	for (size_t i = 0; inventory && i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (json_object_set_new(inventory, kinds[i]->member, records_of(kinds[i], &context))) {
+			json_decref(inventory);
+			inventory = NULL;
+		}
+	record_context_free(&context);
+	return keep_json(inventory, arena);
+}

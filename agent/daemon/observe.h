@@ -11,4 +11,8 @@ enum { OBSERVED_MAX = 10000 }; /* findings of a pass; of more, the worst */
 int observe(const struct snapshot *snapshot, const struct findings *findings, bool full, struct arena *arena,
 	    struct pass *pass, struct error **error);
 
+/* Everything of the snapshot, as the members of record_inventory: JSON in the arena. NULL data when memory is
+ * exhausted. */
+struct bytes observe_inventory(const struct snapshot *snapshot, struct arena *arena);
+
 #endif

@@ -138,7 +138,7 @@ static uint32_t accepted_by(enum role role)
 	if (role == ROLE_AUDITOR)
 		return MESSAGE_BIT(MESSAGE_ANSWER) | MESSAGE_BIT(MESSAGE_AGAIN);
 	return MESSAGE_BIT(MESSAGE_READY) | MESSAGE_BIT(MESSAGE_ASK) | MESSAGE_BIT(MESSAGE_PASS) |
-	       MESSAGE_BIT(MESSAGE_COUNTERS);
+	       MESSAGE_BIT(MESSAGE_COUNTERS) | MESSAGE_BIT(MESSAGE_INVENTORY);
 }
 
 /* The auditor ends by SIGTERM at once; the shipper reads it when it comes, from a descriptor of its own: that of the

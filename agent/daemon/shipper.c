@@ -21,7 +21,7 @@ enum {
 	ALIVE_MS = 5000,
 	CLOSING_MS = 2000, /* of stop_timeout: left for closing what is open */
 	FROM_AUDITOR = MESSAGE_BIT(MESSAGE_READY) | MESSAGE_BIT(MESSAGE_ASK) | MESSAGE_BIT(MESSAGE_PASS) |
-		       MESSAGE_BIT(MESSAGE_COUNTERS),
+		       MESSAGE_BIT(MESSAGE_COUNTERS) | MESSAGE_BIT(MESSAGE_INVENTORY),
 };
 
 struct shipper {
@@ -200,6 +200,9 @@ static void take_message(struct shipper *shipper, const struct message *message,
 	case MESSAGE_PASS:
 		take_pass(shipper, &message->pass);
 		break;
+	case MESSAGE_INVENTORY:
+		store_append(shipper->store, "inventory", message->json.data, message->json.length, error);
+		break;
 	case MESSAGE_COUNTERS:
 		take_counters(shipper, &message->counters);
 		break;
@@ -217,6 +220,8 @@ static void hear_auditor(struct shipper *shipper)
 	while ((result = channel_receive(shipper->auditor, &message, &error)) > 0) {
 		take_message(shipper, message, &error);
 		message_free(message);
+		if (error)
+			log_error(&shipper->setup->log, LOG_ERROR, "taking what the auditor tells", &error);
 	}
 	if (result < 0 || shipper->auditor_gone) {
 		shipper->auditor_gone = true;

@@ -122,6 +122,12 @@ class Watching(Case):
         self.assertTrue(found["findings"])
         self.proctor("health", "--state", "memory", env=agent.environment)
 
+    def test_an_inventory_is_sent_where_it_is_asked_for(self):
+        agent = Agent(self, environment={"PROCTOR_INVENTORY": "yes"})
+        self.wait_for(lambda: any(record["type"] == "inventory" for record in agent.records()))
+        inventory, = (record for record in agent.records() if record["type"] == "inventory")
+        self.assertIn(os.getpid(), {process["pid"] for process in inventory["processes"]})
+
     def test_a_heartbeat_tells_what_is_in_force(self):
         beat = Agent(self).wait_heartbeat()
         self.assertEqual(beat["dropped"], 0)
