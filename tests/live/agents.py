@@ -16,7 +16,7 @@ class Agent:
     """A running `proctor agent` with its state and its records in a directory of its own."""
 
     def __init__(self, case, *arguments, directory=None, interval=None, state=None, to=None, wrap=(),
-                 environment=None, binary=None, wait=True):
+                 environment=None, binary=None, wait=True, preexec=None):
         self.case = case
         self.directory = directory or case.scratch()
         os.chmod(self.directory, 0o777)  # the agent gives up being root
@@ -34,7 +34,7 @@ class Agent:
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen([*wrap, *words, *map(str, arguments)], stdin=subprocess.DEVNULL,
                                             stdout=subprocess.PIPE if to == "stdout" else subprocess.DEVNULL,
-                                            stderr=log, env=self.environment)
+                                            stderr=log, env=self.environment, preexec_fn=preexec)
         case.undo(self.end)
         if wait:
             self.wait_for_log("watching")

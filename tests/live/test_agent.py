@@ -4,11 +4,14 @@ import json
 import os
 import pathlib
 import signal
+import shutil
 import sqlite3
 import subprocess
 
+import containers
 import harness
 from agents import Agent
+from containers import Container, needs_containers
 from harness import Case, needs, needs_root
 
 # A process that is of no known kind: somebody with a capability that others give nobody.
@@ -183,6 +186,83 @@ class Settings(Case):
         text = self.proctor("agent", "--config", path, "--state", "memory", "--check-config").stdout.decode()
         self.assertRegex(text, rf"interval = 100.*{path}:2")
         self.assertRegex(text, r"state = memory.*--state")
+
+
+@needs_containers
+class Containers(Case):
+    def of(self, container):
+        return lambda record: record["finding"].get("container_id") == container.id
+
+    def test_one_that_comes_and_goes_is_told(self):
+        agent = Agent(self, environment={"PROCTOR_RESOLVE_AFTER": "0"})
+        agent.wait_heartbeat()
+        container = Container(self, "late", containers.privileged)
+        agent.wait_finding(self.of(container), status="opened", rule="container.privileged")
+        container.stop()
+        agent.wait_finding(self.of(container), status="resolved", rule="container.privileged")
+
+    def test_files_of_one_that_came_are_walked(self):
+        agent = Agent(self)
+        agent.wait_heartbeat()
+        container = Container(self, "files", prepare=self.add_setuid)
+        found = agent.wait_finding(lambda record: self.of(container)(record), rule="file.setuid")
+        self.assertEqual(found["finding"]["subject"]["path"], "/bin/odd")
+
+    def add_setuid(self, root):
+        with open(f"{root}/bin/odd", "wb") as file:
+            file.write(b"#!/bin/sh\n")
+        os.chmod(f"{root}/bin/odd", 0o4755)
+
+    def test_what_is_not_seen_any_more_is_not_resolved(self):
+        """An agent that may look at nothing says nothing of what another one saw."""
+        container = Container(self, "dark", containers.privileged, prepare=self.add_setuid)
+        agent = Agent(self)
+        agent.wait_finding(self.of(container), status="opened", rule="container.privileged")
+        agent.wait_finding(self.of(container), status="opened", rule="file.setuid")
+        self.assertEqual(agent.stop(), 0)
+        before = len(agent.records())
+        blind = ("setpriv", f"--reuid={harness.NOBODY}", f"--regid={harness.NOBODY}", "--clear-groups",
+                 "--inh-caps=-all", "--bounding-set=-all")
+        again = Agent(self, directory=agent.directory, wrap=blind, environment={"PROCTOR_RESOLVE_AFTER": "0"},
+                      interval=10)
+        self.wait_for(lambda: sum(record["type"] == "heartbeat" for record in again.records()[before:]) >= 2)
+        told = [record for record in again.records()[before:] if record["type"] == "finding" and
+                self.of(container)(record) and record["status"] == "resolved"]
+        self.assertEqual(told, [])
+
+    def test_a_sidecar_without_events_sweeps(self):
+        """In a pid namespace of its own the kernel tells nothing: who comes is found all the same."""
+        agent = Agent(self, wrap=("unshare", "--pid", "--fork", "--kill-child", "--mount-proc"),
+                      environment={"PROCTOR_QUICK": "2"})
+        status = agent.status()
+        source, = (entry for entry in status["event_sources"] if entry["source"] == "process-connector")
+        self.assertFalse(source["in_force"])
+        self.assertTrue(source["reason"])
+        program = f"{self.scratch()}/odd"
+        shutil.copy(harness.find_command("sleep"), program)
+        inside = ("nsenter", "--target", str(agent.parent()), "--pid", "--mount")
+        process = subprocess.Popen([*inside, "setpriv", *AMBIENT, program, "1000"], stdin=subprocess.DEVNULL)
+        self.undo(harness.stop, process)
+        self.undo(process.kill)
+        agent.wait_finding(lambda record: record["finding"]["subject"].get("executable") == program,
+                           rule="capability.ambient")
+        beat = agent.wait_heartbeat()
+        reasons = [reason["reason"] for entry in beat["coverage"] if entry["collector"] == "process"
+                   for reason in entry["reasons"]]
+        self.assertTrue([reason for reason in reasons if reason.startswith("no events of process-connector")])
+
+    def test_a_setuid_bit_is_told_at_once_where_file_events_are_on(self):
+        container = Container(self, "marked")
+        agent = Agent(self, environment={"PROCTOR_FILE_EVENTS": "fanotify"})
+        agent.wait_heartbeat()
+        if not self.has_file_events(agent):
+            self.skipTest(agent.status()["event_sources"])
+        self.add_setuid(container.root)
+        agent.wait_finding(self.of(container), rule="file.setuid", status="opened")
+
+    def has_file_events(self, agent):
+        return any(entry["source"] == "fanotify" and entry["in_force"]
+                   for entry in agent.status()["event_sources"])
 
 
 @needs_root
