@@ -5,6 +5,7 @@ import select
 import socket
 import unittest
 
+import agents
 import harness
 from harness import Case, needs
 from parts import PART
@@ -132,6 +133,27 @@ class Metrics(Case):
         client.sendall(b"GET /metrics HTTP/1.1\r\n")
         self.server.stdin.close()
         self.assertEqual(self.server.wait(harness.TIMEOUT), 0)
+
+
+@unittest.skipUnless(has_library(), "not installed: libmicrohttpd")
+class Running(Case):
+    @harness.needs_root
+    @needs("promtool")
+    def test_of_a_running_agent(self):
+        port = free_port("127.0.0.1")
+        agents.Agent(self, environment={"PROCTOR_METRICS": f"127.0.0.1:{port}"})
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=harness.TIMEOUT)
+        self.undo(connection.close)
+
+        def metrics():
+            connection.request("GET", "/metrics")
+            return connection.getresponse().read()
+        self.wait_for(lambda: b'proctor_coverage_seen{collector="process"}' in metrics())
+        text = metrics()
+        done = self.run_command("promtool", "check", "metrics", input=text)
+        self.assertEqual((done.returncode, done.stdout + done.stderr), (0, b""))
+        self.assertIn(b'proctor_findings{rule="', text)
+        self.assertIn(b'proctor_sink_queue_records{sink="to-1"}', text)
 
 
 @unittest.skipUnless(has_library(), "not installed: libmicrohttpd")
