@@ -50,39 +50,47 @@ static const char *member(const char *name)
 static void test_a_finding_opens_once(void **state)
 {
 	(void)state;
-	assert_string_equal(PASS(.findings = {{'a'}, {'b'}}), "opened a, opened b");
+	assert_string_equal(PASS(.findings = {{.letter = 'a'}, {.letter = 'b'}}), "opened a, opened b");
 	assert_string_equal(member("time"), "2027-01-15T08:00:00.000Z");
 	assert_string_equal(member("first_seen"), "2027-01-15T08:00:00.000Z");
 	assert_string_equal(
 		json_string_value(json_object_get(json_object_get(told_last(), "host"), "hostname")),
 		"machine");
 	assert_null(json_object_get(json_object_get(told_last(), "host"), "kernel"));
-	assert_string_equal(PASS(.findings = {{'b'}, {'a'}}), "");
-	assert_string_equal(PASS(.findings = {{'a'}, {'c'}, {'b'}}), "opened c");
+	assert_string_equal(PASS(.findings = {{.letter = 'b'}, {.letter = 'a'}}), "");
+	assert_string_equal(PASS(.findings = {{.letter = 'a'}, {.letter = 'c'}, {.letter = 'b'}}),
+			    "opened c");
 }
 
 static void test_it_changes_with_its_digest_or_severity(void **state)
 {
 	(void)state;
-	PASS(.findings = {{'a'}});
-	assert_string_equal(PASS(.time = LOOK_TIME + 10, .findings = {{'a', .digest = 1}}), "changed a");
+	PASS(.findings = {{.letter = 'a'}});
+	assert_string_equal(PASS(.time = LOOK_TIME + 10, .findings = {{.letter = 'a', .digest = 1}}),
+			    "changed a");
 	assert_string_equal(
 		json_string_value(json_object_get(json_object_get(told_last(), "finding"), "title")),
 		"digest 1");
 	assert_string_equal(member("first_seen"), "2027-01-15T08:00:00.000Z");
 	assert_string_equal(member("last_seen"), "2027-01-15T08:00:10.000Z");
-	assert_string_equal(PASS(.findings = {{'a', .digest = 1}}), "");
-	assert_string_equal(PASS(.findings = {{'a', SEVERITY_LOW, .digest = 1}}), "changed a");
-	assert_string_equal(PASS(.findings = {{'a', SEVERITY_LOW, .digest = UINT64_MAX}}), "changed a");
-	assert_string_equal(PASS(.findings = {{'a', SEVERITY_LOW, .digest = UINT64_MAX}}), "");
+	assert_string_equal(PASS(.findings = {{.letter = 'a', .digest = 1}}), "");
+	assert_string_equal(PASS(.findings = {{.letter = 'a', .severity = SEVERITY_LOW, .digest = 1}}),
+			    "changed a");
+	assert_string_equal(
+		PASS(.findings = {{.letter = 'a', .severity = SEVERITY_LOW, .digest = UINT64_MAX}}),
+		"changed a");
+	assert_string_equal(
+		PASS(.findings = {{.letter = 'a', .severity = SEVERITY_LOW, .digest = UINT64_MAX}}), "");
 }
 
 static void test_it_is_resolved_when_it_is_gone(void **state)
 {
 	(void)state;
-	PASS(.findings = {{'a'}, {'b'}, {'c'}});
-	PASS(.time = LOOK_TIME + 5, .findings = {{'a'}, {'b', .digest = 3}, {'c'}});
-	assert_string_equal(PASS(.time = LOOK_TIME + 9, .findings = {{'a'}, {'c'}}), "resolved b");
+	PASS(.findings = {{.letter = 'a'}, {.letter = 'b'}, {.letter = 'c'}});
+	PASS(.time = LOOK_TIME + 5,
+	     .findings = {{.letter = 'a'}, {.letter = 'b', .digest = 3}, {.letter = 'c'}});
+	assert_string_equal(PASS(.time = LOOK_TIME + 9, .findings = {{.letter = 'a'}, {.letter = 'c'}}),
+			    "resolved b");
 	assert_string_equal(member("last_seen"), "2027-01-15T08:00:05.000Z");
 	assert_string_equal(member("time"), "2027-01-15T08:00:09.000Z");
 	assert_string_equal(
@@ -95,26 +103,29 @@ static void test_it_is_resolved_when_it_is_gone(void **state)
 static void test_it_opens_anew_after_it_was_resolved(void **state)
 {
 	(void)state;
-	PASS(.findings = {{'a'}});
+	PASS(.findings = {{.letter = 'a'}});
 	PASS(.blind = false);
-	assert_string_equal(PASS(.time = LOOK_TIME + 60, .findings = {{'a'}}), "opened a");
+	assert_string_equal(PASS(.time = LOOK_TIME + 60, .findings = {{.letter = 'a'}}), "opened a");
 	assert_string_equal(member("first_seen"), "2027-01-15T08:01:00.000Z");
 }
 
 static void test_an_exception_suppresses_it_and_its_end_opens_it(void **state)
 {
 	(void)state;
-	assert_string_equal(PASS(.findings = {{'a', .excepted = true}, {'b'}}), "suppressed a, opened b");
-	assert_string_equal(PASS(.findings = {{'a', .excepted = true}, {'b', .excepted = true}}),
-			    "suppressed b");
-	/* Nobody has to hear that what is accepted looks different. */
-	assert_string_equal(PASS(.findings = {{'a', .excepted = true, .digest = 7}, {'b', .excepted = true}}),
-			    "");
+	assert_string_equal(PASS(.findings = {{.letter = 'a', .excepted = true}, {.letter = 'b'}}),
+			    "suppressed a, opened b");
 	assert_string_equal(
-		PASS(.time = LOOK_TIME + 1, .findings = {{'a', .digest = 7}, {'b', .excepted = true}}),
-		"opened a");
+		PASS(.findings = {{.letter = 'a', .excepted = true}, {.letter = 'b', .excepted = true}}),
+		"suppressed b");
+	/* Nobody has to hear that what is accepted looks different. */
+	assert_string_equal(PASS(.findings = {{.letter = 'a', .excepted = true, .digest = 7},
+					      {.letter = 'b', .excepted = true}}),
+			    "");
+	assert_string_equal(PASS(.time = LOOK_TIME + 1, .findings = {{.letter = 'a', .digest = 7},
+								     {.letter = 'b', .excepted = true}}),
+			    "opened a");
 	assert_string_equal(member("first_seen"), "2027-01-15T08:00:00.000Z");
-	assert_string_equal(PASS(.findings = {{'a', .digest = 7}}), "resolved b");
+	assert_string_equal(PASS(.findings = {{.letter = 'a', .digest = 7}}), "resolved b");
 }
 
 /* ---- sight --------------------------------------------------------------------------------------- */
@@ -122,9 +133,9 @@ static void test_an_exception_suppresses_it_and_its_end_opens_it(void **state)
 static void test_loss_of_sight_is_not_resolution(void **state)
 {
 	(void)state;
-	PASS(.findings = {{'a'}});
+	PASS(.findings = {{.letter = 'a'}});
 	assert_string_equal(PASS(.blind = true), "");
-	assert_string_equal(PASS(.findings = {{'a'}}), "");
+	assert_string_equal(PASS(.findings = {{.letter = 'a'}}), "");
 	assert_string_equal(PASS(.blind = true), "");
 	assert_string_equal(PASS(.truncated = true), "");
 	assert_string_equal(PASS(.blind = false), "resolved a");
@@ -137,12 +148,12 @@ static void test_each_container_has_to_be_seen(void **state)
 	const uint32_t both = SIGHT_FILES | SIGHT_MOUNTS;
 
 	(void)state;
-	PASS(SEEN("web", both), .findings = {{'a', .container = "web", .needs = both}});
+	PASS(SEEN("web", both), .findings = {{.letter = 'a', .container = "web", .needs = both}});
 	assert_string_equal(PASS(SEEN("web", SIGHT_FILES)), "");
 	assert_string_equal(PASS(SEEN("other", both)), ""); /* not all containers were listed */
 	assert_string_equal(PASS(.blind = false), "");
 	assert_string_equal(PASS(SEEN("web", both | SIGHT_HOST)), "resolved a");
-	PASS(SEEN("web", both), .findings = {{'a', .container = "web", .needs = both}});
+	PASS(SEEN("web", both), .findings = {{.letter = 'a', .container = "web", .needs = both}});
 	assert_string_equal(PASS(.all_containers = true, SEEN("web", SIGHT_FILES)), "");
 	assert_string_equal(PASS(.all_containers = true, SEEN("other", 0)), "resolved a");
 }
@@ -150,10 +161,11 @@ static void test_each_container_has_to_be_seen(void **state)
 static void test_what_it_needs_may_change(void **state)
 {
 	(void)state;
-	PASS(SEEN("web", SIGHT_FILES), .findings = {{'a', .container = "web", .needs = SIGHT_PROCESSES}});
-	assert_string_equal(
-		PASS(SEEN("new", SIGHT_FILES), .findings = {{'a', .container = "new", .needs = SIGHT_FILES}}),
-		"");
+	PASS(SEEN("web", SIGHT_FILES),
+	     .findings = {{.letter = 'a', .container = "web", .needs = SIGHT_PROCESSES}});
+	assert_string_equal(PASS(SEEN("new", SIGHT_FILES),
+				 .findings = {{.letter = 'a', .container = "new", .needs = SIGHT_FILES}}),
+			    "");
 	assert_string_equal(PASS(SEEN("web", SIGHT_FILES)), "");
 	assert_string_equal(PASS(SEEN("new", SIGHT_FILES)), "resolved a");
 }
@@ -163,7 +175,7 @@ static void test_what_it_needs_may_change(void **state)
 static void test_it_is_resolved_after_a_while(void **state)
 {
 	(void)state;
-	PASS(.findings = {{'a'}});
+	PASS(.findings = {{.letter = 'a'}});
 	assert_string_equal(PASS(.time = 1), ""); /* the clock was set: it tells nothing */
 	test_clock += 59999;
 	assert_string_equal(PASS(.time = LOOK_TIME + 100000000), "");
@@ -174,10 +186,10 @@ static void test_it_is_resolved_after_a_while(void **state)
 static void test_one_that_comes_back_meanwhile_was_never_gone(void **state)
 {
 	(void)state;
-	PASS(.findings = {{'a'}});
+	PASS(.findings = {{.letter = 'a'}});
 	assert_string_equal(PASS(.blind = false), "");
 	test_clock += 50000;
-	assert_string_equal(PASS(.findings = {{'a'}}), "");
+	assert_string_equal(PASS(.findings = {{.letter = 'a'}}), "");
 	test_clock += 50000;
 	assert_string_equal(PASS(.blind = false), "");
 	test_clock += 59000;
@@ -197,13 +209,13 @@ static void test_three_openings_are_flapping(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		assert_string_equal(PASS(.findings = {{'a'}}), "opened a");
+		assert_string_equal(PASS(.findings = {{.letter = 'a'}}), "opened a");
 		assert_string_equal(resolve(), "resolved a");
 	}
-	assert_string_equal(PASS(.findings = {{'a'}}), "opened a");
+	assert_string_equal(PASS(.findings = {{.letter = 'a'}}), "opened a");
 	assert_string_equal(resolve(), "");
 	test_clock += 3000000;
-	assert_string_equal(PASS(.findings = {{'a'}}), ""); /* it flaps still */
+	assert_string_equal(PASS(.findings = {{.letter = 'a'}}), ""); /* it flaps still */
 	assert_string_equal(resolve(), "");
 	test_clock += 3539000;
 	assert_string_equal(PASS(.blind = false), "");
@@ -215,7 +227,7 @@ static void test_openings_far_apart_are_not(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 5; i++) {
-		assert_string_equal(PASS(.findings = {{'a'}}), "opened a");
+		assert_string_equal(PASS(.findings = {{.letter = 'a'}}), "opened a");
 		assert_string_equal(resolve(), "resolved a");
 		test_clock += 1800000;
 	}
@@ -224,8 +236,8 @@ static void test_openings_far_apart_are_not(void **state)
 static void test_a_clock_that_was_set_back_shows_no_end_before_the_begin(void **state)
 {
 	(void)state;
-	PASS(.findings = {{'a'}});
-	assert_string_equal(PASS(.time = 10, .findings = {{'a', .digest = 1}}), "changed a");
+	PASS(.findings = {{.letter = 'a'}});
+	assert_string_equal(PASS(.time = 10, .findings = {{.letter = 'a', .digest = 1}}), "changed a");
 	assert_string_equal(member("last_seen"), member("first_seen"));
 	assert_string_equal(member("time"), "1970-01-01T00:00:10.000Z");
 }
@@ -235,31 +247,33 @@ static void test_a_clock_that_was_set_back_shows_no_end_before_the_begin(void **
 static void test_a_text_that_was_sent_before_is_kept(void **state)
 {
 	(void)state;
-	PASS(.findings = {{'a', .digest = 5}});
-	assert_string_equal(PASS(.findings = {{'a', .digest = 5, .textless = true}}), "");
-	assert_string_equal(PASS(.findings = {{'a', .digest = 5, .textless = true, .excepted = true}}),
-			    "suppressed a");
+	PASS(.findings = {{.letter = 'a', .digest = 5}});
+	assert_string_equal(PASS(.findings = {{.letter = 'a', .digest = 5, .textless = true}}), "");
+	assert_string_equal(
+		PASS(.findings = {{.letter = 'a', .digest = 5, .textless = true, .excepted = true}}),
+		"suppressed a");
 	assert_string_equal(
 		json_string_value(json_object_get(json_object_get(told_last(), "finding"), "title")),
 		"digest 5");
 	PASS(.blind = false);
-	assert_string_equal(PASS(.findings = {{'a', .digest = 5, .textless = true}}), "opened a");
+	assert_string_equal(PASS(.findings = {{.letter = 'a', .digest = 5, .textless = true}}), "opened a");
 }
 
 static void test_one_that_is_not_known_is_asked_for(void **state)
 {
-	const struct look look = {.findings = {{'a', .textless = true}, {'b'}}};
+	const struct look look = {.findings = {{.letter = 'a', .textless = true}, {.letter = 'b'}}};
 
 	(void)state;
 	assert_int_equal(look_at(store, &look), STORE_PASS_LACKS_TEXT);
 	assert_string_equal(told(store), "opened b");
-	assert_string_equal(PASS(.findings = {{'a'}, {'b'}}), "opened a");
+	assert_string_equal(PASS(.findings = {{.letter = 'a'}, {.letter = 'b'}}), "opened a");
 	/* With a digest that its text has not it is still there, and as it was. */
 	assert_int_equal(
-		look_at(store, &(struct look){.findings = {{'a', .digest = 9, .textless = true}, {'b'}}}),
+		look_at(store, &(struct look){.findings = {{.letter = 'a', .digest = 9, .textless = true},
+							   {.letter = 'b'}}}),
 		STORE_PASS_LACKS_TEXT);
 	assert_string_equal(told(store), "");
-	assert_string_equal(PASS(.findings = {{'a', .digest = 9}, {'b'}}), "changed a");
+	assert_string_equal(PASS(.findings = {{.letter = 'a', .digest = 9}, {.letter = 'b'}}), "changed a");
 }
 
 static void test_texts_are_no_sql_and_no_json(void **state)
@@ -267,16 +281,16 @@ static void test_texts_are_no_sql_and_no_json(void **state)
 	const char *hostile = "{\"id\":\"aaaaaaaa\",\"title\":\"'); DROP TABLE finding; --\\u0001\\n\",\"x\":"
 			      "\"\\ud83d\\ude00\"}";
 	const struct look broken[] = {
-		{.findings = {{'b', .json = "{\"id\":\"b\"},\"status\":\"resolved\"}"}}},
-		{.findings = {{'b', .json = "[]"}}},
-		{.findings = {{'b', .json = ""}}},
-		{.findings = {{'b', .json = "{\"a\":1,\"a\":2}"}}},
-		{.findings = {{'b', .json = "{\"title\":\"\xff\"}"}}},
+		{.findings = {{.letter = 'b', .json = "{\"id\":\"b\"},\"status\":\"resolved\"}"}}},
+		{.findings = {{.letter = 'b', .json = "[]"}}},
+		{.findings = {{.letter = 'b', .json = ""}}},
+		{.findings = {{.letter = 'b', .json = "{\"a\":1,\"a\":2}"}}},
+		{.findings = {{.letter = 'b', .json = "{\"title\":\"\xff\"}"}}},
 	};
 
 	(void)state;
 	assert_string_equal(
-		PASS(.findings = {{'a', .json = hostile, .container = "x'); DROP TABLE sink; --"}}),
+		PASS(.findings = {{.letter = 'a', .json = hostile, .container = "x'); DROP TABLE sink; --"}}),
 		"opened a");
 	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
 		assert_int_equal(look_at(store, &broken[i]), -1);
@@ -287,8 +301,10 @@ static void test_texts_are_no_sql_and_no_json(void **state)
 static void test_two_with_one_id_are_one(void **state)
 {
 	(void)state;
-	assert_string_equal(PASS(.findings = {{'a'}, {'b'}, {'a'}, {'a'}}), "opened a, opened b");
-	assert_string_equal(PASS(.findings = {{'a'}, {'a'}, {'b'}}), "");
+	assert_string_equal(
+		PASS(.findings = {{.letter = 'a'}, {.letter = 'b'}, {.letter = 'a'}, {.letter = 'a'}}),
+		"opened a, opened b");
+	assert_string_equal(PASS(.findings = {{.letter = 'a'}, {.letter = 'a'}, {.letter = 'b'}}), "");
 }
 
 /* ---- counts -------------------------------------------------------------------------------------- */
@@ -298,8 +314,13 @@ static void test_the_state_counts_what_is_open(void **state)
 	struct store_state *counts;
 
 	(void)state;
-	PASS(.findings = {{'a', SEVERITY_LOW}, {'b', SEVERITY_LOW}, {'c', .excepted = true}, {'d'}});
-	PASS(.findings = {{'a', SEVERITY_LOW}, {'b', SEVERITY_LOW}, {'c', .excepted = true}});
+	PASS(.findings = {{.letter = 'a', .severity = SEVERITY_LOW},
+			  {.letter = 'b', .severity = SEVERITY_LOW},
+			  {.letter = 'c', .excepted = true},
+			  {.letter = 'd'}});
+	PASS(.findings = {{.letter = 'a', .severity = SEVERITY_LOW},
+			  {.letter = 'b', .severity = SEVERITY_LOW},
+			  {.letter = 'c', .excepted = true}});
 	counts = store_state(store, NULL);
 	assert_non_null(counts);
 	assert_int_equal(counts->open[SEVERITY_LOW], 2);

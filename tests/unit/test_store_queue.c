@@ -191,9 +191,11 @@ static void test_whoever_was_told_of_the_worse_is_told_of_the_better(void **stat
 	(void)state;
 	open_store(0, 0);
 	set_sinks(&sink, 1);
-	look_at(store, &(struct look){.findings = {{'a', SEVERITY_CRITICAL}, {'b', SEVERITY_LOW}}});
-	look_at(store, &(struct look){.findings = {{'a', SEVERITY_LOW}, {'b', SEVERITY_LOW, .digest = 1}}});
-	look_at(store, &(struct look){.findings = {{'a', SEVERITY_LOW, .digest = 1}}});
+	look_at(store, &(struct look){.findings = {{.letter = 'a', .severity = SEVERITY_CRITICAL},
+						   {.letter = 'b', .severity = SEVERITY_LOW}}});
+	look_at(store, &(struct look){.findings = {{.letter = 'a', .severity = SEVERITY_LOW},
+						   {.letter = 'b', .severity = SEVERITY_LOW, .digest = 1}}});
+	look_at(store, &(struct look){.findings = {{.letter = 'a', .severity = SEVERITY_LOW, .digest = 1}}});
 	assert_string_equal(told(store), "opened a, changed a");
 }
 
@@ -437,7 +439,7 @@ static void test_sinks_at_different_paces(void **state)
 	for (size_t i = 0; i < 2; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, take_all, &takers[i]), 0);
 	for (uint64_t i = 0; i < THREAD_PASSES; i++)
-		look_at(store, &(struct look){.findings = {{'a', .digest = i + 1}}});
+		look_at(store, &(struct look){.findings = {{.letter = 'a', .digest = i + 1}}});
 	for (size_t i = 0; i < 2; i++) {
 		pthread_join(threads[i], NULL);
 		assert_int_equal(takers[i].taken, THREAD_PASSES);

@@ -66,16 +66,18 @@ static const char *read_with(const struct finding_filter *filter)
 
 static void look_twice(void)
 {
-	look_at(store, &(struct look){.findings = {{'a', SEVERITY_LOW},
-						   {'b', SEVERITY_CRITICAL},
-						   {'c', SEVERITY_MEDIUM, .excepted = true},
-						   {'d', .container = "0123456789abcdef"},
-						   {'e'}}});
-	look_at(store, &(struct look){.time = LOOK_TIME + 60,
-				      .findings = {{'a', SEVERITY_LOW, .digest = 1},
-						   {'b', SEVERITY_CRITICAL},
-						   {'c', SEVERITY_MEDIUM, .excepted = true},
-						   {'d', .container = "0123456789abcdef"}}});
+	look_at(store,
+		&(struct look){.findings = {{.letter = 'a', .severity = SEVERITY_LOW},
+					    {.letter = 'b', .severity = SEVERITY_CRITICAL},
+					    {.letter = 'c', .severity = SEVERITY_MEDIUM, .excepted = true},
+					    {.letter = 'd', .container = "0123456789abcdef"},
+					    {.letter = 'e'}}});
+	look_at(store,
+		&(struct look){.time = LOOK_TIME + 60,
+			       .findings = {{.letter = 'a', .severity = SEVERITY_LOW, .digest = 1},
+					    {.letter = 'b', .severity = SEVERITY_CRITICAL},
+					    {.letter = 'c', .severity = SEVERITY_MEDIUM, .excepted = true},
+					    {.letter = 'd', .container = "0123456789abcdef"}}});
 }
 
 static void test_filters(void **state)
