@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@
 /* A setuid bit or a capability is given by chmod, chown and setxattr, or comes with a name: made, linked, or
  * moved. What is written to a file takes both away, so writing need not be told of. */
 static const uint64_t told_of = FAN_ATTRIB | FAN_CREATE | FAN_MOVED_TO;
+
+enum { TABLE_LIMIT = 16 * 1024 * 1024 };
 
 /* What one renewal goes by. */
 struct renewal {
@@ -132,21 +135,36 @@ static int mark_all(struct renewal *renewal)
 	return 0;
 }
 
+/* Adds to what is told in coverage. */
+static void add_unseen(struct marks *marks, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add_unseen(struct marks *marks, const char *format, ...)
+{
+	size_t length = strlen(marks->unseen);
+	va_list arguments;
+
+	length += (size_t)snprintf(marks->unseen + length, sizeof(marks->unseen) - length, "%s",
+				   length ? "; " : "fanotify: ");
+	va_start(arguments, format);
+	if (length < sizeof(marks->unseen))
+		vsnprintf(marks->unseen + length, sizeof(marks->unseen) - length, format, arguments);
+	va_end(arguments);
+}
+
 static void tell_failures(const struct renewal *renewal)
 {
 	struct marks *marks = renewal->marks;
 
-	marks->unseen[0] = '\0';
 	if (renewal->failed)
-		snprintf(marks->unseen, sizeof(marks->unseen),
-			 "fanotify: %zu file systems are not watched, as the one at %.256s (%s)%s",
-			 renewal->failed, renewal->example, strerror(marks->number),
-			 marks->number == EPERM
-				 ? ": what is mounted after the start needs CAP_SYS_ADMIN, or a restart"
-				 : "");
+		add_unseen(marks, "%zu file systems are not watched, as the one at %.256s (%s)%s",
+			   renewal->failed, renewal->example, strerror(marks->number),
+			   marks->number == EPERM
+				   ? ": what is mounted after the start needs CAP_SYS_ADMIN, or a restart"
+				   : "");
 }
 
 /* ---- the host's mounts ------------------------------------------------------------------------- */
+
+static const char first_table[] = "/proc/1/mountinfo", own_table[] = "/proc/self/mountinfo";
 
 /* The host's root and mount table are those of the first process; where that is not for us to open, our own.
  */
@@ -158,9 +176,21 @@ static const char *open_root(struct marks *marks)
 		close(marks->root);
 	marks->root = open("/proc/1/root", flags);
 	if (marks->root >= 0)
-		return "/proc/1/mountinfo";
+		return first_table;
 	marks->root = open("/", flags);
-	return "/proc/self/mountinfo";
+	return own_table;
+}
+
+/* Our own mounts, `table`, may not be the host's. */
+static void tell_own_view(struct marks *marks, const struct buffer *table)
+{
+	_cleanup_buffer_ struct buffer first = {0};
+
+	if (buffer_read(&first, AT_FDCWD, first_table, TABLE_LIMIT) == 0 &&
+	    (first.length != table->length || memcmp(first.data, table->data, first.length) != 0))
+		add_unseen(marks,
+			   "goes by the agent's own mounts: file systems that only the host has mounted "
+			   "are not watched, since opening /proc/1/root needs CAP_SYS_PTRACE");
 }
 
 static void empty(struct marks *marks)
@@ -181,12 +211,13 @@ static int renew(struct marks *marks, struct arena *arena)
 
 	empty(marks);
 	marks->number = 0;
+	marks->unseen[0] = '\0';
 	if (!marks->list)
 		marks->list = calloc(MARKS_MAX, sizeof(*marks->list));
 	snprintf(info, sizeof(info), "/proc/self/fdinfo/%d", marks->fd);
 	if (!marks->list || marks->root < 0 ||
 	    mountinfo_read(AT_FDCWD, path, &table, arena, &host, &faults) ||
-	    buffer_read(&marked, AT_FDCWD, info, SIZE_MAX) < 0)
+	    buffer_read(&marked, AT_FDCWD, info, TABLE_LIMIT) < 0)
 		return -1;
 	struct renewal renewal = {.marks = marks, .host = &host, .marked = &marked};
 	if (mark_all(&renewal)) {
@@ -194,6 +225,10 @@ static int renew(struct marks *marks, struct arena *arena)
 		return -1;
 	}
 	tell_failures(&renewal);
+	if (path == own_table)
+		tell_own_view(marks, &table);
+	if (faults.cut)
+		add_unseen(marks, "the mount table is longer than is read");
 	return 0;
 }
 

@@ -426,6 +426,16 @@ class FanotifyTest(EventCase):
                 self.assertIn(f"{point} (Operation not permitted)", unseen)
                 self.assertIn("CAP_SYS_ADMIN", unseen)
 
+    @needs("mount")
+    def test_own_mounts(self):
+        """Where the first process keeps its root to itself the agent's own mounts are watched, which is told."""
+        wrap = ("unshare", "--mount", "sh", "-c", f"mount -t tmpfs none {self.directory} && exec \"$@\"", "sh")
+        source = self.source("--nobody", "--keep", "dac_read_search", "fanotify", wrap=wrap)
+        self.assertIn("CAP_SYS_PTRACE", source.ask("unseen"))
+        inside = ["nsenter", "--mount", "--target", str(source.process.pid)]
+        self.run_command(*inside, "sh", "-c", f"echo >{self.directory}/x; chmod 4755 {self.directory}/x")
+        source.wait_for(f"file {self.directory}/x")
+
     @needs("mount", "umount")
     def test_does_not_keep_file_systems_from_being_unmounted(self):
         point = f"{self.directory}/point"
