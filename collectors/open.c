@@ -28,7 +28,6 @@ const struct open_how open_ways[OPEN_WAYS] = {
 	{.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = BENEATH},
 	{.flags = O_PATH | O_CLOEXEC, .resolve = IN_ROOT},
 	{.flags = LIST, .resolve = THROUGH},
-	{.flags = LIST | O_NONBLOCK, .resolve = THROUGH},
 	{.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = THROUGH},
 	{.flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, .resolve = THROUGH},
 	{.flags = FACTS, .resolve = INSIDE},

@@ -4,7 +4,7 @@
 
 #include <linux/openat2.h>
 
-enum { OPEN_WAYS = 12 };
+enum { OPEN_WAYS = 11 };
 
 /* Every way in which openat2(2) is asked here, none of them to write: flags that are not among them are
  * EINVAL. A filter of system calls sees where the kernel reads what is asked, not what that is; so it can let
