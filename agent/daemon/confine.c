@@ -108,11 +108,13 @@ static void limit(enum role role, json_t *missing)
 		confine_miss(missing, "limits: files may grow: %s", strerror(errno));
 }
 
-/* Out of reach of others of the same user, where the auditor sees it even so; a sidecar without a capability
- * would not see its own parent. */
+/* Out of reach of others of the same user, where the auditor sees it even so (/proc/PID then is root's); a
+ * sidecar with less would not see its own parent. */
 static void hide(capability_set held)
 {
-	if (held & CAPABILITY_MASK(CAP_SYS_PTRACE))
+	const capability_set needed = CAPABILITY_MASK(CAP_SYS_PTRACE) | CAPABILITY_MASK(CAP_DAC_READ_SEARCH);
+
+	if ((held & needed) == needed)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 

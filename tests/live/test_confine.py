@@ -403,6 +403,14 @@ class Parent(ConfineCase):
                     _, lines = self.confined(*users, "parent", "end", role)
                     self.assertEqual(lines, [f"child ended by {signal.strsignal(signal.SIGTERM)}"])
 
+    def test_others_of_its_user_do_not_get_at_it(self):
+        """A process that is not dumpable has files in /proc that are root's."""
+        for role in ("parent", "auditor", "shipper"):
+            process = self.spawn(CONFINED, "--user", str(USER), role, "wait", ready=False)
+            process.stdout.readline()
+            owner = os.stat(f"/proc/{process.pid}/environ").st_uid
+            self.assertEqual((owner, harness.status(process.pid)["Uid"].split()[0]), (0, str(USER)))
+
     def test_two_users(self):
         users = ("--user", USER, "--auditor-user", OTHER)
         _, reports, lines = self.run_confined(*users, "parent", "then", "shipper", "work")
