@@ -141,7 +141,8 @@ remap_file_pages table-page 4096 0 0 0""".splitlines()
 class ConfineCase(harness.Case):
     def run_confined(self, *words, wrap=(), binary=CONFINED, **options):
         """Returns the exit status (negative: the signal), the reports and the other lines."""
-        result = self.run_command(*wrap, binary, *words, env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}, **options)
+        environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
+        result = self.run_command(*wrap, binary, *words, env=environment, **options)
         self.stderr = result.stderr
         self.assertNotIn(b"Sanitizer", self.stderr)
         lines = result.stdout.decode().splitlines()
@@ -276,8 +277,8 @@ class AuditorOfAParent(Auditor):
 class NoFileGrows(ConfineCase):
     def end(self, **streams):
         streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **streams}
-        return subprocess.run([CONFINED, "--user", str(USER), "auditor", "nothing"], timeout=harness.TIMEOUT, check=False,
-                              **streams).returncode
+        command = [CONFINED, "--user", str(USER), "auditor", "nothing"]
+        return subprocess.run(command, timeout=harness.TIMEOUT, check=False, **streams).returncode
 
     def test_output(self):
         path = f"{self.scratch()}/out"
@@ -358,9 +359,9 @@ class Shipper(ConfineCase):
         self.shipper("call", "openat", -100, "/etc/passwd", 0, 0)
         directory, _ = self.place()
         self.confined("--user", USER, "--written", f"{other}/log", "shipper", "keep", other)
-        self.confined("--user", USER, "--read", path, "--state", directory, "shipper", "call", "openat", -100, path, 0, 0)
-        self.confined("--user", USER, "--read", path, "--state", directory, "shipper", "call", "openat", -100, path, 2, 0,
-                      says="EACCES")
+        reader = ("--user", USER, "--read", path, "--state", directory, "shipper", "call", "openat", -100, path)
+        self.confined(*reader, os.O_RDONLY, 0)
+        self.confined(*reader, os.O_RDWR, 0, says="EACCES")
         report, _ = self.confined("--user", USER, "--state", f"{directory}/none/there", "shipper", "nothing")
         self.assertIn("not writable", report["missing"][0])
 
@@ -475,7 +476,8 @@ class NotRoot(ConfineCase):
         wrap = ["unshare", "--user", "--map-root-user"]
         if self.run_command(*wrap, "true", **self.as_user()).returncode:
             self.skipTest("no user namespaces for this user")
-        for words in (("auditor", "work"), ("parent", "then", "auditor", "audit"), ("parent", "then", "shipper", "work")):
+        for words in (("auditor", "work"), ("parent", "then", "auditor", "audit"),
+                      ("parent", "then", "shipper", "work")):
             report, _ = self.confined("--user", USER, *words, wrap=wrap, binary=self.copy(), **self.as_user())
             self.assertEqual(report["uid"], 0)
         self.assertTrue(report["seccomp"])
