@@ -192,6 +192,21 @@ class DockerTest(ImageCase):
             self.validate(told)
             self.assertEqual({process["uids"]["effective"] for process in told["processes"]}, {USER})
 
+    @image.needs_agent
+    def test_agent(self):
+        """As docker run starts it: healthy once it has looked, its memory on a volume, ended by SIGTERM."""
+        container = self.dockerd.run("--network", "none", "--read-only", "--cap-drop", "ALL", "--cap-add", "SYS_PTRACE",
+                                     "--env", "ASAN_OPTIONS=detect_leaks=0", "proctor")
+
+        def proctor(*arguments):
+            return self.dockerd.docker("exec", container, "/usr/bin/proctor", *arguments)
+        self.wait_for(lambda: proctor("health").returncode == 0)
+        self.wait_for(lambda: b'"capability.beyond-default"' in proctor(
+            "findings", "--status", "suppressed", "--format", "json").stdout)
+        self.assertEqual(self.dockerd.docker("stop", container).returncode, 0)
+        state = json.loads(self.dockerd.docker("inspect", container).stdout)[0]["State"]
+        self.assertEqual((state["ExitCode"], state["OOMKilled"]), (0, False))
+
 
 if __name__ == "__main__":
     harness.main()
