@@ -32,8 +32,9 @@ static void set_locale(void)
 		setlocale(LC_CTYPE, "C.UTF-8");
 }
 
-/* A program file that carries capabilities as permitted only (as in the image: so it starts where they are not
- * granted, too) has to make them effective itself, see capabilities(7). What could not be is told in coverage. */
+/* A program file that carries capabilities as permitted only (as in the image: so it starts where they are
+ * not granted, too) has to make them effective itself, see capabilities(7). What could not be is told in
+ * coverage. */
 static void raise_capabilities(void)
 {
 	if (capng_get_caps_process())
