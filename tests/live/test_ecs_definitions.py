@@ -204,6 +204,7 @@ DAEMON = SIDECAR | {"container.host-network", "container.host-pid", "mount.host-
 
 @containers.needs_containers
 @harness.needs(*image.COMMANDS)
+@image.without_sanitizers
 class AuditTest(AgentCase):
     """`proctor audit` in the agent's place: it has not locked itself in, so that no_new_privs is off."""
 
@@ -230,6 +231,7 @@ class AuditTest(AgentCase):
 @containers.needs_containers
 @harness.needs(*image.COMMANDS)
 @image.needs_agent
+@image.without_sanitizers
 class AgentTest(AgentCase):
     """The agent itself, which has locked itself in: what it tells of its own container."""
 

@@ -93,6 +93,7 @@ class RootTest(ImageCase):
 
 @containers.needs_containers
 @harness.needs(*image.COMMANDS)
+@image.without_sanitizers
 class RunTest(ImageCase):
     """As user 65532 on a read-only root, beside a container of which it is not the user."""
 
@@ -181,22 +182,23 @@ class DockerTest(ImageCase):
         self.assertEqual(told["Healthcheck"]["Test"], ["CMD", "/usr/bin/proctor", "health"])
         self.assertEqual(set(told["Volumes"]), {STATE})
 
+    @image.without_sanitizers
     def test_runs(self):
         """As its user, on a read-only root, with and without capabilities."""
         for options in (("--cap-drop", "ALL", "--cap-add", "SYS_PTRACE"), ("--cap-drop", "ALL"),
                         ("--cap-drop", "ALL", "--security-opt", "no-new-privileges")):
-            result = self.dockerd.docker("run", "--rm", "--network", "none", "--read-only", "--env",
-                                         "ASAN_OPTIONS=detect_leaks=0", *options, "proctor", "audit", "--format", "json")
+            result = self.dockerd.docker("run", "--rm", "--network", "none", "--read-only", *options, "proctor", "audit", "--format", "json")
             self.assertEqual(result.returncode, 0, result.stderr)
             told = json.loads(result.stdout)
             self.validate(told)
             self.assertEqual({process["uids"]["effective"] for process in told["processes"]}, {USER})
 
     @image.needs_agent
+    @image.without_sanitizers
     def test_agent(self):
         """As docker run starts it: healthy once it has looked, its memory on a volume, ended by SIGTERM."""
         container = self.dockerd.run("--network", "none", "--read-only", "--cap-drop", "ALL", "--cap-add", "SYS_PTRACE",
-                                     "--env", "ASAN_OPTIONS=detect_leaks=0", "proctor")
+                                     "proctor")
 
         def proctor(*arguments):
             return self.dockerd.docker("exec", container, "/usr/bin/proctor", *arguments)
