@@ -1,0 +1,346 @@
+"""Bad times for the agent: kills, full disks, clocks that jump, storms, and processes that hang.
+
+    AGENT_KILLS=200 AGENT_CONTAINERS=5000 AGENT_FILES=100000 python3 tests/live/test_agent_times.py
+
+runs them at full length; without, a few of each."""
+
+import collections
+import json
+import mmap
+import os
+import random
+import resource
+import shutil
+import signal
+import sqlite3
+import struct
+import subprocess
+import sys
+import time
+
+import harness
+from containers import Container, needs_containers
+from measured import Intruder, Watched, memory, place_program
+
+KILLS = int(os.environ.get("AGENT_KILLS", "6"))
+CONTAINERS = int(os.environ.get("AGENT_CONTAINERS", "10"))
+FILES = int(os.environ.get("AGENT_FILES", "3000"))
+CLOCK = os.path.abspath(os.environ.get("CLOCK", "tests/live/clock.so"))
+YEAR = 365 * 86400
+
+
+class TimesCase(harness.Case):
+    """`container`: one in which something can happen that an agent has to tell of."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.container = Container(harness.ClassKeeper(cls), "times")
+        cls.count = 0
+
+    def agent(self, **options):
+        agent = Watched(self, **options)
+        self.wait_for(lambda: self.looked(agent))
+        return agent
+
+    @staticmethod
+    def looked(agent):
+        """Whether it answers and has looked at everything."""
+        try:
+            return agent.status(status=None)["full_passes"] > 0
+        except (KeyError, ValueError):
+            return False
+
+    def intruder(self):
+        """One that has not been there before."""
+        type(self).count += 1
+        return Intruder(self.container.pid, place_program(self.container.pid, self.count))
+
+    def assertTells(self, agent):
+        """A new process with more privilege is told of."""
+        with self.intruder() as intruder:
+            self.wait_for(lambda: any(intruder.is_told(record) for record in agent.tail.findings()))
+        return intruder
+
+    def assertResolves(self, agent, intruder):
+        self.wait_for(lambda: any(intruder.is_told(record, "resolved") for record in agent.tail.findings()))
+
+    def assertHistory(self, records):
+        """What was told is a story: nothing opens twice, or changes or ends before it opened. The ids of what is
+        open now."""
+        now = {}
+        for record in records:
+            identity, status = record["finding"]["id"], record["status"]
+            was = now.get(identity, "resolved")
+            if status == "resolved" or status == "changed":
+                self.assertNotEqual(was, "resolved", f"{status}, but not open: {record}")
+            else:
+                self.assertNotEqual(was, status, f"{status} twice: {record}")
+            now[identity] = was if status == "changed" else status
+        return {identity for identity, status in now.items() if status == "opened"}
+
+    def told_open(self, agent):
+        """The ids of what the agent's memory has as open."""
+        result = self.proctor("findings", "--state", agent.state, "--status", "opened", "--format", "json")
+        return {record["finding"]["id"] for record in json.loads(result.stdout)["findings"]}
+
+
+@needs_containers
+class Kills(TimesCase):
+    def kill_one(self, agent):
+        """One of the three, at any moment; what the parent does about it, or whoever started it."""
+        pids = agent.by_role()
+        role = random.choice(list(pids))
+        time.sleep(random.random() / 2)
+        os.kill(pids[role], signal.SIGKILL)
+        if role == "parent":
+            agent.process.wait()
+            self.wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids.values()))
+        else:
+            self.wait_for(lambda: self.is_back(agent, role, pids[role]))
+        return role
+
+    def is_back(self, agent, role, pid):
+        try:
+            return agent.status(status=None)["pids"][role] != pid and self.looked(agent)
+        except (KeyError, ValueError):
+            return False
+
+    def test_killed_at_any_time(self):
+        """Whichever of the three is killed, when: nothing opens twice, nothing is lost, the state is whole."""
+        directory, kills = self.scratch(), collections.Counter()
+        records, told = {}, set()
+        for _ in range(KILLS):
+            agent = self.agent(directory=directory)
+            with self.intruder() as intruder:
+                kills[self.kill_one(agent)] += 1
+                if agent.process.poll() is not None:
+                    agent = self.agent(directory=directory)
+                self.wait_for(lambda: any(intruder.is_told(record) for record in agent.tail.findings()))
+            told.add(intruder.path)
+            agent.process.kill() if random.random() < 0.5 else agent.stop()
+            agent.process.wait()
+        agent = self.agent(directory=directory)
+        self.comment(f"killed: {dict(kills)}")
+        for path in told:
+            self.wait_for(lambda: self.last_of(agent, path) == "resolved")
+        self.assertEqual(agent.stop(), 0)
+        records = agent.tail.findings()
+        self.assertEqual(len({record["sequence"] for record in records}), len(records))
+        self.assertEqual(self.assertHistory(records), self.told_open(agent))
+        with sqlite3.connect(f"file:{agent.state}/proctor.db?mode=ro", uri=True) as database:
+            self.assertEqual(database.execute("PRAGMA integrity_check").fetchone(), ("ok",))
+
+    def last_of(self, agent, path):
+        """The last that was told of a program."""
+        told = [record["status"] for record in agent.tail.findings()
+                if record["finding"]["subject"].get("executable") == path]
+        return told[-1] if told else None
+
+
+@needs_containers
+class State(TimesCase):
+    def test_the_disk_is_full(self):
+        """It goes on in memory, and keeps what it knows on disk again when there is room."""
+        directory = self.scratch()
+        state = f"{directory}/state"
+        os.mkdir(state)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=4m,mode=700,uid={harness.NOBODY}", "tmpfs", state],
+                       check=True)
+        agent = self.agent(directory=directory)
+        self.fill(f"{state}/filler")
+        first = self.assertTells(agent)
+        self.wait_for(lambda: agent.status()["degraded"])
+        os.unlink(f"{state}/filler")
+        second = self.assertTells(agent)
+        self.wait_for(lambda: not agent.status()["degraded"])
+        for intruder in (first, second):
+            self.assertResolves(agent, intruder)
+        self.assertEqual(agent.stop(), 0)
+        self.assertEqual(self.assertHistory(agent.tail.findings()), self.told_open(agent))
+
+    @staticmethod
+    def fill(path):
+        with open(path, "wb", buffering=0) as file:
+            for size in (1 << 16, 1 << 12):
+                try:
+                    while True:
+                        file.write(bytes(size))
+                except OSError:
+                    pass
+
+    def test_the_state_is_removed_under_it(self):
+        agent = self.agent()
+        for name in os.listdir(agent.state):
+            if name.startswith("proctor.db"):
+                os.unlink(f"{agent.state}/{name}")
+        self.assertResolves(agent, self.assertTells(agent))
+        self.assertEqual(agent.stop(), 0)
+        again = self.agent(directory=agent.directory)
+        self.assertTells(again)
+        self.assertEqual(again.stop(), 0)
+
+    @harness.needs("runc")
+    def test_the_clock_jumps(self):
+        """A year on, and two back: events, audits and records go on, in the order of their sequence."""
+        if harness.SANITIZED:
+            self.skipTest("a sanitizer has to be loaded before the clock")
+        if not os.path.exists(CLOCK):
+            self.skipTest(f"CLOCK: there is no {CLOCK}")
+        path = f"{self.scratch()}/offset"
+        with open(path, "w+b") as file:
+            file.truncate(8)
+            offset = self.enterContext(mmap.mmap(file.fileno(), 8)) if hasattr(self, "enterContext") else \
+                mmap.mmap(file.fileno(), 8)
+        agent = self.agent(settings="interval = 10", environment={"LD_PRELOAD": CLOCK, "CLOCK_OFFSET": path})
+        for seconds in (YEAR, -YEAR, 0):
+            offset[:] = struct.pack("q", seconds)
+            self.assertResolves(agent, self.assertTells(agent))
+            agent.wait_full()
+        records = agent.tail.all
+        self.assertEqual(sorted(records, key=lambda record: record["sequence"]), records)
+        self.assertEqual({record["time"][:4] for record in records if record["type"] == "heartbeat"},
+                         {str(time.gmtime().tm_year + years) for years in (-1, 0, 1)})
+        self.assertEqual(agent.stop(), 0)
+        self.assertEqual(self.assertHistory(agent.tail.findings()), self.told_open(agent))
+
+
+@needs_containers
+class Storms(TimesCase):
+    def test_containers_come_and_go(self):
+        """What was told of those that have gone is resolved."""
+        agent, gone = self.agent(), set()
+        for number in range(CONTAINERS):
+            container = Container(self, f"churn-{number}")
+            gone.add(container.id)
+            if number % 5 == 0:  # the others come and go faster than anyone can look
+                self.wait_for(lambda: self.containers_told(agent, "opened") & {container.id})
+            container.stop()
+        told = self.containers_told(agent, "opened") & gone
+        self.assertTrue(told)
+        self.wait_for(lambda: not self.still_open(agent) & gone)
+        self.assertTells(agent)
+        self.comment(f"{CONTAINERS} containers, told of {len(told)}, auditor {memory(agent.by_role()['auditor'])} KiB")
+        self.assertEqual(agent.stop(), 0)
+
+    @staticmethod
+    def containers_of(record):
+        finding = record["finding"]
+        return {finding.get("container_id"), *finding.get("container_ids", ())} - {None}
+
+    def containers_told(self, agent, status):
+        return set().union(*(self.containers_of(record) for record in agent.tail.findings()
+                             if record["status"] == status))
+
+    def still_open(self, agent):
+        last = {record["finding"]["id"]: record for record in agent.tail.findings()}
+        return set().union(*(self.containers_of(record) for record in last.values()
+                             if record["status"] != "resolved"))
+
+    def test_a_container_makes_setuid_files(self):
+        """However many a container makes, what others do is told, and no memory is eaten up."""
+        agent = self.agent(settings="interval = 5")
+        maker = Container(self, "maker")
+        place = f"/proc/{maker.pid}/root/tmp"
+        shutil.copy(f"/proc/{maker.pid}/root/bin/busybox", f"{place}/0")
+        os.chmod(f"{place}/0", 0o4755)
+        for number in range(1, FILES):
+            if not number % 30000:  # of one file ext4 takes 65,000 names
+                shutil.copy(f"{place}/0", f"{place}/of-{number}")
+                os.chmod(f"{place}/of-{number}", 0o4755)
+            os.link(f"{place}/{f'of-{number // 30000 * 30000}' if number >= 30000 else 0}", f"{place}/{number}")
+        agent.wait_full(2)
+        self.assertTells(agent)
+        sizes = {role: memory(pid) for role, pid in agent.by_role().items()}
+        self.comment(f"{FILES} setuid files: {sizes}")
+        self.assertLess(sum(sizes.values()), 256 * 1024)
+        self.assertEqual(agent.status()["restarts"], 0)
+        self.assertEqual(agent.stop(), 0)
+
+    def test_cgroups_and_mounts_come_and_go(self):
+        agent, place = self.agent(), self.scratch()
+        cgroups = self.cgroup_place()
+        storm = subprocess.Popen(
+            ["sh", "-c", 'while :; do mkdir "$0" && rmdir "$0"; mount -t tmpfs none "$1" && umount "$1"; done',
+             f"{cgroups}/proctor-storm-{os.getpid()}", place], stdin=subprocess.DEVNULL)
+        self.undo(self.end_storm, storm, f"{cgroups}/proctor-storm-{os.getpid()}")
+        for _ in range(3):
+            self.assertResolves(agent, self.assertTells(agent))
+        self.assertEqual(agent.status()["restarts"], 0)
+        self.assertEqual(agent.stop(), 0)
+
+    @staticmethod
+    def cgroup_place():
+        unified = "/sys/fs/cgroup/unified"
+        return unified if os.path.isdir(unified) else "/sys/fs/cgroup"
+
+    @staticmethod
+    def end_storm(storm, cgroup):
+        storm.kill()
+        storm.wait()
+        if os.path.isdir(cgroup):
+            os.rmdir(cgroup)
+
+    def test_ten_thousand_forks(self):
+        """A burst is coalesced, and what runs when it is over is told."""
+        agent = self.agent()
+        before = agent.status()["passes"]
+        churn = subprocess.Popen([harness.HELPER, "churn", "100"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        churn.stdout.readline()
+        start = time.monotonic()
+        intruder = self.assertTells(agent)
+        time.sleep(max(0, start + 3 - time.monotonic()))
+        churn.stdin.close()
+        forks = int(churn.stdout.read())
+        churn.wait()
+        self.assertResolves(agent, intruder)
+        told = agent.status()
+        self.comment(f"{forks} forks: {told['passes'] - before} passes, {told['events']}")
+        self.assertLess(told["passes"] - before, forks / 10)
+        self.assertEqual(told["restarts"], 0)
+        self.assertEqual(agent.stop(), 0)
+
+
+@needs_containers
+class Hunger(TimesCase):
+    def test_descriptors_are_exhausted(self):
+        """Without descriptors it tells little; with them again all, without having been started anew by anyone."""
+        agent = self.agent(settings="interval = 5")
+        limits = {}
+        for role, pid in agent.by_role().items():
+            limits[pid] = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, limits[pid][1]))
+        with self.intruder():
+            time.sleep(8)  # an audit or two
+        for pid, limit in limits.items():
+            if os.path.exists(f"/proc/{pid}"):
+                resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
+        self.assertResolves(agent, self.assertTells(agent))
+        self.assertEqual(agent.stop(), 0)
+        self.assertEqual(self.assertHistory(agent.tail.findings()), self.told_open(agent))
+
+    @harness.needs("runc")
+    def test_a_process_hangs_who_looks_at_it(self):
+        """One that is stuck in an exec, in a container: audits go on, and what is not known of it is told."""
+        if not os.path.exists("/dev/fuse"):
+            self.skipTest("there is no /dev/fuse")
+        agent = self.agent(settings="interval = 5")
+        place = self.scratch()
+        stuck = self.spawn(sys.executable, harness.SOURCE / "tests/live/stuck_exec.py", f"{place}/file",
+                           self.container.pid)
+        pid = int(stuck.stdout.readline())
+        self.assertTells(agent)
+        agent.tail.read()
+        agent.wait_full(2)
+        self.wait_for(lambda: any(self.is_told_to_hang(record, pid) for record in agent.tail.read()))
+        self.assertResolves(agent, self.assertTells(agent))
+        self.assertEqual(agent.stop(), 0)
+
+    @staticmethod
+    def is_told_to_hang(record, pid):
+        return record["type"] == "heartbeat" and any(
+            "hangs" in reason["reason"] and reason.get("example") == f"/proc/{pid}"
+            for collector in record["coverage"] for reason in collector["reasons"])
+
+
+if __name__ == "__main__":
+    harness.main()
