@@ -373,6 +373,7 @@ int carry_identity(struct arena *arena, const struct container *from, struct con
 	into->labels = from->labels;
 	into->label_count = from->label_count;
 	into->declared = from->declared;
+	into->identified = from->identified;
 	into->sources = from->sources;
 	into->runtime = from->runtime;
 	into->kind = from->kind;

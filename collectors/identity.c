@@ -134,6 +134,8 @@ static void fill_all(struct identification *identification)
 	struct coverage *coverage = identification->coverage;
 
 	for (size_t i = 0; i < snapshot->container_count && !identification->failed; i++) {
+		snapshot->containers[i]->identified =
+			identification->merged[i].source_count || !identification->unanswered;
 		if (identification->merged[i].source_count) {
 			fill(identification, snapshot->containers[i], &identification->merged[i]);
 			coverage->seen++;
@@ -240,7 +242,8 @@ static int ask(struct identification *identification)
 	struct snapshot *snapshot = identification->snapshot;
 
 	identification->root = host_open_root(identification->proc, snapshot, &identification->buffer);
-	if (identification->root < 0 && snapshot->host.view == VIEW_HOST)
+	identification->unanswered = identification->root < 0 && snapshot->host.view == VIEW_HOST;
+	if (identification->unanswered)
 		identity_note(identification,
 			      "the host's root cannot be opened: what runtimes keep there is not read", NULL,
 			      COVERAGE_REMEDY_PTRACE);

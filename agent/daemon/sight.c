@@ -34,7 +34,7 @@ static bool is_unread(const struct process *process)
 	       (process->known & PROCESS_WANTED) != PROCESS_WANTED;
 }
 
-static uint32_t sight_of_container(const struct snapshot *snapshot, const struct container *container)
+static uint32_t sight_of_container(const struct container *container)
 {
 	const struct limits *limits = &container->limits;
 	uint32_t sight = SIGHT_PROCESSES;
@@ -47,7 +47,7 @@ static uint32_t sight_of_container(const struct snapshot *snapshot, const struct
 		sight |= SIGHT_FILES;
 	if (container->programs_known)
 		sight |= SIGHT_PROGRAMS;
-	if (missed_nothing(snapshot, &collector_identity))
+	if (container->identified)
 		sight |= SIGHT_IDENTITY;
 	return sight;
 }
@@ -81,7 +81,7 @@ struct seen *sight_of(const struct snapshot *snapshot, struct arena *arena)
 		return NULL;
 	for (size_t i = 0; i < snapshot->container_count; i++) {
 		seen[i].container = snapshot->containers[i]->id;
-		seen[i].sight = sight_of_container(snapshot, snapshot->containers[i]);
+		seen[i].sight = sight_of_container(snapshot->containers[i]);
 	}
 	seen[snapshot->container_count].sight = sight_of_host(snapshot);
 	for (size_t i = 0; i < snapshot->process_count; i++) {

@@ -72,6 +72,7 @@ struct identification {
 	size_t fetch_count;
 	struct merged *merged;          /* for each container of the snapshot */
 	const struct container **known; /* for each what it was in the snapshot before; NULL: nothing is */
+	bool unanswered;                /* a source is there, and did not tell what it knows */
 	bool failed;                    /* memory ran out */
 };
 

@@ -69,6 +69,7 @@ static void note_fault(struct identification *identification, const struct fetch
 		snprintf(what, sizeof(what), "%s: %s", faults[fault].text, strerror(fetch->number));
 	else
 		snprintf(what, sizeof(what), "%s", faults[fault].text);
+	identification->unanswered = true;
 	note_source(identification, what, fetch->socket ? fetch->socket : fetch->url,
 		    remedy ? remedy : identification->source->remedy);
 }
@@ -92,9 +93,11 @@ json_t *identity_parse(struct identification *identification, const char *text, 
 {
 	json_t *json = text ? json_loadb(text, length, 0, NULL) : NULL;
 
-	if (!json)
+	if (!json) {
+		identification->unanswered = true;
 		note_source(identification, "tells something else than JSON", example,
 			    identification->source->remedy);
+	}
 	return json;
 }
 
@@ -182,8 +185,10 @@ bool identity_read_file(struct identification *identification, int directory, co
 	int result;
 
 	if (fd < 0) {
-		if (errno != ENOENT && errno != ENOTDIR)
+		if (errno != ENOENT && errno != ENOTDIR) {
+			identification->unanswered = true;
 			note_source(identification, "cannot be read", path, "run as root");
+		}
 		return false;
 	}
 	if (fstat(fd, &facts) || !S_ISREG(facts.st_mode)) {

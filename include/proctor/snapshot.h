@@ -244,6 +244,8 @@ struct container {
 	const struct label *labels; /* by name */
 	size_t label_count;
 	const struct declared *declared; /* NULL: no source told any of it */
+	bool identified; /* a source told of it, or none is there that failed to answer: by no other name was
+			    it known */
 	const char *const *sources; /* that told of it: `docker`, `ecs-agent`…, ended by NULL; NULL: none */
 	const char *runtime;        /* docker containerd cri-o podman lxc systemd-nspawn; NULL: not known */
 	const char *kind;           /* ecs fargate kubernetes standalone */

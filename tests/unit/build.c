@@ -149,6 +149,7 @@ struct container *build_container(struct build *build, const char *name)
 	namespace->mounts = build_array(build, CONTAINER_MOUNTS, sizeof(*namespace->mounts));
 	container->id = container->name = need(arena_string(snapshot->arena, name));
 	container->kind = "standalone";
+	container->identified = true;
 	container->mount_namespace = namespace;
 	container->limits.memory = (struct limit){LIMIT_SET, 64 << 20, "memory.max"};
 	container->limits.cpu = (struct limit){LIMIT_SET, 500, "cpu.max"};

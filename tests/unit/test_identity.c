@@ -309,6 +309,21 @@ static void test_another_fetches(void **state)
 	assert_int_equal(count, 2);
 	assert_string_equal(build->snapshot->containers[0]->name, "web");
 	assert_int_equal(noted("Docker's API did not answer"), 1);
+	/* The other one may be known to whoever did not answer. */
+	assert_true(build->snapshot->containers[0]->identified);
+	assert_false(build->snapshot->containers[1]->identified);
+}
+
+static void test_nobody_is_there_to_tell(void **state)
+{
+	struct build *build = *state;
+
+	begin(build);
+	request = (struct request){.proc = "/proc", .fetch = fetch_nothing};
+	build->snapshot->host.view = VIEW_CONTAINER;
+	assert_int_equal(collector_identity.collect(build->snapshot, &request, &coverage, NULL), 0);
+	assert_true(build->snapshot->containers[0]->identified);
+	assert_int_equal(coverage.missed, 2);
 }
 
 /* Whoever is asked to fetch for somebody else gets numbers, of any kind. */
@@ -789,6 +804,7 @@ int main(void)
 		BUILD_TEST(test_a_fault_that_is_none),
 		BUILD_TEST(test_who_is_asked),
 		BUILD_TEST(test_another_fetches),
+		BUILD_TEST(test_nobody_is_there_to_tell),
 		BUILD_TEST(test_addresses),
 		BUILD_TEST(test_task),
 		BUILD_TEST(test_task_tells_which_container_is_ours),
