@@ -123,7 +123,7 @@ static struct ps_detail *read_detail(const struct ps_row *rows, size_t count, st
 		return NULL;
 	}
 	for (size_t i = 0; i < count; i++)
-		if (!rows[i].thread)
+		if (!rows[i].thread && !rows[i].process->silent)
 			pids[shown++] = rows[i].process->pid;
 	return ps_detail_read(pids, shown, error);
 }
@@ -258,8 +258,11 @@ static uint32_t facts_of(const struct ps *ps)
 
 	if (ps->format != FORMAT_TABLE)
 		return UINT32_MAX;
-	for (size_t i = 0; i < ps->column_count; i++)
+	for (size_t i = 0; i < ps->column_count; i++) {
 		facts |= ps->columns[i]->facts;
+		if (ps->columns[i]->detail) /* read by libproc2, but not of those who do not answer */
+			facts |= REQUEST_STAT | REQUEST_COMMAND_LINE;
+	}
 	return facts;
 }
 

@@ -144,6 +144,8 @@ static bool judge_namespace(const struct grouping *grouping, const struct proces
 
 	if (grouping->snapshot->host.view != VIEW_HOST)
 		return true;
+	if (process->silent && !(process->known & PROCESS_KNOWS_ROOT))
+		return false;
 	if (!grouping->host_root_known || root_read(grouping->proc, process->pid, &root) ||
 	    root_equal(&root, &grouping->host_root) || !is_still_there(grouping, process))
 		return false;

@@ -1,5 +1,6 @@
 #include "collectors/hold.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -12,6 +13,10 @@ int process_hold(int proc, const struct process *process)
 {
 	char name[16];
 
+	if (process->silent) {
+		errno = ETIMEDOUT;
+		return -1;
+	}
 	snprintf(name, sizeof(name), "%d", (int)process->pid);
 	return openat(proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }

@@ -1,7 +1,10 @@
 /* The process collector: every process of /proc, read by several threads.
  *
  * A process is held by a descriptor of its /proc/PID directory, which never stands for another process, even
- * when the pid is used again: what is read through it is of one process, or ESRCH. */
+ * when the pid is used again: what is read through it is of one process, or ESRCH.
+ *
+ * Of some files the kernel's answer may never come (collectors/watch.h). Then the thread that waits for it is
+ * left behind, and another goes on in its place, which reads of that process only what never waits. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -10,6 +13,7 @@
 
 #include "collectors/carry.h"
 #include "collectors/process_reader.h"
+#include "collectors/silent.h"
 #include "collectors/user_namespace.h"
 #include "proctor/cleanup.h"
 
@@ -36,22 +40,67 @@ struct walk {
 	size_t unread_count;
 	atomic_size_t next;
 	struct user_namespace_table namespaces;
+
+	struct silent *silent;
+	atomic_bool cautious; /* no thread more may be left behind */
 };
 
+/* What one thread works with. Once it is left behind it is only the thread's own, and nothing of the walk is.
+ */
 struct worker {
 	struct walk *walk;
 	struct process_reader reader;
-	uint64_t vanished;
+	uint64_t vanished, skipped;
+	size_t at, end; /* of walk->unread: its share, of which the one at hand */
 	pthread_t thread;
+	bool has_thread;
+	atomic_int holders; /* its thread and who watches that: the last one frees it */
 };
 
-static void walk_one(struct worker *worker, size_t index)
+static void worker_release(struct worker *worker)
 {
-	struct process *process = &worker->walk->processes[index];
+	if (atomic_fetch_sub(&worker->holders, 1) > 1)
+		return;
+	buffer_free(&worker->reader.buffer);
+	free(worker);
+}
 
-	process->pid = worker->walk->listed[index].pid;
-	process->entry = worker->walk->listed[index].entry;
-	switch (process_read(&worker->reader, process)) {
+/* ---- the walk ---------------------------------------------------------------------------------- */
+
+/* Which facts are to be read of a process: those that are asked for, when nobody had to wait for them before.
+ */
+static uint32_t facts_of(struct worker *worker, const struct listed *listed)
+{
+	const struct walk *walk = worker->walk;
+	uint32_t wanted = walk->request->facts;
+	const struct silent_process *known =
+		silent_find(walk->silent, walk->proc, listed->pid, listed->entry);
+
+	if (known && (wanted & ~known->facts))
+		silent_note(&worker->reader.coverage, worker->reader.arena, walk->request->proc, known);
+	else if (!known && atomic_load_explicit(&walk->cautious, memory_order_relaxed))
+		worker->skipped++;
+	else
+		return wanted;
+	return wanted & (known ? known->facts : (uint32_t)PROCESS_FACTS_AT_ONCE);
+}
+
+/* False: the thread was left behind. */
+static bool walk_one(struct worker *worker, size_t index)
+{
+	const struct listed *listed = &worker->walk->listed[index];
+	struct process *process = &worker->walk->processes[index];
+	enum outcome outcome;
+
+	*process = (struct process){.pid = listed->pid, .entry = listed->entry};
+	worker->reader.facts = facts_of(worker, listed);
+	process->silent = worker->reader.facts != worker->walk->request->facts;
+	outcome = process_read(&worker->reader, process);
+	if (outcome == READ_DONE && process->silent)
+		outcome = READ_MISSED;
+	switch (outcome) {
+	case READ_LEFT:
+		return false;
 	case READ_VANISHED:
 		worker->vanished++;
 		process->pid = 0;
@@ -68,24 +117,35 @@ static void walk_one(struct worker *worker, size_t index)
 		worker->reader.coverage.seen++;
 		break;
 	}
+	return true;
 }
 
-/* ---- the walk ---------------------------------------------------------------------------------- */
+/* Takes the next processes when none is left of those that it has. */
+static bool take_share(struct worker *worker)
+{
+	struct walk *walk = worker->walk;
+
+	if (worker->at < worker->end)
+		return true;
+	worker->at = atomic_fetch_add(&walk->next, CHUNK);
+	if (worker->at >= walk->unread_count || worker->reader.out_of_memory)
+		return false;
+	worker->end = worker->at + CHUNK < walk->unread_count ? worker->at + CHUNK : walk->unread_count;
+	return true;
+}
 
 static void *work(void *argument)
 {
 	struct worker *worker = argument;
-	struct walk *walk = worker->walk;
+	struct watch *watch = worker->reader.watch;
+	bool left = false;
 
-	for (;;) {
-		size_t from = atomic_fetch_add(&walk->next, CHUNK), to = from + CHUNK;
-		if (from >= walk->unread_count || worker->reader.out_of_memory)
-			return NULL;
-		if (to > walk->unread_count)
-			to = walk->unread_count;
-		for (size_t i = from; i < to; i++)
-			walk_one(worker, walk->unread[i]);
-	}
+	while (!left && take_share(worker))
+		for (; !left && worker->at < worker->end; worker->at += !left)
+			left = !walk_one(worker, worker->walk->unread[worker->at]);
+	worker_release(worker);
+	watch_release(watch);
+	return NULL;
 }
 
 static int compare_pids(const void *a, const void *b)
@@ -249,53 +309,136 @@ static unsigned worker_count(const struct walk *walk)
 	return count < useful ? count : (unsigned)useful;
 }
 
-/* Runs the workers, this thread being the first of them. Fewer run when threads are not to be had. */
-static void run_workers(struct worker *workers, unsigned count)
+/* A worker with the share from `at` to before `end`. NULL: no memory. */
+static struct worker *worker_new(struct walk *walk, size_t at, size_t end)
 {
-	unsigned started = 1;
+	struct worker *worker = calloc(1, sizeof(*worker));
+	struct watch *watch = watch_new();
+	struct arena *arena = arena_new();
 
-	while (started < count && !pthread_create(&workers[started].thread, NULL, work, &workers[started]))
-		started++;
-	work(&workers[0]);
-	for (unsigned i = 1; i < started; i++)
-		pthread_join(workers[i].thread, NULL);
+	if (!worker || !watch || !arena) {
+		free(worker);
+		free(watch);
+		arena_free(arena);
+		return NULL;
+	}
+	*worker = (struct worker){.walk = walk, .at = at, .end = end, .holders = 2};
+	worker->reader = (struct process_reader){.request = walk->request,
+						 .proc = walk->proc,
+						 .user_namespaces = &walk->namespaces,
+						 .arena = arena,
+						 .watch = watch};
+	return worker;
 }
 
-/* Brings what a worker found into the snapshot, and frees the worker. */
-static int merge_worker(struct worker *worker, struct snapshot *snapshot, struct coverage *coverage,
-			uint64_t *vanished)
+/* What the walk comes to. */
+struct walked {
+	struct snapshot *snapshot;
+	struct coverage *coverage;
+	uint64_t vanished, skipped;
+	bool out_of_memory;
+};
+
+/* Brings what a worker found into the snapshot. */
+static void merge_worker(struct worker *worker, struct walked *walked)
 {
-	coverage_merge(coverage, snapshot->arena, &worker->reader.coverage);
-	*vanished += worker->vanished;
-	arena_adopt(snapshot->arena, worker->reader.arena);
-	buffer_free(&worker->reader.buffer);
-	return worker->reader.out_of_memory ? -1 : 0;
+	coverage_merge(walked->coverage, walked->snapshot->arena, &worker->reader.coverage);
+	walked->vanished += worker->vanished;
+	walked->skipped += worker->skipped;
+	walked->out_of_memory |= worker->reader.out_of_memory;
+	arena_adopt(walked->snapshot->arena, worker->reader.arena);
+	worker_release(worker);
+}
+
+static bool has_to_be_watched(const struct walk *walk)
+{
+	return walk->request->facts & ~(uint32_t)PROCESS_FACTS_AT_ONCE;
+}
+
+/* Starts a thread for it. Where none is to be had, or nothing can keep it, this thread does the work. */
+static void start_worker(struct worker *worker, bool watched)
+{
+	worker->has_thread = watched && !pthread_create(&worker->thread, NULL, work, worker);
+	if (!worker->has_thread)
+		work(worker);
+}
+
+/* Leaves the worker's thread behind. Another goes on with the process that it was at, which is known to be
+ * silent by then. NULL: no memory. */
+static struct worker *replace_worker(struct walk *walk, struct worker *worker, struct walked *walked)
+{
+	size_t index = walk->unread[worker->at];
+	const struct listed *listed = &walk->listed[index];
+	struct worker *other = worker_new(walk, worker->at, worker->end);
+
+	silent_add(walk->silent, walk->proc,
+		   &(struct silent_process){.pid = listed->pid,
+					    .entry = listed->entry,
+					    .facts = process_facts_read(&walk->processes[index]),
+					    .file = atomic_load(&worker->reader.watch->file),
+					    .watch = worker->reader.watch});
+	if (silent_is_full(walk->silent))
+		atomic_store(&walk->cautious, true);
+	pthread_detach(worker->thread);
+	merge_worker(worker, walked);
+	if (!other) {
+		walked->out_of_memory = true;
+		return NULL;
+	}
+	start_worker(other, true);
+	return other;
+}
+
+static void look_at_workers(struct walk *walk, struct worker **workers, unsigned count, struct walked *walked)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (workers[i] && watch_give_up(workers[i]->reader.watch))
+			workers[i] = replace_worker(walk, workers[i], walked);
+}
+
+/* Waits until one of them has come to the end, and looks at all meanwhile. */
+static void join_worker(struct walk *walk, struct worker **workers, unsigned count, unsigned which,
+			struct walked *walked)
+{
+	while (workers[which] && workers[which]->has_thread && watch_join(workers[which]->thread))
+		look_at_workers(walk, workers, count, walked);
+	if (!workers[which])
+		return;
+	watch_release(workers[which]->reader.watch);
+	merge_worker(workers[which], walked);
+	workers[which] = NULL;
+}
+
+static int run_workers(struct walk *walk, struct worker **workers, unsigned count, struct walked *walked)
+{
+	for (unsigned i = count; i-- > 0;)
+		start_worker(workers[i], i || has_to_be_watched(walk));
+	for (unsigned i = 0; i < count; i++)
+		join_worker(walk, workers, count, i, walked);
+	return walked->out_of_memory ? -1 : 0;
 }
 
 static int walk_processes(struct walk *walk, struct snapshot *snapshot, struct coverage *coverage)
 {
-	struct worker workers[WORKERS_MAX] = {0};
-	unsigned count = worker_count(walk);
-	uint64_t vanished = 0;
-	int result = 0;
+	struct worker *workers[WORKERS_MAX];
+	struct walked walked = {.snapshot = snapshot, .coverage = coverage};
+	unsigned wanted = worker_count(walk), count = 0;
+	int result;
 
-	for (unsigned i = 0; i < count; i++) {
-		workers[i].walk = walk;
-		workers[i].reader = (struct process_reader){.request = walk->request,
-							    .proc = walk->proc,
-							    .user_namespaces = &walk->namespaces,
-							    .arena = arena_new()};
-		if (!workers[i].reader.arena)
-			count = i;
-	}
+	while (count < wanted && (workers[count] = worker_new(walk, 0, 0)))
+		count++;
 	if (!count)
 		return -1;
-	run_workers(workers, count);
-	for (unsigned i = 0; i < count; i++)
-		result |= merge_worker(&workers[i], snapshot, coverage, &vanished);
-	if (vanished)
-		coverage_note_count(coverage, snapshot->arena, "process ended while it was read", vanished,
-				    NULL, NULL);
+	result = run_workers(walk, workers, count, &walked);
+	if (walked.vanished)
+		coverage_note_count(coverage, snapshot->arena, "process ended while it was read",
+				    walked.vanished, NULL, NULL);
+	if (walked.skipped)
+		coverage_note_count(
+			coverage, snapshot->arena,
+			"8 processes do not answer: of others, too, only what never waits for the "
+			"process was read",
+			walked.skipped, NULL, SILENT_REMEDY);
 	return result;
 }
 
@@ -344,7 +487,8 @@ static int collect_into(struct walk *walk, struct snapshot *snapshot, struct cov
 static int collect(struct snapshot *snapshot, const struct request *request, struct coverage *coverage,
 		   struct error **error)
 {
-	struct walk walk = {.request = request};
+	struct silent silent = {.count = 0};
+	struct walk walk = {.request = request, .silent = request->silent ? request->silent : &silent};
 	_cleanup_close_ int proc = open(request->proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int result;
 
@@ -353,9 +497,12 @@ static int collect(struct snapshot *snapshot, const struct request *request, str
 		return error_remedy(error, "mount a procfs there");
 	}
 	walk.proc = proc;
+	silent_forget(walk.silent);
+	atomic_store(&walk.cautious, silent_is_full(walk.silent));
 	user_namespace_table_init(&walk.namespaces);
 	result = collect_into(&walk, snapshot, coverage, error);
 	user_namespace_table_free(&walk.namespaces);
+	silent_free(&silent);
 	free(walk.listed);
 	free(walk.unread);
 	return result;

@@ -29,7 +29,34 @@ static const struct denial denied_root = {"root directory", "root", COVERAGE_REM
 
 bool reader_wants(const struct process_reader *reader, uint32_t fact)
 {
-	return (reader->request->facts & fact) != 0;
+	return (reader->facts & fact) != 0;
+}
+
+/* ---- files that may never answer ------------------------------------------------------------------ */
+
+/* The result of a call that was watched, and its errno. */
+static int watched(struct process_reader *reader, int result)
+{
+	int number = errno;
+
+	if (!watch_leave(reader->watch)) {
+		number = EOWNERDEAD;
+		result = -1;
+	}
+	errno = number;
+	return result;
+}
+
+int reader_read(struct process_reader *reader, int directory, const char *file, size_t limit)
+{
+	watch_enter(reader->watch, file);
+	return watched(reader, buffer_read(&reader->buffer, directory, file, limit));
+}
+
+int reader_readlink(struct process_reader *reader, int directory, const char *file)
+{
+	watch_enter(reader->watch, file);
+	return watched(reader, buffer_readlink(&reader->buffer, directory, file));
 }
 
 void reader_note_denied(struct process_reader *reader, pid_t pid, const struct denial *denial, int number)
@@ -55,13 +82,15 @@ bool reader_is_vanished(int number)
 	return number == ESRCH || number == ENOENT;
 }
 
-enum outcome reader_outcome(struct process_reader *reader, pid_t pid, const struct denial *denial)
+enum outcome reader_outcome(struct process_reader *reader, const struct denial *denial)
 {
+	if (errno == EOWNERDEAD)
+		return READ_LEFT;
 	if (errno == ENOMEM)
 		reader->out_of_memory = true;
 	if (reader_is_vanished(errno))
 		return READ_VANISHED;
-	reader_note_denied(reader, pid, denial, errno);
+	reader_note_denied(reader, reader->pid, denial, errno);
 	return READ_MISSED;
 }
 
@@ -98,7 +127,7 @@ static enum outcome read_status(struct process_reader *reader, int directory, st
 	struct buffer *buffer = &reader->buffer;
 
 	if (buffer_read(buffer, directory, "status", PROCESS_TEXT_LIMIT) < 0)
-		return reader_outcome(reader, process->pid, &denied);
+		return reader_outcome(reader, &denied);
 	if (!status_parse(buffer->data, buffer->length, status)) {
 		reader_note_malformed(reader, process->pid, "status");
 		return READ_MISSED;
@@ -132,10 +161,14 @@ static enum outcome read_namespaces(struct process_reader *reader, int directory
 	for (unsigned kind = 0; kind < NAMESPACE_COUNT; kind++) {
 		if (!reader_wants(reader, (uint32_t)REQUEST_NAMESPACE << kind))
 			continue;
-		process->namespaces[kind] = namespace_read(directory, kind);
-		if (process->namespaces[kind] || (kind == NAMESPACE_TIME && errno == ENOENT))
+		watch_enter(reader->watch, "ns");
+		uint64_t inode = namespace_read(directory, kind);
+		if (watched(reader, inode ? 0 : -1) && errno == EOWNERDEAD)
+			return READ_LEFT;
+		process->namespaces[kind] = inode;
+		if (inode || (kind == NAMESPACE_TIME && errno == ENOENT))
 			continue; /* before Linux 5.6 there are no time namespaces */
-		return reader_outcome(reader, process->pid, &denied_namespaces);
+		return reader_outcome(reader, &denied_namespaces);
 	}
 	process->known |= PROCESS_KNOWS_NAMESPACES;
 	return READ_DONE;
@@ -148,8 +181,8 @@ static enum outcome read_stat(struct process_reader *reader, int directory, stru
 	static const struct denial denied = {"stat", "stat", "mount procfs without hidepid, or with gid="};
 	struct stat_line stat;
 
-	if (buffer_read(&reader->buffer, directory, "stat", PROCESS_TEXT_LIMIT) < 0)
-		return reader_outcome(reader, process->pid, &denied);
+	if (reader_read(reader, directory, "stat", PROCESS_TEXT_LIMIT) < 0)
+		return reader_outcome(reader, &denied);
 	if (!stat_parse(reader->buffer.data, reader->buffer.length, &stat)) {
 		reader_note_malformed(reader, process->pid, "stat");
 		return READ_MISSED;
@@ -168,7 +201,7 @@ static enum outcome read_cgroup(struct process_reader *reader, int directory, st
 	struct cgroup_part path;
 
 	if (buffer_read(&reader->buffer, directory, "cgroup", CGROUP_LIMIT) < 0)
-		return reader_outcome(reader, process->pid, &denied);
+		return reader_outcome(reader, &denied);
 	if (!cgroup_choose(text->data, text->length, &path))
 		return READ_MISSED; /* a kernel without cgroups */
 	if (!reader->cgroup || reader->cgroups.length != text->length ||
@@ -185,31 +218,38 @@ static enum outcome read_cgroup(struct process_reader *reader, int directory, st
 }
 
 /* What d_path appends to the name of a file without a link (fs/d_path.c). A file may also be named so. */
-static void judge_deleted(struct process *process, int directory, char *path, size_t length)
+static enum outcome judge_deleted(struct process_reader *reader, struct process *process, int directory,
+				  char *path, size_t length)
 {
 	static const char mark[] = " (deleted)";
 	const size_t mark_length = sizeof(mark) - 1;
 	struct statx facts;
 
 	if (length <= mark_length || memcmp(path + length - mark_length, mark, mark_length) != 0)
-		return;
-	if (statx(directory, "exe", AT_STATX_DONT_SYNC, STATX_NLINK, &facts) == 0 && facts.stx_nlink > 0)
-		return;
+		return READ_DONE;
+	watch_enter(reader->watch, "exe");
+	int result = watched(reader, statx(directory, "exe", AT_STATX_DONT_SYNC, STATX_NLINK, &facts));
+	if (result && errno == EOWNERDEAD)
+		return READ_LEFT;
+	if (!result && facts.stx_nlink > 0)
+		return READ_DONE;
 	path[length - mark_length] = '\0';
 	process->executable_deleted = true;
 	process->executable_memfd = !strncmp(path, "/memfd:", 7);
+	return READ_DONE;
 }
 
 static enum outcome read_executable(struct process_reader *reader, int directory, struct process *process)
 {
 	char *path;
 
-	if (buffer_readlink(&reader->buffer, directory, "exe"))
-		return reader_outcome(reader, process->pid, &denied_executable);
+	if (reader_readlink(reader, directory, "exe"))
+		return reader_outcome(reader, &denied_executable);
 	path = keep(reader, reader->buffer.data, reader->buffer.length);
 	if (!path)
 		return READ_MISSED;
-	judge_deleted(process, directory, path, reader->buffer.length);
+	if (judge_deleted(reader, process, directory, path, reader->buffer.length) == READ_LEFT)
+		return READ_LEFT;
 	process->executable = path;
 	process->known |= PROCESS_KNOWS_EXECUTABLE;
 	return READ_DONE;
@@ -218,10 +258,10 @@ static enum outcome read_executable(struct process_reader *reader, int directory
 static enum outcome read_command_line(struct process_reader *reader, int directory, struct process *process)
 {
 	static const struct denial denied = {"command line", "cmdline", "run as root"};
-	int cut = buffer_read(&reader->buffer, directory, "cmdline", COMMAND_LINE_LIMIT);
+	int cut = reader_read(reader, directory, "cmdline", COMMAND_LINE_LIMIT);
 
 	if (cut < 0)
-		return reader_outcome(reader, process->pid, &denied);
+		return reader_outcome(reader, &denied);
 	if (cut) {
 		char example[64];
 		snprintf(example, sizeof(example), "%s/%d/cmdline", reader->request->proc, (int)process->pid);
@@ -242,9 +282,9 @@ static enum outcome read_lsm(struct process_reader *reader, int directory, struc
 	static const struct denial denied = {"LSM label", "attr/current", "run as root with CAP_SYS_PTRACE"};
 	struct buffer *buffer = &reader->buffer;
 
-	if (!reader->no_labels && buffer_read(buffer, directory, "attr/current", PROCESS_TEXT_LIMIT) < 0) {
+	if (!reader->no_labels && reader_read(reader, directory, "attr/current", PROCESS_TEXT_LIMIT) < 0) {
 		if (errno != EINVAL && errno != ENOENT)
-			return reader_outcome(reader, process->pid, &denied);
+			return reader_outcome(reader, &denied);
 		reader->no_labels = errno == EINVAL;
 		buffer->length = 0;
 	} else if (reader->no_labels) {
@@ -261,8 +301,8 @@ static enum outcome read_lsm(struct process_reader *reader, int directory, struc
 
 static enum outcome read_root(struct process_reader *reader, int directory, struct process *process)
 {
-	if (buffer_readlink(&reader->buffer, directory, "root"))
-		return reader_outcome(reader, process->pid, &denied_root);
+	if (reader_readlink(reader, directory, "root"))
+		return reader_outcome(reader, &denied_root);
 	process->root_changed = strcmp(reader->buffer.data, "/") != 0;
 	process->known |= PROCESS_KNOWS_ROOT;
 	return READ_DONE;
@@ -276,9 +316,9 @@ static const struct {
 	{REQUEST_CGROUP, read_cgroup},
 	{REQUEST_NAMESPACES_ALL, read_namespaces},
 	{REQUEST_EXECUTABLE, read_executable},
-	{REQUEST_COMMAND_LINE, read_command_line},
 	{REQUEST_LSM, read_lsm},
 	{REQUEST_ROOT, read_root},
+	{REQUEST_COMMAND_LINE, read_command_line},
 };
 
 static enum outcome read_details(struct process_reader *reader, int directory, struct process *process)
@@ -289,8 +329,8 @@ static enum outcome read_details(struct process_reader *reader, int directory, s
 		if (!reader_wants(reader, readers[i].fact))
 			continue;
 		enum outcome outcome = readers[i].read(reader, directory, process);
-		if (outcome == READ_VANISHED)
-			return READ_VANISHED;
+		if (outcome == READ_VANISHED || outcome == READ_LEFT)
+			return outcome;
 		if (outcome == READ_MISSED)
 			worst = READ_MISSED;
 	}
@@ -324,6 +364,16 @@ static uint32_t known_when_whole(const struct request *request, const struct pro
 		    (!process->kernel_thread || wanted_facts[i].fact == REQUEST_STAT))
 			known |= wanted_facts[i].known;
 	return known;
+}
+
+uint32_t process_facts_read(const struct process *process)
+{
+	uint32_t facts = PROCESS_FACTS_AT_ONCE;
+
+	for (size_t i = 0; i < sizeof(wanted_facts) / sizeof(wanted_facts[0]); i++)
+		if (process->known & wanted_facts[i].known)
+			facts |= wanted_facts[i].fact;
+	return facts;
 }
 
 bool process_is_whole(const struct request *request, const struct process *process)
@@ -366,18 +416,20 @@ enum outcome process_read(struct process_reader *reader, struct process *process
 	enum outcome outcome;
 	pid_t thread = 0;
 
+	reader->pid = process->pid;
 	snprintf(name, sizeof(name), "%d", (int)process->pid);
 	_cleanup_close_ int directory = openat(reader->proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0 && errno == ENOENT && reader->request->pids)
 		return READ_ABSENT; /* it was asked for, not listed: it may never have been */
 	if (directory < 0)
-		return reader_outcome(reader, process->pid, &(struct denial){"directory", "", NULL});
+		return reader_outcome(reader, &(struct denial){"directory", "", NULL});
 	outcome = read_status(reader, directory, process, &status);
 	if (outcome != READ_DONE)
 		return outcome;
-	if (reader_wants(reader, REQUEST_STAT) || (!status.kernel_thread_known && process->kernel_thread)) {
+	if (reader_wants(reader, REQUEST_STAT) ||
+	    (!status.kernel_thread_known && process->kernel_thread && !process->silent)) {
 		outcome = read_stat(reader, directory, process);
-		if (outcome == READ_VANISHED)
+		if (outcome == READ_VANISHED || outcome == READ_LEFT)
 			return outcome;
 	}
 	if (process->kernel_thread)

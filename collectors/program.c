@@ -8,15 +8,15 @@
 #include <string.h>
 
 #include "collectors/carry.h"
-#include "collectors/hold.h"
+#include "collectors/held_maps.h"
 #include "collectors/namespace_root.h"
 #include "collectors/open_file.h"
 #include "collectors/program_file.h"
+#include "collectors/silent.h"
 #include "proctor/cleanup.h"
 #include "proctor/collector.h"
 
 enum {
-	MAPS_LIMIT = 8 * 1024 * 1024,       /* of one process */
 	MAPS_LIMIT_ALL = 256 * 1024 * 1024, /* of one container */
 	PROGRAMS_MAX = 4096,                /* of one container */
 };
@@ -36,8 +36,9 @@ struct gathering {
 	struct snapshot *snapshot;
 	const struct request *request;
 	struct coverage *coverage;
-	struct buffer maps, buffer;
-	char *path; /* room for one as long as `maps` */
+	struct buffer buffer;
+	struct held_maps_reader reader;
+	char *path; /* room for one as long as the text of `maps` */
 	size_t path_size;
 	int proc;
 	struct host_view host;
@@ -197,18 +198,18 @@ static int open_view(struct gathering *gathering, const struct process *process)
 	return 0;
 }
 
-static int add_mappings(struct gathering *gathering, const struct process *process)
+static int add_mappings(struct gathering *gathering, const struct process *process, const struct buffer *text)
 {
-	const char *cursor = gathering->maps.data, *end = cursor + gathering->maps.length, *line;
+	const char *cursor = text->data, *end = cursor + text->length, *line;
 	struct mapping mapping;
 	size_t length;
 
-	if (gathering->path_size <= gathering->maps.length) {
-		char *larger = realloc(gathering->path, gathering->maps.length + 1);
+	if (gathering->path_size <= text->length) {
+		char *larger = realloc(gathering->path, text->length + 1);
 		if (!larger)
 			return -1;
 		gathering->path = larger;
-		gathering->path_size = gathering->maps.length + 1;
+		gathering->path_size = text->length + 1;
 	}
 	while (line_next(&cursor, end, &line, &length))
 		if (mapping_parse(line, length, &mapping) && mapping.executable &&
@@ -218,54 +219,50 @@ static int add_mappings(struct gathering *gathering, const struct process *proce
 }
 
 /* Tells that a process could not be read, or not be recognised behind that: errno. -1: for want of memory. */
-static int miss(struct gathering *gathering, const struct process *process)
+static int miss(struct gathering *gathering, const struct process *process, int number)
 {
 	char example[64];
 
-	if (errno == ENOMEM)
+	if (number == ENOMEM)
 		return -1;
-	if (errno == ESRCH || errno == ENOENT) {
+	if (number == ESRCH || number == ENOENT) {
 		note(gathering, "process ended while what it executes was read", NULL, NULL);
 		return 0;
 	}
 	snprintf(example, sizeof(example), "%s/%d/maps", gathering->request->proc, (int)process->pid);
 	gathering->coverage->missed++;
 	gathering->complete = false;
-	note(gathering, "what a process executes could not be read", example,
-	     errno == EACCES || errno == EPERM ? COVERAGE_REMEDY_PTRACE : NULL);
+	if (number == ETIMEDOUT)
+		note(gathering, "what a process executes is not known: it, or 8 others, do not answer",
+		     example, SILENT_REMEDY);
+	else
+		note(gathering, "what a process executes could not be read", example,
+		     number == EACCES || number == EPERM ? COVERAGE_REMEDY_PTRACE : NULL);
 	return 0;
 }
 
-/* Reads the mappings of the process that `directory` is held open for; whether they were `cut`. -1 with
- * errno; ESRCH: it is another than the snapshot's. */
-static int read_maps(struct gathering *gathering, const struct process *process, int directory, int *cut)
+/* Reads the process at `index` of the reader's. */
+static int read_process(struct gathering *gathering, size_t index)
 {
-	*cut = buffer_read(&gathering->maps, directory, "maps", MAPS_LIMIT);
-	if (*cut < 0)
+	const struct process *process = gathering->reader.processes[index];
+	const struct held_maps *maps = held_maps_of(&gathering->reader, index);
+
+	if (!maps)
 		return -1;
-	errno = ESRCH;
-	return process_is_held(directory, process, &gathering->buffer) ? 0 : -1;
-}
-
-static int read_process(struct gathering *gathering, const struct process *process)
-{
-	_cleanup_close_ int directory = process_hold(gathering->proc, process);
-	int cut;
-
-	if (directory < 0 || read_maps(gathering, process, directory, &cut))
-		return miss(gathering, process);
+	if (maps->number)
+		return miss(gathering, process, maps->number);
 	if (open_view(gathering, process) ||
-	    open_files_read(&gathering->open_files, directory, &gathering->view, &gathering->buffer))
+	    open_files_read(&gathering->open_files, maps->directory, &gathering->view, &gathering->buffer))
 		return -1;
-	gathering->text += gathering->maps.length;
-	if (cut) {
+	gathering->text += maps->text.length;
+	if (maps->cut) {
 		note(gathering, "a process has more than 8 MiB of mappings: the rest is left out",
 		     process->executable, NULL);
 		gathering->complete = false;
 	}
 	gathering->coverage->seen++;
-	gathering->process = directory;
-	return add_mappings(gathering, process);
+	gathering->process = maps->directory;
+	return add_mappings(gathering, process, &maps->text);
 }
 
 /* ---- one container ----------------------------------------------------------------------------- */
@@ -298,11 +295,13 @@ static void forget(void *met)
 	(void)met; /* the arena's */
 }
 
-static int read_container(struct gathering *gathering, struct container *container,
-			  const struct process *const *processes, size_t count)
+/* Reads a container, whose processes are those of the reader from `from` to before `to`. */
+static int read_container(struct gathering *gathering, struct container *container, size_t from, size_t to)
 {
 	int result = 0;
 
+	if (gathering->known || gathering->request->container)
+		gathering->reader.count = to; /* behind it are processes that may not be read at all */
 	gathering->container = container;
 	gathering->view = (struct container_view){.beneath = {.root = -1}, .upper = -1};
 	gathering->open_files = (struct open_files){0};
@@ -311,9 +310,9 @@ static int read_container(struct gathering *gathering, struct container *contain
 	gathering->count = gathering->text = 0;
 	gathering->complete = true;
 	gathering->viewed = false;
-	for (size_t i = 0; !result && i < count; i++) {
+	for (size_t i = from; !result && i < to; i++) {
 		if (gathering->text < MAPS_LIMIT_ALL) {
-			result = read_process(gathering, processes[i]);
+			result = read_process(gathering, i);
 			continue;
 		}
 		note(gathering,
@@ -355,21 +354,20 @@ static bool are_all_carried(const struct process *const *processes, size_t count
 	return true;
 }
 
-/* What the container at `index` has, whose processes are given: taken over when they are those that it had,
- * else read. */
-static int tell_container(struct gathering *gathering, size_t index, const struct process *const *processes,
-			  size_t count)
+/* What the container at `index` has, whose processes are those of the reader from `from` to before `to`:
+ * taken over when they are those that it had, else read. */
+static int tell_container(struct gathering *gathering, size_t index, size_t from, size_t to)
 {
 	struct container *container = gathering->snapshot->containers[index];
 	const struct container *was = gathering->known ? gathering->known[index] : NULL;
 	int result = 1;
 
-	if (was && was->programs_known && are_all_carried(processes, count) &&
+	if (was && was->programs_known && are_all_carried(&gathering->reader.processes[from], to - from) &&
 	    carry_has_same_mounts(was, container))
 		result = carry_programs(gathering->snapshot, gathering->request->previous, was, container);
 	if (result > 0)
-		return read_container(gathering, container, processes, count);
-	gathering->coverage->seen += count;
+		return read_container(gathering, container, from, to);
+	gathering->coverage->seen += to - from;
 	return result;
 }
 
@@ -388,12 +386,15 @@ static int read_containers(struct gathering *gathering)
 	}
 	if (count)
 		qsort(processes, count, sizeof(*processes), compare_processes);
+	gathering->reader.processes = processes;
+	gathering->reader.count = count;
 	for (size_t i = 0, from = 0, to; !result && i < snapshot->container_count; i++, from = to) {
 		for (to = from; to < count && processes[to]->container == snapshot->containers[i];)
 			to++;
 		if (to > from && is_asked_for(gathering, snapshot->containers[i]))
-			result = tell_container(gathering, i, &processes[from], to - from);
+			result = tell_container(gathering, i, from, to);
 	}
+	held_maps_free(&gathering->reader);
 	free(processes);
 	return result;
 }
@@ -414,11 +415,14 @@ static int collect(struct snapshot *snapshot, const struct request *request, str
 		   struct error **error)
 {
 	_cleanup_close_ int proc = open(request->proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct gathering gathering = {.snapshot = snapshot,
-				      .request = request,
-				      .coverage = coverage,
-				      .proc = proc,
-				      .host = {.root = -1}};
+	struct silent silent = {.count = 0};
+	struct gathering gathering = {
+		.snapshot = snapshot,
+		.request = request,
+		.coverage = coverage,
+		.proc = proc,
+		.reader = {.proc = proc, .silent = request->silent ? request->silent : &silent},
+		.host = {.root = -1}};
 	int result;
 
 	if (proc < 0)
@@ -431,8 +435,8 @@ static int collect(struct snapshot *snapshot, const struct request *request, str
 	result = read_containers(&gathering);
 	cleanup_close(&gathering.host.root);
 	free(gathering.path);
-	buffer_free(&gathering.maps);
 	buffer_free(&gathering.buffer);
+	silent_free(&silent);
 	return result ? error_set(error, ENOMEM, "reading what containers execute") : 0;
 }
 

@@ -5,13 +5,13 @@
 #include "collectors/namespace.h"
 #include "collectors/process_text.h"
 
-static int read_map(struct process_reader *reader, int directory, pid_t pid, const char *file,
-		    struct id_range **ranges, size_t *count)
+static int read_map(struct process_reader *reader, int directory, const char *file, struct id_range **ranges,
+		    size_t *count)
 {
 	struct buffer *buffer = &reader->buffer;
 
 	if (buffer_read(buffer, directory, file, PROCESS_TEXT_LIMIT) < 0) {
-		reader_outcome(reader, pid, &(struct denial){"user namespace's ids", file, "run as root"});
+		reader_outcome(reader, &(struct denial){"user namespace's ids", file, "run as root"});
 		return -1;
 	}
 	if (id_map_parse(buffer->data, buffer->length, reader->arena, ranges, count)) {
@@ -27,8 +27,7 @@ static bool map_is_identity(const struct id_range *ranges, size_t count)
 	return count == 1 && ranges[0].inside == 0 && ranges[0].outside == 0 && ranges[0].count == UINT32_MAX;
 }
 
-static struct user_namespace *new_user_namespace(struct process_reader *reader, int directory, pid_t pid,
-						 uint64_t inode)
+static struct user_namespace *new_user_namespace(struct process_reader *reader, int directory, uint64_t inode)
 {
 	struct user_namespace *space = arena_alloc(reader->arena, sizeof(*space));
 
@@ -37,8 +36,8 @@ static struct user_namespace *new_user_namespace(struct process_reader *reader, 
 		return NULL;
 	}
 	space->inode = inode;
-	space->mapped = !read_map(reader, directory, pid, "uid_map", &space->uids, &space->uid_count) &&
-			!read_map(reader, directory, pid, "gid_map", &space->gids, &space->gid_count);
+	space->mapped = !read_map(reader, directory, "uid_map", &space->uids, &space->uid_count) &&
+			!read_map(reader, directory, "gid_map", &space->gids, &space->gid_count);
 	if (inode)
 		space->initial = inode == NAMESPACE_INITIAL_USER;
 	else
@@ -80,7 +79,7 @@ void user_namespace_read(struct process_reader *reader, int directory, struct pr
 	pthread_mutex_lock(&table->lock);
 	space = inode ? table_find(table, inode, false) : NULL;
 	if (!space) {
-		space = new_user_namespace(reader, directory, process->pid, inode);
+		space = new_user_namespace(reader, directory, inode);
 		if (space && !inode && !space->mapped)
 			space = NULL;
 		struct user_namespace *same =

@@ -5,6 +5,8 @@
 #ifndef PROCTOR_COLLECTOR_H
 #define PROCTOR_COLLECTOR_H
 
+#include <stdatomic.h>
+
 #include "proctor/error.h"
 #include "proctor/snapshot.h"
 
@@ -25,6 +27,30 @@ enum request_fact {
 };
 
 #define REQUEST_NAMESPACES_ALL (((1 << NAMESPACE_COUNT) - 1) * REQUEST_NAMESPACE)
+
+enum {
+	SILENT_MAX = 8,   /* behind which no process is read that may be silent */
+	SILENT_ROOM = 16, /* for those as well that are met at the same time */
+};
+
+struct watch;
+
+/* Processes whose files in /proc do not answer, and perhaps never do. In each a thread waits, so that there
+ * can only be so many; it is forgotten with the thread, when its process answers or ends. Starts zeroed, ends
+ * with silent_free. */
+struct silent {
+	struct silent_process {
+		pid_t pid;
+		uint64_t entry;      /* inode number of its directory in /proc */
+		uint32_t facts;      /* enum request_fact: what could be read before that */
+		const char *file;    /* a constant: which one it was */
+		struct watch *watch; /* of the thread */
+	} processes[SILENT_ROOM];
+	_Atomic size_t count;
+};
+
+/* Lets go of the threads. They end with the program, or when they are answered. */
+void silent_free(struct silent *silent);
 
 struct collector;
 struct fetch;
@@ -78,6 +104,11 @@ struct request {
 	const pid_t *changed;
 	size_t changed_count;
 	bool walk_again;
+
+	/* Those that are known to be silent, to which those are added that are found to be: the caller's, who
+	 * keeps them from one snapshot to the next in the same process. NULL: they are found anew each time.
+	 */
+	struct silent *silent;
 
 	/* Called now and then from any thread, one at a time, with what was done so far; NULL: no one asks.
 	 */

@@ -117,6 +117,7 @@ struct process {
 	bool executable_deleted; /* no link to the file is left */
 	bool executable_memfd;
 	bool root_changed; /* chroot: its root is not its mount namespace's */
+	bool silent;       /* its files in /proc do not answer: only what never waits for it was read */
 	bool carried;      /* not read now but taken over from the snapshot before */
 };
 

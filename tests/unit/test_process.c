@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "collectors/watch.h"
 #include "proctor/collector.h"
 
 /* A directory that stands for /proc. */
@@ -285,6 +287,124 @@ static void test_order_and_other_entries(void **state)
 	assert_int_equal(place->snapshot->processes[2].pid, 200);
 }
 
+/* A pipe that no one writes to stands for a file that does not answer. */
+static void put_silent(struct place *place, const char *file)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", place->path, file);
+	assert_int_equal(mkfifo(path, 0600), 0);
+}
+
+/* Lets those go on who wait for it. */
+static void answer(struct place *place, const char *file)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", place->path, file);
+	int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(unlink(path), 0);
+}
+
+static size_t count_reason(const struct coverage *coverage, const char *part)
+{
+	for (const struct coverage_reason *reason = coverage->reasons; reason; reason = reason->next)
+		if (strstr(reason->reason, part))
+			return reason->count;
+	return 0;
+}
+
+static const struct coverage *collect_again(struct place *place, struct silent *silent)
+{
+	static const struct collector *const only[] = {&collector_process, NULL};
+	struct request request = {.proc = place->path,
+				  .facts = REQUEST_CGROUP | REQUEST_COMMAND_LINE | REQUEST_LSM,
+				  .silent = silent};
+
+	snapshot_free(place->snapshot);
+	place->snapshot = snapshot_collect(only, &request, NULL);
+	assert_non_null(place->snapshot);
+	return &place->snapshot->coverage[0];
+}
+
+/* It is waited for once, read as far as it answers, and read again when it answers after all. */
+static void test_silent(void **state)
+{
+	struct place *place = *state;
+	struct silent silent = {.count = 0};
+	const struct coverage *coverage;
+
+	for (pid_t pid = 1; pid <= 40; pid++) {
+		char file[32];
+		snprintf(file, sizeof(file), "%d/status", (int)pid);
+		put_status(place, file, "x", 'S', 7, 1, 0x400);
+		snprintf(file, sizeof(file), "%d/cgroup", (int)pid);
+		put(place, file, "0::/web\n", 8);
+		snprintf(file, sizeof(file), "%d/attr/current", (int)pid);
+		put(place, file, "label\n", 6);
+		snprintf(file, sizeof(file), "%d/cmdline", (int)pid);
+		if (pid != 20)
+			put(place, file, "x", 2);
+	}
+	put_silent(place, "20/cmdline");
+	for (int pass = 0; pass < 3; pass++) {
+		coverage = collect_again(place, &silent);
+		assert_int_equal(place->snapshot->process_count, 40);
+		assert_int_equal(coverage->seen, 39);
+		assert_int_equal(coverage->missed, 1);
+		assert_int_equal(count_reason(coverage, "does not answer"), 1);
+		assert_int_equal(silent.count, 1);
+		assert_string_equal(silent.processes[0].file, "cmdline");
+		const struct process *process = snapshot_process(place->snapshot, 20);
+		assert_true(process->silent);
+		assert_int_equal(process->credentials.effective, 0x400);
+		assert_string_equal(process->cgroup, "/web");
+		assert_string_equal(process->lsm, "label");
+		assert_false(process->known & PROCESS_KNOWS_COMMAND_LINE);
+		assert_false(snapshot_process(place->snapshot, 21)->silent);
+	}
+	answer(place, "20/cmdline");
+	put(place, "20/cmdline", "x", 2);
+	while (!watch_is_over(silent.processes[0].watch))
+		sched_yield();
+	coverage = collect_again(place, &silent);
+	assert_int_equal(coverage->seen, 40);
+	assert_int_equal(silent.count, 0);
+	silent_free(&silent);
+}
+
+/* More than there may be threads for: the rest is read without what may wait. */
+static void test_many_silent(void **state)
+{
+	struct place *place = *state;
+	struct silent silent = {.count = 0};
+	char file[32];
+
+	for (pid_t pid = 1; pid <= 20; pid++) {
+		snprintf(file, sizeof(file), "%d/status", (int)pid);
+		put_status(place, file, "x", 'S', 7, 1, 0x400);
+		snprintf(file, sizeof(file), "%d/cmdline", (int)pid);
+		put_silent(place, file);
+		snprintf(file, sizeof(file), "%d/cgroup", (int)pid);
+		put(place, file, "0::/web\n", 8);
+	}
+	const struct coverage *coverage = collect_again(place, &silent);
+	assert_int_equal(place->snapshot->process_count, 20);
+	assert_int_equal(silent.count, SILENT_MAX);
+	assert_int_equal(count_reason(coverage, "does not answer"), SILENT_MAX);
+	assert_int_equal(count_reason(coverage, "8 processes do not answer"), 20 - SILENT_MAX);
+	assert_int_equal(snapshot_process(place->snapshot, 20)->credentials.effective, 0x400);
+	for (size_t i = 0; i < silent.count; i++) {
+		snprintf(file, sizeof(file), "%d/cmdline", (int)silent.processes[i].pid);
+		answer(place, file);
+		while (!watch_is_over(silent.processes[i].watch))
+			sched_yield();
+	}
+	silent_free(&silent);
+}
+
 static void test_no_proc(void **state)
 {
 	static const struct collector *const only[] = {&collector_process, NULL};
@@ -311,6 +431,8 @@ int main(void)
 		TEST(test_malformed_is_told),
 		TEST(test_long_command_line_is_cut_and_told),
 		TEST(test_order_and_other_entries),
+		TEST(test_silent),
+		TEST(test_many_silent),
 		TEST(test_no_proc),
 	};
 
