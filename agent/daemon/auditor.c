@@ -32,6 +32,7 @@ struct auditor {
 	struct channel *shipper; /* changes when that one is started anew */
 	struct snapshot *snapshot; /* of the last pass; NULL: none yet */
 	struct file_memory *files; /* of the roots of containers, for the next pass */
+	struct silent silent;      /* found in all passes so far */
 	struct profiles *profiles;
 	struct changed changed; /* since the last pass */
 	struct changed fresh;   /* of them, those whose profile was not looked at yet */
@@ -177,7 +178,13 @@ static void look(struct auditor *auditor, const pid_t *pids, size_t count)
 	static const struct collector *const collectors_of_processes[] = {&collector_host, &collector_process,
 									  NULL};
 	struct request request = {
-		.proc = "/proc", .facts = PROFILE_FACTS, .pids = pids, .pid_count = count, .workers = 1};
+		.proc = "/proc",
+		.facts = PROFILE_FACTS,
+		.pids = pids,
+		.pid_count = count,
+		.workers = 1,
+		.silent = &auditor->silent,
+	};
 	struct error *error = NULL;
 	struct snapshot *snapshot = snapshot_collect(collectors_of_processes, &request, &error);
 
@@ -253,6 +260,7 @@ static struct snapshot *collect(struct auditor *auditor, bool full, struct error
 		.file_memory = auditor->files,
 		.previous = auditor->snapshot,
 		.walk_again = full,
+		.silent = &auditor->silent,
 		.progress = on_progress,
 		.progress_context = auditor,
 	};

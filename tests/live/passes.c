@@ -33,6 +33,7 @@ struct looks {
 	struct snapshot *snapshot; /* the last one that others rest on */
 	struct bytes layers;       /* from malloc */
 	struct file_memory *file_memory;
+	struct silent silent;
 };
 
 static long microseconds(const struct timeval *time)
@@ -136,7 +137,7 @@ static void remember_layers(struct looks *looks, const struct snapshot *snapshot
 	looks->layers = (struct bytes){copy, layers.length};
 }
 
-static struct snapshot *look(const struct looks *looks, const struct snapshot *previous, bool walk_again,
+static struct snapshot *look(struct looks *looks, const struct snapshot *previous, bool walk_again,
 			     struct file_memory *memory)
 {
 	_cleanup_error_ struct error *error = NULL;
@@ -155,6 +156,7 @@ static struct snapshot *look(const struct looks *looks, const struct snapshot *p
 		.changed = looks->changed,
 		.changed_count = looks->changed_count,
 		.walk_again = walk_again,
+		.silent = &looks->silent,
 	};
 	struct snapshot *snapshot = snapshot_collect(collectors, &request, &error);
 
@@ -232,6 +234,7 @@ int main(int argc, char **argv)
 	while (!result && getline(&line, &size, stdin) > 0)
 		result = take(&looks, line);
 	snapshot_free(looks.snapshot);
+	silent_free(&looks.silent);
 	free((void *)looks.layers.data);
 	file_memory_free(looks.file_memory);
 	free(line);
