@@ -72,14 +72,17 @@ static int run(const struct command *command, int argc, char **argv, struct erro
 	settings = settings_read(&agent.options, environ, time(NULL), error);
 	if (!settings)
 		return EXIT_USAGE;
-	return agent.check_only ? print_settings(settings, error) : parent_run(&agent.options, settings, error);
+	return agent.check_only ? print_settings(settings, error)
+				: parent_run(&agent.options, settings, error);
 }
 
 static const struct option_entry options[] = {
 	{AGENT_CONFIG, "config", "FILE",
-	 "read settings, rules, exceptions and sinks from FILE (default: /etc/proctor/proctor.conf where it is there)",
+	 "read settings, rules, exceptions and sinks from FILE (default: /etc/proctor/proctor.conf where it "
+	 "is there)",
 	 COMPLETE_FILE},
-	{AGENT_INTERVAL, "interval", "SECONDS", "look at everything that often (default: 300)", COMPLETE_NONE},
+	{AGENT_INTERVAL, "interval", "SECONDS", "look at everything that often (default: 300)",
+	 COMPLETE_NONE},
 	{AGENT_STATE, "state", "DIR|memory",
 	 "keep findings and queue in DIR, or in memory (default: /var/lib/proctor)", COMPLETE_DIRECTORY},
 	{AGENT_TO, "to", "URL", "send records to URL; can be given again (default: stdout)", COMPLETE_NONE},
@@ -103,14 +106,19 @@ const struct command command_agent = {
 	.synopsis = "",
 	.summary = "watch without pause",
 	.description =
-		"Audits at its start and at each interval, and in between what the kernel tells to have changed: "
+		"Audits at its start and at each interval, and in between what the kernel tells to have "
+		"changed: "
 		"processes that were started or have other ids, containers that come and go. It keeps which "
-		"findings are open, and sends a record when one opened, changed, or was resolved, and a heartbeat "
+		"findings are open, and sends a record when one opened, changed, or was resolved, and a "
+		"heartbeat "
 		"with each audit of everything. A record leaves its queue when the sink has it for good.\n\n"
-		"Three processes share the work: one reads the kernel and has no network, one has the state and "
-		"the network and no privilege, one starts both again when they end. SIGHUP reads the settings "
+		"Three processes share the work: one reads the kernel and has no network, one has the state "
+		"and "
+		"the network and no privilege, one starts both again when they end. SIGHUP reads the "
+		"settings "
 		"again; SIGTERM delivers what is queued, and ends.\n\n"
-		"Each setting is a line of the configuration, a variable PROCTOR_… of the environment, or, for "
+		"Each setting is a line of the configuration, a variable PROCTOR_… of the environment, or, "
+		"for "
 		"some, an option, which wins. proctor(8) lists them.",
 	.options = options,
 	.examples = examples,

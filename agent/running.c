@@ -23,7 +23,8 @@ json_t *running_status(const struct settings *settings, struct error **error)
 
 	if (text && !json_is_object(status)) {
 		json_decref(status);
-		error_set(error, 0, "asking the agent at %s: the answer is not understood", settings->control);
+		error_set(error, 0, "asking the agent at %s: the answer is not understood",
+			  settings->control);
 		return NULL;
 	}
 	return status;

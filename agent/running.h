@@ -19,11 +19,12 @@ enum running_option { RUNNING_CONFIG = OPTION_OWN, RUNNING_STATE, RUNNING_OWN };
 			COMPLETE_DIRECTORY                                                                   \
 	}
 
-/* The settings of the agent that these options and the environment tell of; owned by the caller. NULL and *error. */
+/* The settings of the agent that these options and the environment tell of; owned by the caller. NULL and
+ * *error. */
 struct settings *running_settings(const char *config_file, const char *state, struct error **error);
 
-/* What the running agent tells of itself; owned by the caller. NULL and *error, whose number is ENOENT or ECONNREFUSED
- * when none runs. */
+/* What the running agent tells of itself; owned by the caller. NULL and *error, whose number is ENOENT or
+ * ECONNREFUSED when none runs. */
 json_t *running_status(const struct settings *settings, struct error **error);
 
 #endif

@@ -81,7 +81,8 @@ static void print_pass(struct output *output, const json_t *pass)
 {
 	output_text(output, "\nLast pass  ");
 	write_value(output, json_object_get(pass, "time"));
-	output_text(output, json_is_true(json_object_get(pass, "full")) ? ", everything, " : ", what changed, ");
+	output_text(output,
+		    json_is_true(json_object_get(pass, "full")) ? ", everything, " : ", what changed, ");
 	write_value(output, json_object_get(pass, "duration_ms"));
 	output_text(output, " ms: ");
 	write_value(output, member(pass, "seen", "processes"));
@@ -165,14 +166,14 @@ static int print_queue(struct output *output, const json_t *queue, struct error 
 	table = table_new(shown, COLUMNS);
 	if (!table)
 		return error_set(error, 0, "printing the sinks: out of memory");
-	json_array_foreach(queue, i, sink)
-		for (size_t k = 0; k < COLUMNS; k++) {
-			const json_t *value = json_object_get(sink, members[k]);
-			if (json_is_integer(value))
-				table_number(table, STYLE_PLAIN, (uint64_t)json_integer_value(value));
-			else
-				table_text(table, STYLE_PLAIN, json_string_value(value));
-		}
+	json_array_foreach(queue, i, sink) for (size_t k = 0; k < COLUMNS; k++)
+	{
+		const json_t *value = json_object_get(sink, members[k]);
+		if (json_is_integer(value))
+			table_number(table, STYLE_PLAIN, (uint64_t)json_integer_value(value));
+		else
+			table_text(table, STYLE_PLAIN, json_string_value(value));
+	}
 	result = table_print(table, &look, output, error);
 	table_free(table);
 	return result;
@@ -273,8 +274,10 @@ const struct command command_status = {
 	.synopsis = "",
 	.summary = "what the agent does, and how far its sinks are",
 	.description =
-		"Asks the agent that runs here: since when, when it last looked at the machine, what is open, which "
-		"event sources and which confinement are in force, and for each sink how many records wait for it.\n\n"
+		"Asks the agent that runs here: since when, when it last looked at the machine, what is "
+		"open, which "
+		"event sources and which confinement are in force, and for each sink how many records wait "
+		"for it.\n\n"
 		"When none runs, what it told last is printed from its state, and the exit status is 3.",
 	.options = options,
 	.examples = examples,

@@ -31,8 +31,8 @@ static void take_answer(const struct message *message, struct fetch *fetches, si
 {
 	for (size_t i = 0; i < count; i++) {
 		struct fetch *fetch = &fetches[i];
-		if ((uint32_t)fetch->endpoint != message->answer.endpoint || fetch->fault != FETCH_NO_ANSWER ||
-		    fetch->number != EAGAIN)
+		if ((uint32_t)fetch->endpoint != message->answer.endpoint ||
+		    fetch->fault != FETCH_NO_ANSWER || fetch->number != EAGAIN)
 			continue;
 		fetch->fault = (enum fetch_fault)message->answer.fault;
 		fetch->number = message->answer.number;

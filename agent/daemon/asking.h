@@ -5,11 +5,12 @@
 #include "agent/daemon/message.h"
 #include "collectors/fetch.h"
 
-/* As request.fetch: `context` is the channel to the shipper. Each fetch has its answer or its fault afterwards. */
+/* As request.fetch: `context` is the channel to the shipper. Each fetch has its answer or its fault
+ * afterwards. */
 void ask_shipper(void *context, struct fetch *fetches, size_t count);
 
-/* What the shipper does with such a question: fetches, and answers on the channel. -1 and *error when the auditor has
- * gone. The addresses are NULL where there is nobody to ask. */
+/* What the shipper does with such a question: fetches, and answers on the channel. -1 and *error when the
+ * auditor has gone. The addresses are NULL where there is nobody to ask. */
 int answer_auditor(struct channel *channel, uint32_t endpoints, const char *task_metadata,
 		   const char *docker_socket, struct error **error);
 

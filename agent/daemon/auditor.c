@@ -29,7 +29,7 @@ struct auditor {
 	const struct auditor_setup *setup;
 	const struct settings *settings;
 	struct events events;
-	struct channel *shipper; /* changes when that one is started anew */
+	struct channel *shipper;   /* changes when that one is started anew */
 	struct snapshot *snapshot; /* of the last pass; NULL: none yet */
 	struct file_memory *files; /* of the roots of containers, for the next pass */
 	struct silent silent;      /* found in all passes so far */
@@ -44,7 +44,7 @@ struct auditor {
 	pid_t unread_rooted_pid;        /* the last of them */
 	uint64_t alive_at;
 	uint64_t inventory_at; /* when the next inventory is due; clock_ms() */
-	bool shipper_gone, parent_gone;
+	bool shipper_gone, parent_gone, mounts_changed;
 };
 
 /* ---- signs of life ------------------------------------------------------------------------------ */
@@ -77,8 +77,8 @@ static void lose_events(struct auditor *auditor)
 	pace_lost(&auditor->pace, clock_ms());
 }
 
-/* A process that runs another program or has other ids may be of a kind that is new. One that was forked only is as its
- * parent is. */
+/* A process that runs another program or has other ids may be of a kind that is new. One that was forked only
+ * is as its parent is. */
 static void on_process(struct auditor *auditor, const struct event *event)
 {
 	bool kept = changed_add(&auditor->changed, event->pid);
@@ -114,6 +114,7 @@ static void on_event(void *context, const struct event *event)
 		on_exit_of(auditor, event->pid);
 		break;
 	case EVENT_MOUNTS:
+		auditor->mounts_changed = true;
 		pace_changed(&auditor->pace, clock_ms());
 		break;
 	case EVENT_CGROUP:
@@ -226,22 +227,22 @@ static void note_between(struct auditor *auditor, struct snapshot *snapshot)
 	struct coverage *coverage = coverage_of_processes(snapshot);
 
 	for (size_t i = 0; i < auditor->events.count; i++) {
-		const struct event_stream *stream = &auditor->events.streams[i];
-		const char *reason = stream->why_not ? arena_printf(snapshot->arena, "no events of %s: %s",
-								    stream->source->name, stream->why_not)
-						     : NULL;
+		const char *unseen = events_unseen(&auditor->events, i);
+		const char *reason = unseen ? arena_printf(snapshot->arena, "no events of %s: %s",
+							   auditor->events.streams[i].source->name, unseen)
+					    : NULL;
 		if (reason)
 			coverage_note(coverage, snapshot->arena, reason, NULL, NULL);
 	}
 	if (auditor->unread)
 		coverage_note_count(coverage, snapshot->arena,
-				    "process ended before it could be read: an event told of it", auditor->unread,
-				    NULL, NULL);
+				    "process ended before it could be read: an event told of it",
+				    auditor->unread, NULL, NULL);
 	if (auditor->unread_rooted)
-		coverage_note_count(coverage, snapshot->arena,
-				    "process took on uid 0 and ended before it could be read",
-				    auditor->unread_rooted,
-				    arena_printf(snapshot->arena, "/proc/%d", auditor->unread_rooted_pid), NULL);
+		coverage_note_count(
+			coverage, snapshot->arena, "process took on uid 0 and ended before it could be read",
+			auditor->unread_rooted,
+			arena_printf(snapshot->arena, "/proc/%d", auditor->unread_rooted_pid), NULL);
 	auditor->unread = auditor->unread_rooted = 0;
 }
 
@@ -297,8 +298,8 @@ static struct findings *judge(const struct auditor *auditor, const struct snapsh
 }
 
 /* Sends the pass. The shipper may have gone: the parent then sends another, which wants all. */
-static int send_pass(struct auditor *auditor, const struct snapshot *snapshot, const struct findings *findings,
-		     bool full, struct error **error)
+static int send_pass(struct auditor *auditor, const struct snapshot *snapshot,
+		     const struct findings *findings, bool full, struct error **error)
 {
 	_cleanup_arena_ struct arena *arena = arena_new();
 	struct message message = {.kind = MESSAGE_PASS};
@@ -311,7 +312,8 @@ static int send_pass(struct auditor *auditor, const struct snapshot *snapshot, c
 	fitting = message_fitting(&message.pass);
 	message.pass.truncated |= fitting < message.pass.observed_count;
 	message.pass.observed_count = fitting;
-	if (channel_send(auditor->shipper, &counters, error) || channel_send(auditor->shipper, &message, error)) {
+	if (channel_send(auditor->shipper, &counters, error) ||
+	    channel_send(auditor->shipper, &message, error)) {
 		auditor->shipper_gone = true;
 		return -1;
 	}
@@ -352,9 +354,14 @@ static void keep_snapshot(struct auditor *auditor, struct snapshot *snapshot, bo
 static void make_pass(struct auditor *auditor, bool full)
 {
 	struct error *error = NULL;
-	struct snapshot *snapshot = collect(auditor, full, &error);
-	struct findings *findings = snapshot ? judge(auditor, snapshot, &error) : NULL;
+	struct findings *findings;
+	struct snapshot *snapshot;
 	int result = -1;
+
+	if (full)
+		events_renew(&auditor->events);
+	snapshot = collect(auditor, full, &error);
+	findings = snapshot ? judge(auditor, snapshot, &error) : NULL;
 
 	auditor->counters.passes++;
 	auditor->counters.full_passes += full;
@@ -409,8 +416,8 @@ static void take_shipper(struct auditor *auditor, int socket)
 {
 	struct message ready = {.kind = MESSAGE_READY};
 	struct error *error = NULL;
-	struct channel *channel = channel_new(
-		socket, MESSAGE_BIT(MESSAGE_ANSWER) | MESSAGE_BIT(MESSAGE_AGAIN), &error);
+	struct channel *channel =
+		channel_new(socket, MESSAGE_BIT(MESSAGE_ANSWER) | MESSAGE_BIT(MESSAGE_AGAIN), &error);
 
 	if (!channel) {
 		log_error(&auditor->setup->log, LOG_ERROR, "taking another shipper", &error);
@@ -472,6 +479,9 @@ static void turn(struct auditor *auditor)
 	events_poll(&auditor->events, polled + 2);
 	if (poll(polled, 2 + auditor->events.count, wait_ms(auditor)) > 0)
 		events_read(&auditor->events, polled + 2, on_event, auditor);
+	if (auditor->mounts_changed)
+		events_renew(&auditor->events);
+	auditor->mounts_changed = false;
 	hear_parent(auditor); /* also what came while we were sending */
 	if (!auditor->shipper_gone)
 		hear_shipper(auditor);
@@ -501,6 +511,7 @@ int auditor_run(const struct auditor_setup *setup)
 	while (!auditor.parent_gone)
 		turn(&auditor);
 	snapshot_free(auditor.snapshot);
+	silent_free(&auditor.silent);
 	file_memory_free(auditor.files);
 	profiles_free(auditor.profiles);
 	changed_free(&auditor.changed);

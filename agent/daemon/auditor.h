@@ -1,5 +1,5 @@
-/* The auditor: reads the kernel, judges, and sends passes. It has the privilege to read, no network, and writes no
- * file. */
+/* The auditor: reads the kernel, judges, and sends passes. It has the privilege to read, no network, and
+ * writes no file. */
 #ifndef AGENT_DAEMON_AUDITOR_H
 #define AGENT_DAEMON_AUDITOR_H
 
@@ -15,7 +15,8 @@ struct auditor_setup {
 	struct bytes report; /* JSON of what is in force: confinement */
 };
 
-/* Runs until the parent has gone, or asks for the end by SIGTERM's default action. Returns an enum exit_status. */
+/* Runs until the parent has gone, or asks for the end by SIGTERM's default action. Returns an enum
+ * exit_status. */
 int auditor_run(const struct auditor_setup *setup);
 
 #endif

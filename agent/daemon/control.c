@@ -20,9 +20,9 @@
 enum {
 	QUESTION_MAX = 64,
 	HEAD_MAX = 4096,
-	PATIENCE_S = 5,        /* for each step of a connection */
-	CONNECTIONS_MAX = 4,   /* at once; more wait in the backlog */
-	ANSWER_MAX = 1 << 30,  /* bytes that a client takes */
+	PATIENCE_S = 5,       /* for each step of a connection */
+	CONNECTIONS_MAX = 4,  /* at once; more wait in the backlog */
+	ANSWER_MAX = 1 << 30, /* bytes that a client takes */
 };
 
 struct control {
@@ -65,7 +65,8 @@ static int send_all(int fd, const char *data, size_t length)
 	return 0;
 }
 
-/* Receives until a line feed, which is replaced by NUL, one byte at a time: what follows is not ours to take. */
+/* Receives until a line feed, which is replaced by NUL, one byte at a time: what follows is not ours to take.
+ */
 static int receive_line(int fd, char *line, size_t size)
 {
 	for (size_t length = 0; length < size; length++) {

@@ -93,6 +93,26 @@ void events_read(struct events *events, const struct pollfd *polled, event_handl
 	}
 }
 
+void events_renew(struct events *events)
+{
+	for (size_t i = 0; i < events->count; i++) {
+		struct event_stream *stream = &events->streams[i];
+		struct error *error = NULL;
+		if (stream->fd >= 0 && stream->source->renew &&
+		    stream->source->renew(stream->fd, stream->state, &error))
+			give_up(stream, &error);
+	}
+}
+
+const char *events_unseen(const struct events *events, size_t index)
+{
+	const struct event_stream *stream = &events->streams[index];
+
+	if (stream->fd >= 0 && stream->source->unseen)
+		return stream->source->unseen(stream->state);
+	return stream->why_not;
+}
+
 bool events_has(const struct events *events, const char *name)
 {
 	for (size_t i = 0; i < events->count; i++)

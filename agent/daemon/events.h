@@ -22,7 +22,8 @@ struct events {
 	size_t count;
 };
 
-/* Opens those that the settings want, with the privilege of the caller. One that is not to be had is told in `why_not`. */
+/* Opens those that the settings want, with the privilege of the caller. One that is not to be had is told in
+ * `why_not`. */
 void events_open(struct events *events, const struct settings *settings);
 void events_close(struct events *events);
 
@@ -34,6 +35,14 @@ void events_poll(const struct events *events, struct pollfd *polled);
 
 /* Reads what poll(2) told of. A source that fails is closed, with the reason kept. */
 void events_read(struct events *events, const struct pollfd *polled, event_handler handler, void *context);
+
+/* Has each look anew at what there is to be watched: after EVENT_MOUNTS and before a pass that reads
+ * everything. */
+void events_renew(struct events *events);
+
+/* What the source at `index` does not tell, for coverage: why it is not in force, or what it does not see;
+ * lives until the next call. NULL: it tells all, or was not asked for. */
+const char *events_unseen(const struct events *events, size_t index);
 
 /* Whether the source of that name is in force. */
 bool events_has(const struct events *events, const char *name);

@@ -48,7 +48,8 @@ struct message {
 	enum message_kind kind;
 	struct arena *arena; /* of a received one: all it points to */
 	union {
-		struct bytes json;  /* READY, CONFINED: at most 16 KiB; INVENTORY: at most MESSAGE_INVENTORY_BYTES */
+		struct bytes json;  /* READY, CONFINED: at most 16 KiB; INVENTORY: at most
+				       MESSAGE_INVENTORY_BYTES */
 		uint32_t endpoints; /* ASK: a bit for each enum endpoint */
 		struct {
 			uint32_t endpoint; /* enum endpoint */

@@ -10,13 +10,13 @@
 
 /* ---- JSON -------------------------------------------------------------------------------------- */
 
-/* The JSON as text in the arena; takes it. NULL when memory is exhausted. */
+/* The JSON as text in the arena; takes it. NULL data when memory is exhausted. */
 static struct bytes keep_json(json_t *json, struct arena *arena)
 {
-	_cleanup_json_ json_t *owned = json;
 	_cleanup_free_ char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	struct bytes kept = {0};
 
+	json_decref(json);
 	if (text) {
 		kept.length = strlen(text);
 		kept.data = arena_copy(arena, text, kept.length);
@@ -45,9 +45,8 @@ static json_t *summary_of(struct record_context *context)
 	_cleanup_json_ json_t *summary = record_json(&record_summary, context, context, false);
 
 	return json_pack("{s:O, s:O, s:o, s:I}", "host", json_object_get(header, "host"), "seen",
-			 json_object_get(summary, "seen"), "coverage",
-			 records_of(&record_coverage, context), "duration_ms",
-			 (json_int_t)(snapshot->duration_ns / 1000000));
+			 json_object_get(summary, "seen"), "coverage", records_of(&record_coverage, context),
+			 "duration_ms", (json_int_t)(snapshot->duration_ns / 1000000));
 }
 
 /* ---- one finding ------------------------------------------------------------------------------- */

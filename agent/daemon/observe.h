@@ -6,8 +6,8 @@
 
 enum { OBSERVED_MAX = 10000 }; /* findings of a pass; of more, the worst */
 
-/* Fills *pass in the arena; it points into the snapshot for ids of containers, and to nothing else of it. -1 and *error
- * when memory is exhausted. */
+/* Fills *pass in the arena; it points into the snapshot for ids of containers, and to nothing else of it. -1
+ * and *error when memory is exhausted. */
 int observe(const struct snapshot *snapshot, const struct findings *findings, bool full, struct arena *arena,
 	    struct pass *pass, struct error **error);
 

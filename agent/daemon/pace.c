@@ -1,17 +1,24 @@
 #include "agent/daemon/pace.h"
 
 enum {
-	GATHER_MS = 250,    /* events that come together are looked at together */
-	GONE_MS = 10000,    /* what ended may be told that much later */
-	REST_MIN_MS = 500,  /* between passes that events ask for */
-	REST_FACTOR = 4,    /* times what the last pass took */
-	JITTER_PART = 10,   /* of the interval, in both directions: agents of one image do not march in step */
+	GATHER_MS = 250,     /* events that come together are looked at together */
+	GONE_MS = 10000,     /* what ended may be told that much later */
+	REST_MIN_MS = 500,   /* between passes that events ask for */
+	REST_LONG_MS = 1000, /* what is new is told within two seconds */
+	REST_LONG = 50,      /* times what the last pass took, as long as that is not too long */
+	REST_FACTOR = 4,     /* times that in any case */
+	JITTER_PART = 10, /* of the interval, in both directions: agents of one image do not march in step */
 };
 
 static void bring_forward(uint64_t *at, uint64_t when)
 {
 	if (!*at || when < *at)
 		*at = when;
+}
+
+static uint64_t earlier(uint64_t left, uint64_t right)
+{
+	return left < right ? left : right;
 }
 
 static uint64_t later(uint64_t left, uint64_t right)
@@ -69,13 +76,21 @@ static uint64_t jittered(uint64_t interval, uint32_t chance)
 	return interval - part + (part ? chance % (2 * part + 1) : 0);
 }
 
+/* A small pass is made seldom, too, and a long one leaves most of the time to others. */
+static uint64_t rest_after(uint64_t spent)
+{
+	uint64_t rest = earlier(later(REST_MIN_MS, spent * REST_LONG), REST_LONG_MS);
+
+	return later(rest, spent * REST_FACTOR);
+}
+
 void pace_done(struct pace *pace, enum look look, uint64_t now, uint64_t spent, uint32_t chance)
 {
 	if (look == LOOK_FULL)
 		pace->full_at = now + jittered(pace->interval, chance);
 	if (look == LOOK_FULL || look == LOOK_QUICK) {
 		pace->quick_at = pace->events_at = 0;
-		pace->rest_until = now + later(REST_MIN_MS, spent * REST_FACTOR);
+		pace->rest_until = now + rest_after(spent);
 	}
 	if (look == LOOK_EVENTS)
 		pace->events_at = 0;

@@ -55,7 +55,7 @@ struct parent {
 	time_t started;
 	unsigned restarts;
 	bool stopping, told_ready;
-	bool failed; /* a child could not even begin: it told why */
+	bool failed;      /* a child could not even begin: it told why */
 	uint64_t stop_at; /* when patience with the children ends */
 };
 
@@ -141,8 +141,8 @@ static uint32_t accepted_by(enum role role)
 	       MESSAGE_BIT(MESSAGE_COUNTERS) | MESSAGE_BIT(MESSAGE_INVENTORY);
 }
 
-/* The auditor ends by SIGTERM at once; the shipper reads it when it comes, from a descriptor of its own: that of the
- * parent has one mask for both. */
+/* The auditor ends by SIGTERM at once; the shipper reads it when it comes, from a descriptor of its own: that
+ * of the parent has one mask for both. */
 static void set_signals(struct parent *parent, enum role role)
 {
 	sigset_t signals;
@@ -197,8 +197,8 @@ static void end_failed(struct parent *parent, struct child *child)
 	parent->restarts++;
 }
 
-/* Starts the child with one end of a new channel between the two, and sends the other, if it runs, the other end; keeps
- * that in *rest otherwise. */
+/* Starts the child with one end of a new channel between the two, and sends the other, if it runs, the other
+ * end; keeps that in *rest otherwise. */
 static int start_child(struct parent *parent, struct child *child, int peer, struct error **error)
 {
 	int pair[2];
@@ -206,8 +206,8 @@ static int start_child(struct parent *parent, struct child *child, int peer, str
 
 	if (channel_pair(pair, error))
 		return -1;
-	child->channel = channel_new(pair[0],
-				     MESSAGE_BIT(MESSAGE_CONFINED) | MESSAGE_BIT(MESSAGE_COUNTERS), error);
+	child->channel =
+		channel_new(pair[0], MESSAGE_BIT(MESSAGE_CONFINED) | MESSAGE_BIT(MESSAGE_COUNTERS), error);
 	if (!child->channel) {
 		close(pair[1]);
 		return -1;
@@ -236,7 +236,8 @@ static int start_one(struct parent *parent, struct child *child, struct child *o
 	close(pair[0]);
 	peer.fd = pair[1];
 	if (!result && other->channel)
-		channel_send(other->channel, &peer, NULL); /* one that has gone will be started, and told then */
+		channel_send(other->channel, &peer,
+			     NULL); /* one that has gone will be started, and told then */
 	close(pair[1]);
 	return result;
 }

@@ -13,8 +13,8 @@ struct places {
 int places_of(struct places *places, const struct settings *settings, struct error **error);
 void places_free(struct places *places);
 
-/* Makes the directories that are missing, for root and before it gives up being that, and gives them to the user that
- * writes there. What is there already stays as it is. -1 and *error. */
+/* Makes the directories that are missing, for root and before it gives up being that, and gives them to the
+ * user that writes there. What is there already stays as it is. -1 and *error. */
 int places_make(const struct places *places, const struct settings *settings, struct error **error);
 
 #endif

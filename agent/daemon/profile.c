@@ -50,8 +50,8 @@ static void digest_credentials(struct sha256_ctx *hash, const struct credentials
 
 static void digest_process(const struct process *process, uint8_t key[KEY_SIZE])
 {
-	const uint8_t marks[] = {process->kernel_thread, process->executable_deleted, process->executable_memfd,
-				 process->root_changed};
+	const uint8_t marks[] = {process->kernel_thread, process->executable_deleted,
+				 process->executable_memfd, process->root_changed};
 	struct sha256_ctx hash;
 
 	sha256_init(&hash);

@@ -1,5 +1,5 @@
-/* Which kinds of processes are known: those that differ in nothing that is judged share a profile. A process of a
- * known one that comes and goes, as a health check does, is no reason to judge again. */
+/* Which kinds of processes are known: those that differ in nothing that is judged share a profile. A process
+ * of a known one that comes and goes, as a health check does, is no reason to judge again. */
 #ifndef AGENT_DAEMON_PROFILE_H
 #define AGENT_DAEMON_PROFILE_H
 

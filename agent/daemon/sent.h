@@ -12,7 +12,8 @@ struct sent {
 /* Takes the JSON from those findings of the pass that were sent before, as they are. */
 void sent_shorten(const struct sent *sent, struct observed *observed, size_t count);
 
-/* The pass was sent: it is what the shipper has now. -1: memory is exhausted, and all is sent whole the next time. */
+/* The pass was sent: it is what the shipper has now. -1: memory is exhausted, and all is sent whole the next
+ * time. */
 int sent_keep(struct sent *sent, const struct pass *pass);
 
 /* Nothing was sent: another shipper. */

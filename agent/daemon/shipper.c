@@ -49,9 +49,10 @@ struct shipper {
 
 /* ---- what is told of ourselves ------------------------------------------------------------------ */
 
-/* A text of JSON made by `make` of what is known now; owned by the caller. NULL: memory is exhausted, or the store has
- * failed. */
-static char *tell(struct shipper *shipper, json_t *(*make)(const struct status_facts *facts), struct error **error)
+/* A text of JSON made by `make` of what is known now; owned by the caller. NULL: memory is exhausted, or the
+ * store has failed. */
+static char *tell(struct shipper *shipper, json_t *(*make)(const struct status_facts *facts),
+		  struct error **error)
 {
 	struct store_state *state = store_state(shipper->store, error);
 	struct status_facts facts = {.settings = shipper->settings,
@@ -193,9 +194,9 @@ static void take_message(struct shipper *shipper, const struct message *message,
 		take_report(shipper, message->json);
 		break;
 	case MESSAGE_ASK:
-		shipper->auditor_gone |= answer_auditor(shipper->auditor, message->endpoints,
-							getenv(TASK_METADATA_VARIABLE),
-							shipper->settings->docker_socket, error) != 0;
+		shipper->auditor_gone |=
+			answer_auditor(shipper->auditor, message->endpoints, getenv(TASK_METADATA_VARIABLE),
+				       shipper->settings->docker_socket, error) != 0;
 		break;
 	case MESSAGE_PASS:
 		take_pass(shipper, &message->pass);

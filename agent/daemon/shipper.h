@@ -1,5 +1,5 @@
-/* The shipper: owns state and network. It keeps what the auditor tells, sends it where the settings say, fetches for the
- * auditor, and answers who asks by the control socket. It has no capability. */
+/* The shipper: owns state and network. It keeps what the auditor tells, sends it where the settings say,
+ * fetches for the auditor, and answers who asks by the control socket. It has no capability. */
 #ifndef AGENT_DAEMON_SHIPPER_H
 #define AGENT_DAEMON_SHIPPER_H
 
@@ -13,9 +13,9 @@ struct shipper_setup {
 	struct channel *auditor, *parent;
 	struct log log;
 	const json_t *reports; /* {"parent":…,"shipper":…}: what is in force */
-	int64_t started;     /* seconds since 1970 when the agent was started */
-	unsigned restarts;   /* of the auditor and the shipper so far */
-	int signals;         /* signalfd of SIGTERM */
+	int64_t started;       /* seconds since 1970 when the agent was started */
+	unsigned restarts;     /* of the auditor and the shipper so far */
+	int signals;           /* signalfd of SIGTERM */
 };
 
 /* Runs until the parent has gone or SIGTERM comes, then delivers what it can. Returns an enum exit_status. */

@@ -27,7 +27,8 @@ static bool missed_nothing(const struct snapshot *snapshot, const struct collect
 	return coverage && !coverage->switched_off && !coverage->missed;
 }
 
-/* Pid 1 is always there, and where nobody may look at it that does not change: it hides nothing that was seen. */
+/* Pid 1 is always there, and where nobody may look at it that does not change: it hides nothing that was
+ * seen. */
 static bool is_unread(const struct process *process)
 {
 	return process->pid != 1 && process_is_judged(process) &&

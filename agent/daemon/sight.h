@@ -4,11 +4,12 @@
 
 #include "proctor/pass.h"
 
-/* For each container of the snapshot, then the host, in the arena: its id (NULL for the host), which the snapshot keeps,
- * and what was seen of it. NULL when memory is exhausted. */
+/* For each container of the snapshot, then the host, in the arena: its id (NULL for the host), which the
+ * snapshot keeps, and what was seen of it. NULL when memory is exhausted. */
 struct seen *sight_of(const struct snapshot *snapshot, struct arena *arena);
 
-/* Whether every process of the machine (or of our pid namespace) was listed: a container that none was of is gone. */
+/* Whether every process of the machine (or of our pid namespace) was listed: a container that none was of is
+ * gone. */
 bool sight_is_complete(const struct snapshot *snapshot);
 
 /* What has to be seen of a container, or of the host, to say that a finding of the rule is gone. */

@@ -13,7 +13,8 @@ static json_t *json_of_seconds(double seconds)
 	char text[64];
 	struct tm utc;
 
-	if (seconds <= 0 || !gmtime_r(&whole, &utc) || !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc))
+	if (seconds <= 0 || !gmtime_r(&whole, &utc) ||
+	    !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc))
 		return NULL;
 	return json_string(text);
 }

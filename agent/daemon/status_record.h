@@ -1,4 +1,5 @@
-/* What the agent tells of itself: in `proctor status`, in the state for when it does not run, and in heartbeats. */
+/* What the agent tells of itself: in `proctor status`, in the state for when it does not run, and in
+ * heartbeats. */
 #ifndef AGENT_DAEMON_STATUS_RECORD_H
 #define AGENT_DAEMON_STATUS_RECORD_H
 
@@ -11,7 +12,8 @@
 struct status_facts {
 	const struct settings *settings;
 	const struct store_state *state;
-	const json_t *reports; /* {"parent":…,"auditor":…,"shipper":…}: pid, confinement, the auditor's event sources
+	const json_t *reports; /* {"parent":…,"auditor":…,"shipper":…}: pid, confinement, the auditor's event
+				* sources
 				*/
 	const json_t *summary; /* of the last pass; NULL: none yet */
 	double pass_time;      /* seconds since 1970; 0: none yet */
