@@ -126,7 +126,7 @@ static void test_logging_without_memory(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(ends), 0);
-	for (int format = LOG_LOGFMT; format <= LOG_JSON; format++)
+	for (enum log_format format = LOG_LOGFMT; format <= LOG_JSON; format++)
 		for (unsigned long nth = 1, calls = nth; nth <= calls; nth++) {
 			struct log log = {.format = format, .process = "parent", .fd = ends[1]};
 			ssize_t length;
