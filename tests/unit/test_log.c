@@ -97,7 +97,7 @@ static void test_long_values(void **state)
 	static char value[100000];
 
 	(void)state;
-	for (int format = LOG_LOGFMT; format <= LOG_JSON; format++)
+	for (enum log_format format = LOG_LOGFMT; format <= LOG_JSON; format++)
 		for (int byte = 1; byte < 256; byte++) {
 			struct log log = make_log(format);
 			const char *text;
