@@ -137,6 +137,7 @@ static int read_self(struct reading *reading, struct error **error)
 	self->effective = own_set(CAPNG_EFFECTIVE);
 	self->permitted = own_set(CAPNG_PERMITTED);
 	self->bounding = own_set(CAPNG_BOUNDING_SET);
+	self->granted = reading->request->granted ? reading->request->granted : self->bounding;
 	for (unsigned kind = 0; kind < NAMESPACE_COUNT; kind++) {
 		self->namespaces[kind] = namespace_read(directory, kind);
 		if (!self->namespaces[kind] && errno != ENOENT) /* a kernel without it */

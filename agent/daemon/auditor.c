@@ -259,6 +259,7 @@ static struct snapshot *collect(struct auditor *auditor, bool full, struct error
 		.fetch = ask_shipper,
 		.fetch_context = auditor->shipper,
 		.file_memory = auditor->files,
+		.granted = auditor->setup->granted,
 		.previous = auditor->snapshot,
 		.walk_again = full,
 		.silent = &auditor->silent,

@@ -12,7 +12,8 @@ struct auditor_setup {
 	const struct events *events; /* opened by the parent */
 	struct channel *shipper, *parent;
 	struct log log;
-	struct bytes report; /* JSON of what is in force: confinement */
+	capability_set granted; /* the bounding set that the agent was started with */
+	struct bytes report;    /* JSON of what is in force: confinement */
 };
 
 /* Runs until the parent has gone, or asks for the end by SIGTERM's default action. Returns an enum

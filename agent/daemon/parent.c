@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -51,7 +52,8 @@ struct parent {
 	struct places places; /* that the shipper writes to */
 	struct child auditor, shipper;
 	json_t *report; /* what is in force for ourselves */
-	int signals;    /* signalfd */
+	capability_set granted; /* the bounding set that we were started with */
+	int signals;            /* signalfd */
 	time_t started;
 	unsigned restarts;
 	bool stopping, told_ready;
@@ -97,6 +99,7 @@ static int run_auditor(struct parent *parent, struct channel *shipper, struct ch
 				      .events = &parent->events,
 				      .shipper = shipper,
 				      .parent = channel,
+				      .granted = parent->granted,
 				      .log = parent->log};
 
 	if (!report)
@@ -494,10 +497,22 @@ static void end_by_force(struct parent *parent)
 		kill(parent->shipper.pid, SIGKILL);
 }
 
+/* Our bounding set: prctl(2) PR_CAPBSET_READ. */
+static capability_set bounding_set(void)
+{
+	capability_set set = 0;
+
+	for (unsigned i = 0; i < 64; i++)
+		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1)
+			set |= CAPABILITY_MASK(i);
+	return set;
+}
+
 static int prepare(struct parent *parent, struct error **error)
 {
 	struct confinement confinement;
 
+	parent->granted = bounding_set();
 	if (notify_open(&parent->notify, error))
 		return -1;
 	parent->signals = block_signals(error);

@@ -492,5 +492,5 @@ bool is_full_set(const struct context *context, capability_set set)
 	if (snapshot->host.view != VIEW_HOST)
 		return false;
 	return is_whole(context->grantable, set) ||
-	       (context->audited_from_host && is_whole(snapshot->self.bounding, set));
+	       (context->audited_from_host && is_whole(snapshot->self.granted, set));
 }

@@ -105,6 +105,10 @@ struct request {
 	size_t changed_count;
 	bool walk_again;
 
+	/* host: the bounding set that the auditor was started with, where it gave up a part of it; 0: the one it
+	 * has. */
+	capability_set granted;
+
 	/* Those that are known to be silent, to which those are added that are found to be: the caller's, who
 	 * keeps them from one snapshot to the next in the same process. NULL: they are found anew each time.
 	 */

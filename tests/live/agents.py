@@ -23,6 +23,7 @@ class Agent:
         self.state = state or f"{self.directory}/state"
         self.file = f"{self.directory}/records.json"
         self.log_file = f"{self.directory}/log"
+        self.checked = []
         words = [binary or harness.PROCTOR, "agent", "--state", self.state, "--to", to or f"file://{self.file}"]
         if interval:
             words += ["--interval", str(interval)]
@@ -105,16 +106,16 @@ class Agent:
         self.case.wait_for(said)
 
     def records(self):
-        """All records that are out, in their order, each checked against the schema."""
+        """All records that are out, in their order, each checked against the schema, once."""
         try:
             with open(self.file, "rb") as file:
                 lines = file.read().split(b"\n")[:-1]
         except FileNotFoundError:
             return []
-        records = [json.loads(line) for line in lines]
-        for record in records:
-            validate(self.case, record)
-        return records
+        for line in lines[len(self.checked):]:
+            self.checked.append(json.loads(line))
+            validate(self.case, self.checked[-1])
+        return self.checked
 
     def findings(self, **wanted):
         """Records of findings whose members, or whose finding's members, are as wanted."""

@@ -28,7 +28,7 @@ import unittest
 SOURCE = pathlib.Path(os.environ.get("top_srcdir", pathlib.Path(__file__).parents[2])).absolute()
 PROCTOR = os.path.abspath(os.environ.get("PROCTOR", "proctor"))
 HELPER = os.path.abspath(os.environ.get("HELPER", "tests/live/helper"))
-TIMEOUT = 300  # seconds after which a command counts as hanging, however slow the machine
+TIMEOUT = int(os.environ.get("TEST_TIMEOUT", "300"))  # seconds after which a command counts as hanging, however slow the machine
 NOBODY = 65534
 AUDIT = ("audit", "--no-collector", "filesystem")  # without the walk over all files, which other tests do
 
@@ -252,7 +252,8 @@ class Case(Keeper, unittest.TestCase):
 
     def wait_for(self, condition):
         """Waits until it holds."""
-        for _ in range(TIMEOUT * 100):
+        end = time.monotonic() + TIMEOUT
+        while time.monotonic() < end:
             if condition():
                 return
             time.sleep(0.01)

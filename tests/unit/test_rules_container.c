@@ -57,7 +57,7 @@ static void test_privileged_as_far_as_the_machine_grants(void **state)
 	build_root(process, most);
 	process->credentials.seccomp = SECCOMP_OFF;
 	assert_severity(build, "container.privileged", SEVERITY_NONE);
-	build->snapshot->self.bounding = most;
+	build->snapshot->self.granted = most;
 	assert_severity(build, "container.privileged", SEVERITY_CRITICAL);
 	container_of(process)->self = true; /* the auditor's own set says nothing of the machine then */
 	assert_severity(build, "container.privileged", SEVERITY_NONE);
@@ -70,7 +70,7 @@ static void test_privileged_when_the_kernel_knows_fewer_or_more(void **state)
 
 	build_root(process, capability_all(37));
 	process->credentials.seccomp = SECCOMP_OFF;
-	build->snapshot->self.bounding = capability_all(40);
+	build->snapshot->self.granted = capability_all(40);
 	build_process(build, 20, NULL, "/sbin/init");
 	assert_severity(build, "container.privileged", SEVERITY_NONE);
 	build->snapshot->host.last_capability = 37;
