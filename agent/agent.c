@@ -81,11 +81,12 @@ static const struct option_entry options[] = {
 	 "read settings, rules, exceptions and sinks from FILE (default: /etc/proctor/proctor.conf where it "
 	 "is there)",
 	 COMPLETE_FILE},
-	{AGENT_INTERVAL, "interval", "SECONDS", "look at everything that often (default: 300)",
-	 COMPLETE_NONE},
+	{AGENT_INTERVAL, "interval", "TIME",
+	 "look at everything that often: a number of seconds, or 30s, 5m, 1h (default: 5m)", COMPLETE_NONE},
 	{AGENT_STATE, "state", "DIR|memory",
 	 "keep findings and queue in DIR, or in memory (default: /var/lib/proctor)", COMPLETE_DIRECTORY},
-	{AGENT_TO, "to", "URL", "send records to URL; can be given again (default: stdout)", COMPLETE_NONE},
+	{AGENT_TO, "to", "URL",
+	 "send records to URL, stdout or file:///PATH; can be given again (default: stdout)", COMPLETE_NONE},
 	{AGENT_CHECK_CONFIG, "check-config", NULL, "print what is in force, and from where, and end",
 	 COMPLETE_NONE},
 	{0},
@@ -94,32 +95,29 @@ static const struct option_entry options[] = {
 static const char *const examples[] = {
 	"proctor agent",
 	"watch this machine, records to standard output",
-	"proctor agent --to file:///var/log/proctor.json --interval 60",
+	"proctor agent --to file:///var/log/proctor/records.json --interval 1m",
 	"look at everything each minute, records to a file",
 	"proctor agent --state memory --check-config",
-	"what a sidecar with a read-only root would do",
+	"which settings a sidecar without a directory for its state would have",
 	NULL,
 };
 
 const struct command command_agent = {
 	.name = "agent",
 	.synopsis = "",
-	.summary = "watch without pause",
+	.summary = "watch without pause, and tell what opens and is resolved",
 	.description =
-		"Audits at its start and at each interval, and in between what the kernel tells to have "
-		"changed: "
-		"processes that were started or have other ids, containers that come and go. It keeps which "
-		"findings are open, and sends a record when one opened, changed, or was resolved, and a "
-		"heartbeat "
-		"with each audit of everything. A record leaves its queue when the sink has it for good.\n\n"
-		"Three processes share the work: one reads the kernel and has no network, one has the state "
-		"and "
-		"the network and no privilege, one starts both again when they end. SIGHUP reads the "
-		"settings "
+		"Looks at everything at its start and at each interval, and in between at what the kernel "
+		"tells of: processes that start or take on other ids, mounts, containers that come and go. "
+		"It remembers what it found, and sends a record of each finding that opens, changes or is "
+		"resolved, and a heartbeat with each look at everything. A record leaves its queue when the "
+		"sink has it for good.\n\n"
+		"It is three processes: one reads the kernel and has no network, one has the state and the "
+		"network and no privilege, one starts them, again when they end. SIGHUP reads the settings "
 		"again; SIGTERM delivers what is queued, and ends.\n\n"
-		"Each setting is a line of the configuration, a variable PROCTOR_… of the environment, or, "
-		"for "
-		"some, an option, which wins. proctor(8) lists them.",
+		"Each setting is a line of the configuration, a variable PROCTOR_… of the environment or, "
+		"for some, an option. An option wins over a variable, a variable over the file. proctor(8) "
+		"lists them.",
 	.options = options,
 	.examples = examples,
 	.operands = COMPLETE_NONE,

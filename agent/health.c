@@ -76,9 +76,9 @@ const struct command command_health = {
 	.name = "health",
 	.synopsis = "",
 	.summary = "whether the agent is at work",
-	.description = "Asks the agent that runs here. Prints nothing and ends with status 0 when it looked "
-		       "at the machine "
-		       "within three intervals; else one line says what is wrong, with status 3.",
+	.description = "Asks the agent that runs here. When it looked at the machine within the last three "
+		       "intervals nothing is printed, and the exit status is 0; else one line says what is "
+		       "wrong, and the status is 3.",
 	.options = options,
 	.examples = examples,
 	.operands = COMPLETE_NONE,

@@ -245,7 +245,7 @@ const struct setting agent_settings[] = {
 	 .put = put_seconds,
 	 .least = 10,
 	 .most = DAY,
-	 .help = "From one full audit to the next, a tenth more or less: 10s to 1d"},
+	 .help = "From one look at everything to the next, a tenth more or less: 10s to 1d"},
 	{.key = "quick",
 	 MEMBER(quick),
 	 .form = "TIME",
@@ -383,7 +383,7 @@ const struct setting agent_settings[] = {
 	 .otherwise = "logfmt",
 	 .put = put_choice,
 	 .words = log_formats,
-	 .help = "How: key=value or JSON, one line each"},
+	 .help = "How it is logged: key=value or JSON, one line each"},
 	{0},
 };
 

@@ -272,13 +272,12 @@ static const char *const examples[] = {
 const struct command command_status = {
 	.name = "status",
 	.synopsis = "",
-	.summary = "what the agent does, and how far its sinks are",
+	.summary = "what the agent does, and how far each sink is behind",
 	.description =
 		"Asks the agent that runs here: since when, when it last looked at the machine, what is "
-		"open, which "
-		"event sources and which confinement are in force, and for each sink how many records wait "
-		"for it.\n\n"
-		"When none runs, what it told last is printed from its state, and the exit status is 3.",
+		"open, which event sources and which confinement are in force, and for each sink how many "
+		"records wait for it.\n\n"
+		"When none runs, the exit status is 3, and what one told last is printed from its state.",
 	.options = options,
 	.examples = examples,
 	.operands = COMPLETE_NONE,

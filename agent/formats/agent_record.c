@@ -75,7 +75,8 @@ static const struct field host_fields[] = {
 #define IDENTITY                                                                                             \
 	{.name = "record_id",                                                                                \
 	 .type = FIELD_STRING,                                                                               \
-	 .description = "Random, and the same each time that it is sent: two with one id are one.",          \
+	 .description =                                                                                      \
+		 "Random, and the same however often it is sent: two records with one id are the same one.", \
 	 .pattern = "^[0-9a-f]{32}$",                                                                        \
 	 .get = field_text,                                                                                  \
 	 MEMBER(struct agent_record, id)},                                                                   \
@@ -123,7 +124,7 @@ const struct record_kind record_change = {
 	.type = "finding",
 	.definition = "finding_record",
 	.member = "findings",
-	.description = "What became of a finding, by the agent.",
+	.description = "What became of a finding, as the agent tells it.",
 	.fields = change_fields,
 	.at = at,
 };
@@ -199,7 +200,7 @@ static const struct field heartbeat_fields[] = {
 	 .members = sink_fields,
 	 .item = object_at},
 	OWN("degraded", FIELD_BOOLEAN, false,
-	    "The state is kept in memory, for its disk is full or its file is gone."),
+	    "The state is kept in memory only: its disk is full, or its file is gone."),
 	OWN_OBJECT("events", true, event_fields, "What the kernel told between audits."),
 	OWN("event_sources", FIELD_JSON, true, "Which event sources are in use, and why others are not."),
 	OWN("confinement", FIELD_JSON, true, "What holds the agent's processes to their privilege."),
@@ -208,7 +209,7 @@ static const struct field heartbeat_fields[] = {
 
 const struct record_kind record_heartbeat = {
 	.type = "heartbeat",
-	.description = "That the agent runs, and how well.",
+	.description = "That the agent is at work, with each look at everything, and how well.",
 	.fields = heartbeat_fields,
 	.at = at,
 };
@@ -226,7 +227,7 @@ static const struct field inventory_fields[] = {
 
 const struct record_kind record_inventory = {
 	.type = "inventory",
-	.description = "All that the agent sees, from time to time.",
+	.description = "All that the agent sees: at its start and once a day, where its settings ask for it.",
 	.fields = inventory_fields,
 	.at = at,
 };
