@@ -1,5 +1,5 @@
-/* Loaded before all else (LD_PRELOAD) into a program whose wall clock a test is to set: it is off by as many seconds
- * as the file that CLOCK_OFFSET names says at that moment, an int64_t. */
+/* Loaded before all else (LD_PRELOAD) into a program whose wall clock a test is to set: it is off by as many
+ * seconds as the file that CLOCK_OFFSET names says at that moment, an int64_t. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>

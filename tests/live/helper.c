@@ -322,8 +322,8 @@ static void step_exec_churn(char **arguments)
 	fail("exec");
 }
 
-/* execs RATE: starts a program that ends at once, RATE times a second, until stdin ends; says on stdout how many
- * there were. */
+/* execs RATE: starts a program that ends at once, RATE times a second, until stdin ends; says on stdout how
+ * many there were. */
 static void step_execs(char **arguments)
 {
 	const long second = 1000000000, pause = second / (long)number(arguments[0]);

@@ -27,7 +27,7 @@ class Watched(Agent):
             os.makedirs(path, exist_ok=True)
             os.chown(path, harness.NOBODY, harness.NOBODY)
         with open(f"{directory}/proctor.conf", "w", encoding="utf-8") as file:
-            file.write(f"[agent]\nuser = {harness.NOBODY}\n{settings}\n[paths]\n")
+            file.write(f"[agent]\nuser = {harness.NOBODY}\nresolve_after = 0\n{settings}\n[paths]\n")
             file.writelines(f"exclude = /{name}\n" for name in sorted(os.listdir("/")))
         super().__init__(case, "--config", f"{directory}/proctor.conf", directory=directory, state=state,
                          to=f"file://{self.out}/records", **options)
