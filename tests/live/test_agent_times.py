@@ -256,13 +256,17 @@ class Storms(TimesCase):
 
     def test_cgroups_and_mounts_come_and_go(self):
         agent, place = self.agent(), self.scratch()
-        cgroups = self.cgroup_place()
-        storm = subprocess.Popen(
-            ["sh", "-c", 'while :; do mkdir "$0" && rmdir "$0"; mount -t tmpfs none "$1" && umount "$1"; done',
-             f"{cgroups}/proctor-storm-{os.getpid()}", place], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.undo(self.end_storm, storm, f"{cgroups}/proctor-storm-{os.getpid()}")
+        for name in ("mount", "on"):
+            os.mkdir(f"{place}/{name}")
+        script = 'while [ -e "$1/on" ]; do mkdir "$0"; rmdir "$0"; mount -t tmpfs none "$1/mount"; ' \
+                 'umount --lazy "$1/mount"; done'
+        storm = subprocess.Popen(["sh", "-c", script, f"{self.cgroup_place()}/proctor-storm-{os.getpid()}", place],
+                                 stdin=subprocess.DEVNULL)
+        end = self.undo(self.end_storm, storm, f"{place}/on")
         for _ in range(3):
             self.assertResolves(agent, self.assertTells(agent))
+        end()
+        self.assertEqual(storm.returncode, 0)
         self.assertEqual(agent.status()["restarts"], 0)
         self.assertEqual(agent.stop(), 0)
 
@@ -272,11 +276,10 @@ class Storms(TimesCase):
         return unified if os.path.isdir(unified) else "/sys/fs/cgroup"
 
     @staticmethod
-    def end_storm(storm, cgroup):
-        storm.kill()
+    def end_storm(storm, sign):
+        """It puts away what it made last, and ends."""
+        os.rmdir(sign)
         storm.wait()
-        if os.path.isdir(cgroup):
-            os.rmdir(cgroup)
 
     def test_ten_thousand_forks(self):
         """A burst is coalesced, and what runs when it is over is told."""
