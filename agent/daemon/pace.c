@@ -50,7 +50,7 @@ void pace_gone(struct pace *pace, uint64_t now)
 
 void pace_lost(struct pace *pace, uint64_t now)
 {
-	bring_forward(&pace->full_at, later(now + GATHER_MS, pace->rest_until));
+	bring_forward(&pace->full_at, later(now + GATHER_MS, pace->lost_until));
 }
 
 static bool is_due(uint64_t at, uint64_t now)
@@ -86,8 +86,11 @@ static uint64_t rest_after(uint64_t spent)
 
 void pace_done(struct pace *pace, enum look look, uint64_t now, uint64_t spent, uint32_t chance)
 {
-	if (look == LOOK_FULL)
+	if (look == LOOK_FULL) {
 		pace->full_at = now + jittered(pace->interval, chance);
+		pace->lost_until = now + later(REST_MIN_MS, spent * REST_FACTOR);
+		spent = 0; /* it has its own interval: what is new meanwhile does not wait for it */
+	}
 	if (look == LOOK_FULL || look == LOOK_QUICK) {
 		pace->quick_at = pace->events_at = 0;
 		pace->rest_until = now + rest_after(spent);

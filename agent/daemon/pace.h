@@ -21,6 +21,7 @@ struct pace {
 	uint64_t sweep;    /* between sweeps; 0: events tell of processes */
 	/* When each is due; 0: it is not. */
 	uint64_t full_at, sweep_at, events_at, quick_at;
+	uint64_t lost_until; /* after a full pass: the same for those that lost events ask for */
 	uint64_t rest_until; /* after a pass: at most a fifth of the time is spent on passes that events ask
 				for */
 };
