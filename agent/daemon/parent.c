@@ -29,6 +29,7 @@ enum {
 	BACKOFF_LAST_MS = 60000,
 	STEADY_MS = 60000,   /* who ran for so long is not said to die again and again */
 	SILENCE_MS = 120000, /* without a sign of life: it hangs */
+	KILL_MS = 1000, /* after SIGKILL: who has not ended by then waits for the kernel, and may for ever */
 	TURN_MS = 5000,
 };
 
@@ -58,6 +59,7 @@ struct parent {
 	unsigned restarts;
 	bool stopping, told_ready;
 	bool failed;      /* a child could not even begin: it told why */
+	bool forced;      /* children were killed that did not end */
 	uint64_t stop_at; /* when patience with the children ends */
 };
 
@@ -160,18 +162,29 @@ static void set_signals(struct parent *parent, enum role role)
 		parent->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* In the child: it never returns. */
-__attribute__((noreturn)) static void run_child(struct parent *parent, enum role role, int peer, int own)
+/* What the other two have is not the child's: with its own copy of the other's end it would never learn that
+ * the other has gone. */
+static void close_what_is_of_others(struct parent *parent, enum role role, int other_end)
 {
-	struct error *error = NULL;
-	struct channel *channel = channel_new(own, MESSAGE_BIT(MESSAGE_PEER), &error);
-	struct channel *other = channel ? channel_new(peer, accepted_by(role), &error) : NULL;
-	int status = EXIT_FAILED;
-
-	set_signals(parent, role);
 	channel_free(parent->auditor.channel);
 	channel_free(parent->shipper.channel);
 	notify_close(&parent->notify);
+	if (role == ROLE_SHIPPER)
+		events_close(&parent->events);
+	close(other_end);
+}
+
+/* In the child: it never returns. */
+__attribute__((noreturn)) static void run_child(struct parent *parent, enum role role, const int ends[2],
+						int own)
+{
+	struct error *error = NULL;
+	struct channel *channel = channel_new(own, MESSAGE_BIT(MESSAGE_PEER), &error);
+	struct channel *other = channel ? channel_new(ends[0], accepted_by(role), &error) : NULL;
+	int status = EXIT_FAILED;
+
+	set_signals(parent, role);
+	close_what_is_of_others(parent, role, ends[1]);
 	if (other && role == ROLE_AUDITOR)
 		status = run_auditor(parent, other, channel, &error);
 	else if (other)
@@ -189,9 +202,9 @@ static void end_failed(struct parent *parent, struct child *child)
 
 	if (child->started_at && now - child->started_at > STEADY_MS)
 		child->failures = 0;
-	for (unsigned i = 0; i < child->failures && wait < BACKOFF_LAST_MS; i++)
+	for (unsigned i = 0; !child->asked_to_end && i < child->failures && wait < BACKOFF_LAST_MS; i++)
 		wait *= 2;
-	child->failures++;
+	child->failures += !child->asked_to_end;
 	child->start_at = now + (wait < BACKOFF_LAST_MS ? wait : BACKOFF_LAST_MS);
 	channel_free(child->channel);
 	child->channel = NULL;
@@ -200,9 +213,8 @@ static void end_failed(struct parent *parent, struct child *child)
 	parent->restarts++;
 }
 
-/* Starts the child with one end of a new channel between the two, and sends the other, if it runs, the other
- * end; keeps that in *rest otherwise. */
-static int start_child(struct parent *parent, struct child *child, int peer, struct error **error)
+/* Starts the child with the first end of a channel between the two. */
+static int start_child(struct parent *parent, struct child *child, const int ends[2], struct error **error)
 {
 	int pair[2];
 	pid_t pid;
@@ -217,7 +229,7 @@ static int start_child(struct parent *parent, struct child *child, int peer, str
 	}
 	pid = fork();
 	if (pid == 0)
-		run_child(parent, child->role, peer, pair[1]);
+		run_child(parent, child->role, ends, pair[1]);
 	close(pair[1]);
 	if (pid < 0)
 		return error_set(error, errno, "starting the %s", role_names[child->role]);
@@ -235,7 +247,7 @@ static int start_one(struct parent *parent, struct child *child, struct child *o
 
 	if (channel_pair(pair, error))
 		return -1;
-	result = start_child(parent, child, pair[0], error);
+	result = start_child(parent, child, pair, error);
 	close(pair[0]);
 	peer.fd = pair[1];
 	if (!result && other->channel)
@@ -252,9 +264,9 @@ static int start_both(struct parent *parent, struct error **error)
 
 	if (channel_pair(pair, error))
 		return -1;
-	result = start_child(parent, &parent->shipper, pair[0], error);
+	result = start_child(parent, &parent->shipper, pair, error);
 	if (!result)
-		result = start_child(parent, &parent->auditor, pair[1], error);
+		result = start_child(parent, &parent->auditor, (int[]){pair[1], pair[0]}, error);
 	close(pair[0]);
 	close(pair[1]);
 	return result;
@@ -330,7 +342,7 @@ static void stop(struct parent *parent)
 /* A child ended. What it cannot do at its very start it will not be able to do the next time. */
 static void take_end(struct parent *parent, struct child *child, int status)
 {
-	bool begun = child->ready || parent->told_ready;
+	bool begun = child->ready || child->asked_to_end || parent->told_ready;
 
 	if (!child->asked_to_end)
 		log_end(parent, child, status);
@@ -389,7 +401,8 @@ static void reload(struct parent *parent)
 	struct settings *settings = settings_read(parent->options, environ, time(NULL), &error);
 	struct places places = {0};
 
-	notify_send(&parent->notify, "RELOADING=1");
+	if (parent->told_ready)
+		notify_send(&parent->notify, "RELOADING=1");
 	if (settings && !places_of(&places, settings, &error)) {
 		use_settings(parent, settings, &places);
 		log_write(&parent->log, LOG_INFO, "settings read again", NULL);
@@ -398,7 +411,8 @@ static void reload(struct parent *parent)
 		places_free(&places);
 		settings_free(settings);
 	}
-	notify_send(&parent->notify, "READY=1");
+	if (parent->told_ready)
+		notify_send(&parent->notify, "READY=1");
 }
 
 static void take_signals(struct parent *parent)
@@ -483,18 +497,25 @@ static void turn(struct parent *parent)
 
 static bool is_over(const struct parent *parent)
 {
-	return parent->stopping && !parent->auditor.pid && !parent->shipper.pid;
+	return parent->stopping && ((!parent->auditor.pid && !parent->shipper.pid) ||
+				    (parent->forced && clock_ms() >= parent->stop_at));
 }
 
 /* The patience with children that were asked to end is over. */
 static void end_by_force(struct parent *parent)
 {
-	if (!parent->stopping || clock_ms() < parent->stop_at)
+	const struct child *children[] = {&parent->shipper, &parent->auditor};
+
+	if (!parent->stopping || parent->forced || clock_ms() < parent->stop_at)
 		return;
-	if (parent->auditor.pid)
-		kill(parent->auditor.pid, SIGKILL);
-	if (parent->shipper.pid)
-		kill(parent->shipper.pid, SIGKILL);
+	for (int i = 0; i < 2; i++)
+		if (children[i]->pid) {
+			log_write(&parent->log, LOG_WARNING, "did not end in time: it is killed", "child",
+				  role_names[children[i]->role], NULL);
+			kill(children[i]->pid, SIGKILL);
+		}
+	parent->forced = true;
+	parent->stop_at += KILL_MS;
 }
 
 /* Our bounding set: prctl(2) PR_CAPBSET_READ. */

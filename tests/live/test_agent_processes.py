@@ -1,0 +1,183 @@
+"""The three processes of the agent: what each holds, how they begin and end, and what becomes of two that have lost
+each other."""
+
+import ctypes
+import fcntl
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+import harness
+from agents import Agent, children
+from harness import Case, needs, needs_root
+from test_agent import AMBIENT
+
+PIDFD_OPEN, PIDFD_GETFD = 434, 438
+
+
+def links(pid):
+    """What the descriptors of the process are, but for the three that everybody has."""
+    held = {}
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            held[int(fd)] = os.readlink(f"/proc/{pid}/fd/{fd}")
+        except FileNotFoundError:
+            pass
+    return {fd: link for fd, link in held.items() if fd > 2}
+
+
+def sockets(pid):
+    return {link for link in links(pid).values() if link.startswith("socket:")}
+
+
+def blocks(pid, number):
+    return int(harness.status(pid)["SigBlk"], 16) >> (number - 1) & 1
+
+
+class ProcessesCase(Case):
+    def odd(self, name):
+        """Starts a process that is privileged, by an executable of its own: its path."""
+        program = f"{self.scratch()}/{name}"
+        pathlib.Path(program).write_bytes(pathlib.Path(harness.find_command("sleep")).read_bytes())
+        os.chmod(program, 0o755)
+        process = subprocess.Popen(["setpriv", *AMBIENT, program, "1000"], stdin=subprocess.DEVNULL)
+        self.undo(harness.stop, process)
+        self.undo(process.kill)
+        return program
+
+    def assertTells(self, agent, name):
+        program = self.odd(name)
+        agent.wait_finding(lambda record: record["finding"]["subject"].get("executable") == program,
+                           status="opened", rule="capability.ambient")
+
+    def killed(self, agent, role):
+        """Kills it; when another one is at work in its place, its pid."""
+        pid = agent.role(role)
+        os.kill(pid, signal.SIGKILL)
+        self.wait_for(lambda: self.now(agent, role) not in (None, pid))
+        return self.now(agent, role)
+
+    def now(self, agent, role):
+        """Its pid; None while the agent does not answer."""
+        result = self.proctor("status", "--state", agent.state, "--format", "json", status=None)
+        return json.loads(result.stdout)["pids"].get(role) if result.returncode == 0 else None
+
+
+@needs_root
+@needs("setpriv")
+class Descriptors(ProcessesCase):
+    def assertApart(self, agent):
+        auditor, shipper = agent.role("auditor"), agent.role("shipper")
+        self.assertEqual(sockets(auditor) & sockets(shipper), set())
+        self.assertEqual([link for link in links(shipper).values()
+                          if link.endswith("inotify") or link.endswith("fanotify") or link.endswith("mountinfo")], [])
+
+    def test_none_holds_what_is_of_another(self):
+        """Neither the events of the kernel, nor the other's end of a channel: who holds that never learns that the
+        other has gone."""
+        agent = Agent(self)
+        self.assertApart(agent)
+        self.killed(agent, "auditor")
+        self.assertApart(agent)
+        self.killed(agent, "shipper")
+        self.assertApart(agent)
+
+    def test_restarts_leave_none_behind(self):
+        agent = Agent(self)
+        agent.wait_heartbeat()
+        self.killed(agent, "auditor")
+        self.killed(agent, "shipper")
+        self.assertTells(agent, "first")
+        parent, auditor = (len(links(agent.role(role))) for role in ("parent", "auditor"))
+        for _ in range(3):
+            self.killed(agent, "shipper")
+        self.assertTells(agent, "second")
+        self.assertEqual(len(links(agent.role("auditor"))), auditor)
+        self.killed(agent, "auditor")
+        self.assertTells(agent, "third")
+        self.assertEqual(len(links(agent.role("auditor"))), auditor)
+        self.assertEqual(len(links(agent.role("parent"))), parent)
+
+
+@needs_root
+@needs("setpriv")
+class Beginning(ProcessesCase):
+    def test_hangup_before_it_is_ready_does_not_end_it(self):
+        agent = Agent(self, wait=False)
+        while not blocks(agent.process.pid, signal.SIGHUP):
+            self.assertIsNone(agent.process.poll(), agent.log())
+        os.kill(agent.process.pid, signal.SIGHUP)
+        agent.wait_for_log("watching")
+        self.assertTells(agent, "after")
+
+    def test_many_hangups_do_not_make_it_wait(self):
+        """Children that were asked to end did not fail: however often, they are there again within a moment."""
+        agent = Agent(self)
+        agent.wait_heartbeat()
+        for _ in range(6):
+            before = agent.pids()
+            os.kill(agent.process.pid, signal.SIGHUP)
+            self.wait_for(lambda: len(agent.pids()) == 2 and not set(before) & set(agent.pids()))
+        began = time.monotonic()
+        os.kill(agent.process.pid, signal.SIGHUP)
+        before = agent.pids()
+        self.wait_for(lambda: not set(before) & set(agent.pids()))
+        self.wait_for(lambda: len(agent.pids()) == 2)
+        self.assertLess(time.monotonic() - began, 15)
+        self.assertNotIn("child=", agent.log())
+
+    def test_both_killed_at_once_are_both_started_again(self):
+        agent = Agent(self)
+        agent.wait_heartbeat()
+        before = [agent.role(role) for role in ("auditor", "shipper")]
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        self.wait_for(lambda: self.now(agent, "auditor") not in (None, before[0]))
+        self.assertTells(agent, "after")
+
+
+@needs_root
+class Ending(ProcessesCase):
+    def ended(self, agent, within):
+        began = time.monotonic()
+        self.assertEqual(agent.stop(), 0)
+        self.assertLess(time.monotonic() - began, within)
+        self.assertEqual(agent.pids(), [])
+
+    def test_with_a_sink_that_takes_nothing(self):
+        """Standard output that nobody reads: it gives up before its time is over, and is not killed."""
+        agent = Agent(self, to="stdout", environment={"PROCTOR_STOP_TIMEOUT": "6"})
+        fcntl.fcntl(agent.process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        self.wait_for(lambda: agent.status()["queue"][0]["waiting"] > 0)
+        self.ended(agent, within=12)
+        self.assertNotIn("did not end in time", agent.log())
+
+    def test_with_children_that_hang(self):
+        agent = Agent(self, environment={"PROCTOR_STOP_TIMEOUT": "3"})
+        for pid in [agent.role(role) for role in ("auditor", "shipper")]:
+            os.kill(pid, signal.SIGSTOP)
+        self.ended(agent, within=10)
+        self.assertIn("did not end in time", agent.log())
+
+    def test_while_one_waits_to_be_started(self):
+        agent = Agent(self, environment={"PROCTOR_STOP_TIMEOUT": "6"})
+        for _ in range(3):
+            self.killed(agent, "auditor")
+        os.kill(agent.role("auditor"), signal.SIGKILL)
+        self.wait_for(lambda: len(agent.pids()) == 1)
+        self.ended(agent, within=6)
+
+    def test_as_soon_as_it_begins(self):
+        for count in range(3):
+            agent = Agent(self, wait=False)
+            self.wait_for(lambda: blocks(agent.process.pid, signal.SIGTERM))
+            self.wait_for(lambda: len(children(agent.process.pid)) >= min(count, 2))
+            self.ended(agent, within=20)
+
+
+if __name__ == "__main__":
+    harness.main()
