@@ -15,12 +15,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/daemon/clock.h"
 #include "proctor/cleanup.h"
 
 enum {
 	QUESTION_MAX = 64,
 	HEAD_MAX = 4096,
-	PATIENCE_S = 5,       /* for each step of a connection */
+	PATIENCE_MS = 10000,  /* with who asks, for all of a connection */
+	ASKING_MS = 20000,    /* with who answers: others may have asked before */
+	PAUSE_MS = 100,       /* where connections cannot be had: descriptors are exhausted */
 	CONNECTIONS_MAX = 4,  /* at once; more wait in the backlog */
 	ANSWER_MAX = 1 << 30, /* bytes that a client takes */
 };
@@ -43,38 +46,66 @@ static int address_of(const char *path, struct sockaddr_un *address, struct erro
 	return 0;
 }
 
-static void be_patient(int fd)
-{
-	const struct timeval patience = {.tv_sec = PATIENCE_S};
+/* ---- a connection ------------------------------------------------------------------------------- */
 
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+struct connection {
+	int fd;
+	int stop;     /* becomes readable when it is to be given up; -1: never */
+	uint64_t end; /* clock_ms() at which it is given up, however much came until then */
+};
+
+static struct connection begin(int fd, int stop, uint64_t patience)
+{
+	return (struct connection){.fd = fd, .stop = stop, .end = clock_ms() + patience};
 }
 
-static int send_all(int fd, const char *data, size_t length)
+/* Waits after `result` of a call that would have blocked. False, with errno: it is to be given up. */
+static bool may_go_on(const struct connection *connection, ssize_t result, short events)
+{
+	struct pollfd polled[] = {{.fd = connection->fd, .events = events},
+				  {.fd = connection->stop, .events = POLLIN}};
+	uint64_t now = clock_ms();
+
+	if (result >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+		return false;
+	if (now < connection->end && poll(polled, 2, (int)(connection->end - now)) && !polled[1].revents)
+		return true;
+	errno = ETIMEDOUT;
+	return false;
+}
+
+static int send_all(const struct connection *connection, const char *data, size_t length)
 {
 	while (length) {
-		ssize_t sent = send(fd, data, length, MSG_NOSIGNAL);
-		if (sent < 0 && errno == EINTR)
-			continue;
-		if (sent <= 0)
+		ssize_t sent = send(connection->fd, data, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (sent > 0) {
+			data += sent;
+			length -= (size_t)sent;
+		} else if (!may_go_on(connection, sent, POLLOUT)) {
 			return -1;
-		data += sent;
-		length -= (size_t)sent;
+		}
 	}
 	return 0;
 }
 
+static ssize_t receive(const struct connection *connection, char *data, size_t size)
+{
+	ssize_t got;
+
+	do {
+		got = recv(connection->fd, data, size, MSG_DONTWAIT);
+	} while (got <= 0 && may_go_on(connection, got, POLLIN));
+	return got;
+}
+
 /* Receives until a line feed, which is replaced by NUL, one byte at a time: what follows is not ours to take.
  */
-static int receive_line(int fd, char *line, size_t size)
+static int receive_line(const struct connection *connection, char *line, size_t size)
 {
 	for (size_t length = 0; length < size; length++) {
-		ssize_t got = recv(fd, &line[length], 1, 0);
-		if (got < 0 && errno == EINTR) {
-			length--;
-			continue;
-		}
+		ssize_t got = receive(connection, &line[length], 1);
+		if (!got)
+			errno = ECONNRESET;
 		if (got <= 0)
 			return -1;
 		if (line[length] == '\n') {
@@ -97,7 +128,8 @@ static bool may_ask(int fd)
 	       (peer.uid == 0 || peer.uid == geteuid());
 }
 
-static void send_answer(const struct control *control, int fd, const char *question)
+static void send_answer(const struct control *control, const struct connection *connection,
+			const char *question)
 {
 	_cleanup_error_ struct error *error = NULL;
 	size_t length = 0;
@@ -107,17 +139,17 @@ static void send_answer(const struct control *control, int fd, const char *quest
 		       : json_pack("{s:s%}", "error", error_message(error), strlen(error_message(error)));
 	_cleanup_free_ char *line = head ? json_dumps(head, JSON_COMPACT) : NULL;
 
-	if (line && !send_all(fd, line, strlen(line)) && !send_all(fd, "\n", 1) && answer)
-		send_all(fd, answer, length);
+	if (line && !send_all(connection, line, strlen(line)) && !send_all(connection, "\n", 1) && answer)
+		send_all(connection, answer, length);
 }
 
 static void serve(const struct control *control, int fd)
 {
+	const struct connection connection = begin(fd, control->stop, PATIENCE_MS);
 	char question[QUESTION_MAX];
 
-	be_patient(fd);
-	if (may_ask(fd) && !receive_line(fd, question, sizeof(question)))
-		send_answer(control, fd, question);
+	if (may_ask(fd) && !receive_line(&connection, question, sizeof(question)))
+		send_answer(control, &connection, question);
 	close(fd);
 }
 
@@ -136,15 +168,18 @@ static void *run(void *argument)
 		fd = accept4(control->listener, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
 			serve(control, fd);
+		else if (errno != EAGAIN) /* else another thread has it */
+			poll(polled, 1, PAUSE_MS);
 	}
 }
 
 /* Whether somebody answers at the address. */
 static bool is_alive(const struct sockaddr_un *address)
 {
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	return fd >= 0 && !connect(fd, (const struct sockaddr *)address, sizeof(*address));
+	return fd >= 0 && (!connect(fd, (const struct sockaddr *)address, sizeof(*address)) ||
+			   errno == EAGAIN); /* it has many to answer */
 }
 
 static int listen_at(const char *path, struct error **error)
@@ -209,15 +244,13 @@ void control_stop(struct control *control)
 
 /* ---- who asks ----------------------------------------------------------------------------------- */
 
-static char *receive_body(int fd, size_t length, struct error **error)
+static char *receive_body(const struct connection *connection, size_t length, struct error **error)
 {
 	char *body = malloc(length + 1);
 	size_t got = 0;
 
 	while (body && got < length) {
-		ssize_t part = recv(fd, body + got, length - got, 0);
-		if (part < 0 && errno == EINTR)
-			continue;
+		ssize_t part = receive(connection, body + got, length - got);
 		if (part <= 0) {
 			error_set(error, part ? errno : EPIPE, "the answer is not whole");
 			free(body);
@@ -232,13 +265,13 @@ static char *receive_body(int fd, size_t length, struct error **error)
 	return body;
 }
 
-static char *receive_answer(int fd, size_t *length, struct error **error)
+static char *receive_answer(const struct connection *connection, size_t *length, struct error **error)
 {
 	char line[HEAD_MAX];
 	_cleanup_json_ json_t *head = NULL;
 	const json_t *size;
 
-	if (receive_line(fd, line, sizeof(line))) {
+	if (receive_line(connection, line, sizeof(line))) {
 		error_set(error, errno, "no answer");
 		error_remedy(error, "run as root or as the agent's user");
 		return NULL;
@@ -251,27 +284,35 @@ static char *receive_answer(int fd, size_t *length, struct error **error)
 		return NULL;
 	}
 	*length = (size_t)json_integer_value(size);
-	return receive_body(fd, *length, error);
+	return receive_body(connection, *length, error);
+}
+
+/* A connection that is not to be had in time fails with EAGAIN: unix(7). */
+static int connect_patiently(int fd, const struct sockaddr_un *address)
+{
+	const struct timeval patience = {.tv_sec = ASKING_MS / 1000};
+
+	return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) ||
+			       connect(fd, (const struct sockaddr *)address, sizeof(*address))
+		       ? -1
+		       : 0;
 }
 
 char *control_ask(const char *path, const char *question, size_t *length, struct error **error)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct connection connection = begin(fd, -1, ASKING_MS);
 	struct sockaddr_un address;
 	char *answer;
 
 	if (address_of(path, &address, error))
 		return NULL;
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address))) {
+	if (fd < 0 || connect_patiently(fd, &address) || send_all(&connection, question, strlen(question)) ||
+	    send_all(&connection, "\n", 1)) {
 		error_set(error, errno, "asking the agent at %s", path);
 		return NULL;
 	}
-	be_patient(fd);
-	if (send_all(fd, question, strlen(question)) || send_all(fd, "\n", 1)) {
-		error_set(error, errno, "asking the agent at %s", path);
-		return NULL;
-	}
-	answer = receive_answer(fd, length, error);
+	answer = receive_answer(&connection, length, error);
 	if (!answer)
 		error_context(error, "asking the agent at %s", path);
 	return answer;
