@@ -17,7 +17,8 @@
 #include "proctor/collector.h"
 
 enum {
-	ALIVE_MS = 5000, /* between signs of life to the parent */
+	ALIVE_MS = 5000,  /* between signs of life to the parent */
+	ALONE_MS = 75000, /* the parent has sent another shipper by then: its longest wait is a minute */
 	INVENTORY_MS = 24 * 60 * 60 * 1000,
 	AUDIT_FACTS = REQUEST_STAT | REQUEST_CGROUP | REQUEST_EXECUTABLE | REQUEST_LSM | REQUEST_THREADS |
 		      REQUEST_ROOT | REQUEST_USER_MAPS | REQUEST_MACHINE | REQUEST_NAMESPACES_ALL |
@@ -40,11 +41,12 @@ struct auditor {
 	struct pace pace;
 	struct sent sent;
 	struct message_counters counters;
-	uint64_t unread, unread_rooted; /* processes that ended too soon, since the last pass */
+	uint64_t unread, unread_rooted; /* processes that ended too soon, since the last full pass */
 	pid_t unread_rooted_pid;        /* the last of them */
 	uint64_t alive_at;
+	uint64_t alone_at;     /* when the shipper had gone; 0: it is there */
 	uint64_t inventory_at; /* when the next inventory is due; clock_ms() */
-	bool shipper_gone, parent_gone, mounts_changed;
+	bool parent_gone, mounts_changed;
 };
 
 /* ---- signs of life ------------------------------------------------------------------------------ */
@@ -58,6 +60,12 @@ static void tell_parent(struct auditor *auditor)
 		return;
 	auditor->alive_at = now + ALIVE_MS;
 	auditor->parent_gone |= channel_send(auditor->setup->parent, &message, NULL) != 0;
+}
+
+static void lose_shipper(struct auditor *auditor)
+{
+	if (!auditor->alone_at)
+		auditor->alone_at = clock_ms();
 }
 
 /* A long walk is one, too. */
@@ -143,20 +151,30 @@ static size_t add_profiles(struct auditor *auditor, const struct snapshot *snaps
 	return new;
 }
 
+/* How many of them the snapshot does not have, and the last of those. They are dealt with by that. */
+static size_t take_missing(struct changed *changed, const struct snapshot *snapshot, pid_t *last)
+{
+	size_t missing = 0;
+
+	changed_sort(changed);
+	for (size_t i = 0; i < changed->count; i++)
+		if (!snapshot_process(snapshot, changed->pids[i])) {
+			missing++;
+			*last = changed->pids[i];
+		}
+	changed_clear(changed);
+	return missing;
+}
+
 /* Those that ended before they could be read are told by what the events said of them. */
 static void count_unread(struct auditor *auditor, const struct snapshot *snapshot)
 {
-	size_t unread = auditor->fresh.count - snapshot->process_count;
+	pid_t last;
+	size_t unread = take_missing(&auditor->fresh, snapshot, &last);
 
 	auditor->unread += unread;
 	auditor->counters.unread += unread;
-	changed_sort(&auditor->rooted);
-	for (size_t i = 0; i < auditor->rooted.count; i++)
-		if (!snapshot_process(snapshot, auditor->rooted.pids[i])) {
-			auditor->unread_rooted++;
-			auditor->unread_rooted_pid = auditor->rooted.pids[i];
-		}
-	changed_clear(&auditor->rooted);
+	auditor->unread_rooted += take_missing(&auditor->rooted, snapshot, &auditor->unread_rooted_pid);
 }
 
 /* Where no events tell, whoever is here may have changed, and whoever is not has gone. */
@@ -208,7 +226,6 @@ static void look_at_events(struct auditor *auditor)
 	changed_sort(&auditor->fresh);
 	if (auditor->fresh.count)
 		look(auditor, auditor->fresh.pids, auditor->fresh.count);
-	changed_clear(&auditor->fresh);
 }
 
 /* ---- passes ------------------------------------------------------------------------------------- */
@@ -221,7 +238,7 @@ static struct coverage *coverage_of_processes(struct snapshot *snapshot)
 	return NULL;
 }
 
-/* What the agent could not see between its passes. */
+/* What the agent could not see between its passes that read everything. */
 static void note_between(struct auditor *auditor, struct snapshot *snapshot)
 {
 	struct coverage *coverage = coverage_of_processes(snapshot);
@@ -243,7 +260,6 @@ static void note_between(struct auditor *auditor, struct snapshot *snapshot)
 			coverage, snapshot->arena, "process took on uid 0 and ended before it could be read",
 			auditor->unread_rooted,
 			arena_printf(snapshot->arena, "/proc/%d", auditor->unread_rooted_pid), NULL);
-	auditor->unread = auditor->unread_rooted = 0;
 }
 
 static struct snapshot *collect(struct auditor *auditor, bool full, struct error **error)
@@ -274,8 +290,10 @@ static struct snapshot *collect(struct auditor *auditor, bool full, struct error
 		request.changed_count = auditor->changed.count;
 	}
 	snapshot = snapshot_collect(collectors, &request, error);
-	if (snapshot)
-		note_between(auditor, snapshot);
+	if (!snapshot)
+		return NULL;
+	count_unread(auditor, snapshot);
+	note_between(auditor, snapshot);
 	return snapshot;
 }
 
@@ -298,6 +316,20 @@ static struct findings *judge(const struct auditor *auditor, const struct snapsh
 	return findings_judge(snapshot, &policy, error);
 }
 
+/* A message that does not fit its bounds is not sent; whatever else stops it, the channel is of no more use.
+ */
+static int send_to_shipper(struct auditor *auditor, const struct message *message, struct error **error)
+{
+	struct error *failed = NULL;
+
+	if (!channel_send(auditor->shipper, message, &failed))
+		return 0;
+	if (error_number(failed) != EMSGSIZE)
+		lose_shipper(auditor);
+	*error = failed;
+	return -1;
+}
+
 /* Sends the pass. The shipper may have gone: the parent then sends another, which wants all. */
 static int send_pass(struct auditor *auditor, const struct snapshot *snapshot,
 		     const struct findings *findings, bool full, struct error **error)
@@ -313,11 +345,8 @@ static int send_pass(struct auditor *auditor, const struct snapshot *snapshot,
 	fitting = message_fitting(&message.pass);
 	message.pass.truncated |= fitting < message.pass.observed_count;
 	message.pass.observed_count = fitting;
-	if (channel_send(auditor->shipper, &counters, error) ||
-	    channel_send(auditor->shipper, &message, error)) {
-		auditor->shipper_gone = true;
+	if (send_to_shipper(auditor, &counters, error) || send_to_shipper(auditor, &message, error))
 		return -1;
-	}
 	sent_keep(&auditor->sent, &message.pass);
 	return 0;
 }
@@ -331,13 +360,14 @@ static void send_inventory(struct auditor *auditor, const struct snapshot *snaps
 
 	if (!auditor->settings->inventory || clock_ms() < auditor->inventory_at)
 		return;
-	auditor->inventory_at = clock_ms() + INVENTORY_MS;
 	if (arena)
 		message.json = observe_inventory(snapshot, arena);
 	if (!message.json.data)
 		error_set(&error, 0, "out of memory");
-	if (error || channel_send(auditor->shipper, &message, &error))
+	if (error || send_to_shipper(auditor, &message, &error))
 		log_error(&auditor->setup->log, LOG_ERROR, "telling the inventory", &error);
+	else
+		auditor->inventory_at = clock_ms() + INVENTORY_MS;
 }
 
 /* What is known now: the kinds of processes, and that nothing is left to be looked at. */
@@ -349,10 +379,10 @@ static void keep_snapshot(struct auditor *auditor, struct snapshot *snapshot, bo
 		profiles_age(auditor->profiles);
 	add_profiles(auditor, snapshot);
 	changed_clear(&auditor->changed);
-	changed_clear(&auditor->fresh);
 }
 
-static void make_pass(struct auditor *auditor, bool full)
+/* -1: the shipper does not have it, and what it would have told is to be looked at again. */
+static int make_pass(struct auditor *auditor, bool full)
 {
 	struct error *error = NULL;
 	struct findings *findings;
@@ -369,13 +399,16 @@ static void make_pass(struct auditor *auditor, bool full)
 	if (findings)
 		result = send_pass(auditor, snapshot, findings, full, &error);
 	findings_free(findings);
-	if (!result && full)
+	if (!result && full) {
+		auditor->unread = auditor->unread_rooted = 0;
 		send_inventory(auditor, snapshot);
+	}
 	if (snapshot)
 		keep_snapshot(auditor, snapshot, full);
 	if (result)
-		log_error(&auditor->setup->log, auditor->shipper_gone ? LOG_WARNING : LOG_ERROR, "auditing",
+		log_error(&auditor->setup->log, auditor->alone_at ? LOG_WARNING : LOG_ERROR, "auditing",
 			  &error);
+	return result;
 }
 
 /* ---- the loop ----------------------------------------------------------------------------------- */
@@ -393,6 +426,7 @@ static void do_what_is_due(struct auditor *auditor)
 {
 	uint64_t start = clock_ms(), now;
 	enum look due = pace_due(&auditor->pace, start);
+	int result = 0;
 
 	switch (due) {
 	case LOOK_NONE:
@@ -405,11 +439,13 @@ static void do_what_is_due(struct auditor *auditor)
 		break;
 	case LOOK_QUICK:
 	case LOOK_FULL:
-		make_pass(auditor, due == LOOK_FULL || !auditor->snapshot);
+		result = make_pass(auditor, due == LOOK_FULL || !auditor->snapshot);
 		break;
 	}
 	now = clock_ms();
 	pace_done(&auditor->pace, due, now, now - start, chance());
+	if (result)
+		pace_failed(&auditor->pace, now);
 }
 
 /* The shipper was started anew: it is told who we are, and everything. */
@@ -426,10 +462,11 @@ static void take_shipper(struct auditor *auditor, int socket)
 	}
 	channel_free(auditor->shipper);
 	auditor->shipper = channel;
-	auditor->shipper_gone = false;
+	auditor->alone_at = 0;
 	sent_clear(&auditor->sent);
 	ready.json = auditor->setup->report;
-	channel_send(channel, &ready, NULL);
+	if (channel_send(channel, &ready, NULL))
+		lose_shipper(auditor);
 	pace_changed(&auditor->pace, clock_ms());
 }
 
@@ -460,12 +497,27 @@ static void hear_shipper(struct auditor *auditor)
 		}
 		message_free(message);
 	}
-	auditor->shipper_gone |= result < 0;
+	if (result < 0)
+		lose_shipper(auditor);
+}
+
+/* The shipper is there, but not to be reached: it was not started anew, so the parent knows nothing of it,
+ * and gives us another channel when we are. */
+static bool is_cut_off(const struct auditor *auditor)
+{
+	return auditor->alone_at && clock_ms() - auditor->alone_at > ALONE_MS;
+}
+
+/* Between sweeps: none where events tell of processes. */
+static uint64_t sweep_of(const struct auditor *auditor)
+{
+	return events_has(&auditor->events, "process-connector") ? 0
+								 : auditor->settings->quick * UINT64_C(1000);
 }
 
 static int wait_ms(const struct auditor *auditor)
 {
-	uint64_t wait = pace_wait(&auditor->pace, clock_ms());
+	uint64_t wait = auditor->alone_at ? ALIVE_MS : pace_wait(&auditor->pace, clock_ms());
 
 	return wait < ALIVE_MS ? (int)wait : ALIVE_MS;
 }
@@ -474,20 +526,21 @@ static void turn(struct auditor *auditor)
 {
 	struct pollfd polled[2 + EVENT_SOURCES_MAX] = {
 		{.fd = channel_socket(auditor->setup->parent), .events = POLLIN},
-		{.fd = auditor->shipper_gone ? -1 : channel_socket(auditor->shipper), .events = POLLIN},
+		{.fd = auditor->alone_at ? -1 : channel_socket(auditor->shipper), .events = POLLIN},
 	};
 
 	events_poll(&auditor->events, polled + 2);
 	if (poll(polled, 2 + auditor->events.count, wait_ms(auditor)) > 0)
 		events_read(&auditor->events, polled + 2, on_event, auditor);
+	pace_sweep(&auditor->pace, sweep_of(auditor), clock_ms()); /* a source may have ended */
 	if (auditor->mounts_changed)
 		events_renew(&auditor->events);
 	auditor->mounts_changed = false;
 	hear_parent(auditor); /* also what came while we were sending */
-	if (!auditor->shipper_gone)
+	if (!auditor->alone_at)
 		hear_shipper(auditor);
 	tell_parent(auditor);
-	if (!auditor->shipper_gone)
+	if (!auditor->alone_at)
 		do_what_is_due(auditor);
 }
 
@@ -505,11 +558,10 @@ int auditor_run(const struct auditor_setup *setup)
 	if (!auditor.profiles || !auditor.files)
 		return EXIT_FAILED;
 	events_begin(&auditor.events);
-	pace_start(&auditor.pace, settings->interval * UINT64_C(1000),
-		   events_has(&auditor.events, "process-connector") ? 0 : settings->quick * UINT64_C(1000),
-		   clock_ms());
-	auditor.shipper_gone = channel_send(auditor.shipper, &ready, NULL) != 0;
-	while (!auditor.parent_gone)
+	pace_start(&auditor.pace, settings->interval * UINT64_C(1000), sweep_of(&auditor), clock_ms());
+	if (channel_send(auditor.shipper, &ready, NULL))
+		lose_shipper(&auditor);
+	while (!auditor.parent_gone && !is_cut_off(&auditor))
 		turn(&auditor);
 	snapshot_free(auditor.snapshot);
 	silent_free(&auditor.silent);
@@ -521,5 +573,5 @@ int auditor_run(const struct auditor_setup *setup)
 	sent_clear(&auditor.sent);
 	channel_free(auditor.shipper);
 	events_close(&auditor.events);
-	return EXIT_AUDITED;
+	return auditor.parent_gone ? EXIT_AUDITED : EXIT_FAILED;
 }

@@ -3,6 +3,7 @@
 enum {
 	GATHER_MS = 250,     /* events that come together are looked at together */
 	GONE_MS = 10000,     /* what ended may be told that much later */
+	RETRY_MS = 10000,    /* after a pass that failed */
 	REST_MIN_MS = 500,   /* between passes that events ask for */
 	REST_LONG_MS = 1000, /* what is new is told within two seconds */
 	REST_LONG = 50,      /* times what the last pass took, as long as that is not too long */
@@ -51,6 +52,19 @@ void pace_gone(struct pace *pace, uint64_t now)
 void pace_lost(struct pace *pace, uint64_t now)
 {
 	bring_forward(&pace->full_at, later(now + GATHER_MS, pace->lost_until));
+}
+
+void pace_failed(struct pace *pace, uint64_t now)
+{
+	bring_forward(&pace->full_at, later(now + RETRY_MS, pace->rest_until));
+}
+
+void pace_sweep(struct pace *pace, uint64_t sweep, uint64_t now)
+{
+	if (pace->sweep == sweep)
+		return;
+	pace->sweep = sweep;
+	pace->sweep_at = sweep ? now + sweep : 0;
 }
 
 static bool is_due(uint64_t at, uint64_t now)

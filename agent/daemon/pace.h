@@ -38,6 +38,12 @@ void pace_gone(struct pace *pace, uint64_t now);
 /* What is known is not to be relied on: events were lost. */
 void pace_lost(struct pace *pace, uint64_t now);
 
+/* A pass that was made told nobody: what it was to tell of is looked at again soon. To be called after
+ * pace_done. */
+void pace_failed(struct pace *pace, uint64_t now);
+/* From now on sweeps are made that often; 0: not at all. */
+void pace_sweep(struct pace *pace, uint64_t sweep, uint64_t now);
+
 /* What is due now, the most thorough first. */
 enum look pace_due(const struct pace *pace, uint64_t now);
 

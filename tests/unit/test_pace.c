@@ -117,6 +117,35 @@ static void test_a_pass_does_what_events_asked_for(void **state)
 	assert_int_equal(pace_due(&pace, START + 5000), LOOK_NONE);
 }
 
+static void test_a_pass_that_failed_is_made_again_soon_and_reads_everything(void **state)
+{
+	struct pace pace = rested(0);
+
+	(void)state;
+	pace_changed(&pace, START);
+	pace_done(&pace, LOOK_QUICK, START + 10, 10, 0);
+	pace_failed(&pace, START + 10);
+	assert_int_equal(pace_due(&pace, START + 10009), LOOK_NONE);
+	assert_int_equal(pace_due(&pace, START + 10010), LOOK_FULL);
+	pace_done(&pace, LOOK_FULL, START + 20000, 9000, 0);
+	pace_failed(&pace, START + 20000); /* one that takes long leaves time even so */
+	assert_int_equal(pace_wait(&pace, START + 20000), 4 * 9000);
+}
+
+static void test_sweeps_begin_when_a_source_ends(void **state)
+{
+	struct pace pace = rested(0);
+
+	(void)state;
+	pace_sweep(&pace, 0, START);
+	assert_int_equal(pace_due(&pace, START + SWEEP), LOOK_NONE);
+	pace_sweep(&pace, SWEEP, START);
+	pace_sweep(&pace, SWEEP, START + SWEEP - 1);
+	assert_int_equal(pace_due(&pace, START + SWEEP), LOOK_SWEEP);
+	pace_sweep(&pace, 0, START);
+	assert_int_equal(pace_due(&pace, START + SWEEP), LOOK_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +157,8 @@ int main(void)
 		cmocka_unit_test(test_lost_events_bring_the_full_pass_forward),
 		cmocka_unit_test(test_sweeps_only_where_asked_for),
 		cmocka_unit_test(test_a_pass_does_what_events_asked_for),
+		cmocka_unit_test(test_a_pass_that_failed_is_made_again_soon_and_reads_everything),
+		cmocka_unit_test(test_sweeps_begin_when_a_source_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
