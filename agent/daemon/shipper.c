@@ -20,6 +20,7 @@
 enum {
 	ALIVE_MS = 5000,
 	CLOSING_MS = 2000, /* of stop_timeout: left for closing what is open */
+	AGAIN_MS = 10000,  /* after a pass that could not be kept */
 	FROM_AUDITOR = MESSAGE_BIT(MESSAGE_READY) | MESSAGE_BIT(MESSAGE_ASK) | MESSAGE_BIT(MESSAGE_PASS) |
 		       MESSAGE_BIT(MESSAGE_COUNTERS) | MESSAGE_BIT(MESSAGE_INVENTORY),
 };
@@ -33,6 +34,8 @@ struct shipper {
 	struct control *control;
 	struct metrics_server *metrics;
 	uint64_t alive_at;
+	uint64_t again_at;     /* when the auditor is to tell everything again; 0: it need not */
+	uint64_t heartbeat_at; /* when the next is due, at the earliest */
 	bool auditor_gone, stopping;
 	unsigned restarts;
 	uint64_t started_at; /* clock_ms() */
@@ -167,16 +170,39 @@ static int write_heartbeat(struct shipper *shipper, struct error **error)
 	return store_set_status(shipper->store, status, strlen(status), error);
 }
 
-static void take_pass(struct shipper *shipper, const struct pass *pass)
+/* With each interval's full pass, and not with those that lost events and changed files ask for in between.
+ */
+static int write_due_heartbeat(struct shipper *shipper, struct error **error)
+{
+	if (clock_ms() < shipper->heartbeat_at)
+		return 0;
+	if (write_heartbeat(shipper, error))
+		return -1;
+	shipper->heartbeat_at = clock_ms() + shipper->settings->interval * UINT64_C(1000) / 2;
+	return 0;
+}
+
+/* The auditor takes what it has sent for known. */
+static void ask_again(struct shipper *shipper)
 {
 	const struct message again = {.kind = MESSAGE_AGAIN};
+
+	shipper->again_at = 0;
+	shipper->auditor_gone |= channel_send(shipper->auditor, &again, NULL) != 0;
+}
+
+static void take_pass(struct shipper *shipper, const struct pass *pass)
+{
 	struct error *error = NULL;
 	int result = store_pass(shipper->store, pass, &error);
 
 	if (result > 0)
-		shipper->auditor_gone |= channel_send(shipper->auditor, &again, NULL) != 0;
-	keep_summary(shipper, pass);
-	if (result < 0 || (pass->full && write_heartbeat(shipper, &error)))
+		ask_again(shipper);
+	if (result < 0)
+		shipper->again_at = clock_ms() + AGAIN_MS;
+	else
+		keep_summary(shipper, pass);
+	if (result < 0 || (pass->full && write_due_heartbeat(shipper, &error)))
 		log_error(&shipper->setup->log, LOG_ERROR, "keeping what was found", &error);
 }
 
@@ -244,6 +270,7 @@ static void take_auditor(struct shipper *shipper, int socket)
 	channel_free(shipper->auditor);
 	shipper->auditor = channel;
 	shipper->auditor_gone = false;
+	shipper->again_at = 0;
 	shipper->restarts++;
 }
 
@@ -288,6 +315,8 @@ static void turn(struct shipper *shipper)
 	hear_parent(shipper); /* also what came while we were sending */
 	if (!shipper->auditor_gone)
 		hear_auditor(shipper);
+	if (shipper->again_at && clock_ms() >= shipper->again_at && !shipper->auditor_gone)
+		ask_again(shipper);
 	tell_parent(shipper);
 }
 

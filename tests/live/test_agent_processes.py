@@ -17,6 +17,7 @@ from harness import Case, needs, needs_root
 from test_agent import AMBIENT
 
 PIDFD_OPEN, PIDFD_GETFD = 434, 438
+STORM = 20000  # processes: more than the kernel keeps events of
 
 
 def links(pid):
@@ -138,6 +139,79 @@ class Beginning(ProcessesCase):
             os.kill(pid, signal.SIGKILL)
         self.wait_for(lambda: self.now(agent, "auditor") not in (None, before[0]))
         self.assertTells(agent, "after")
+
+
+@needs_root
+@needs("setpriv")
+class Between(ProcessesCase):
+    def agent_with_events(self, **options):
+        agent = Agent(self, **options)
+        agent.wait_heartbeat()
+        source, = (entry for entry in agent.status()["event_sources"] if entry["source"] == "process-connector")
+        if not source["in_force"]:
+            self.skipTest(source["reason"])
+        return agent
+
+    def lose_events(self, agent):
+        """More come than the kernel keeps for one who does not read: the agent looks at everything."""
+        passes, overruns = agent.status()["full_passes"], agent.status()["events"]["overruns"]
+        auditor = agent.role("auditor")
+        os.kill(auditor, signal.SIGSTOP)
+        for _ in range(STORM):
+            pid = os.fork()
+            if not pid:
+                os._exit(0)
+            os.waitpid(pid, 0)
+        os.kill(auditor, signal.SIGCONT)
+        self.wait_for(lambda: agent.status()["full_passes"] > passes)
+        self.assertGreater(agent.status()["events"]["overruns"], overruns)
+
+    def test_lost_events_make_no_heartbeats(self):
+        """One goes out with each interval, however often everything is looked at in between."""
+        agent = self.agent_with_events(interval=3600)
+        for _ in range(2):
+            self.lose_events(agent)
+        self.assertTells(agent, "after")
+        self.assertEqual(len(agent.heartbeats()), 1)
+
+    def test_who_ended_too_soon_is_told_in_the_next_heartbeat(self):
+        """Passes come in between that send no heartbeat: what they could tell is not lost with them."""
+        agent = self.agent_with_events(interval=20)
+        unread = agent.status()["events"]["unread"]
+        for _ in range(20):
+            subprocess.run(["setpriv", "--reuid=0", "true"], check=True)
+        self.assertTells(agent, "between")
+        self.wait_for(lambda: agent.status()["events"]["unread"] > unread)
+        beats = agent.wait_heartbeat(len(agent.heartbeats()) + 1) and agent.heartbeats()
+        for before, beat in zip(beats, beats[1:]):
+            self.assertEqual(self.unread(beat), beat["events"]["unread"] - before["events"]["unread"])
+
+    def unread(self, beat):
+        return sum(reason["count"] for entry in beat["coverage"] for reason in entry["reasons"]
+                   if reason["reason"] == "process ended before it could be read: an event told of it")
+
+    def test_one_that_is_cut_off_from_the_shipper_is_started_again(self):
+        """The channel between the two breaks, and neither has died: they have each other again."""
+        agent = Agent(self)
+        agent.wait_heartbeat()
+        auditor = agent.role("auditor")
+        break_channel(auditor)
+        self.wait_for(lambda: self.now(agent, "auditor") not in (None, auditor))
+        self.assertTells(agent, "after")
+
+
+def break_channel(auditor):
+    """Ends the connection to the shipper, whose socket was made before that to the parent."""
+    system = ctypes.CDLL(None, use_errno=True)
+    pidfd = system.syscall(PIDFD_OPEN, auditor, 0)
+    try:
+        for fd in sorted(fd for fd, link in links(auditor).items() if link.startswith("socket:")):
+            with socket.socket(fileno=system.syscall(PIDFD_GETFD, pidfd, fd, 0)) as held:
+                if held.type == socket.SOCK_SEQPACKET:
+                    held.shutdown(socket.SHUT_RDWR)
+                    return
+    finally:
+        os.close(pidfd)
 
 
 @needs_root
