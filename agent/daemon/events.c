@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proctor/cleanup.h"
+
 static bool is_wanted(const struct event_source *source, const struct settings *settings)
 {
 	const struct {
@@ -60,6 +62,21 @@ void events_close(struct events *events)
 		free(stream->why_not);
 	}
 	*events = (struct events){0};
+}
+
+void events_review(struct events *events, const struct settings *settings)
+{
+	for (size_t i = 0; i < events->count; i++) {
+		struct event_stream *stream = &events->streams[i];
+		bool wanted = is_wanted(stream->source, settings);
+		if (wanted == (stream->fd >= 0 || stream->why_not))
+			continue;
+		cleanup_close(&stream->fd);
+		stream->fd = -1;
+		free(stream->why_not);
+		stream->why_not =
+			wanted ? strdup("it was switched on while the agent ran; restart the agent") : NULL;
+	}
 }
 
 void events_begin(struct events *events)

@@ -27,6 +27,10 @@ struct events {
 void events_open(struct events *events, const struct settings *settings);
 void events_close(struct events *events);
 
+/* After other settings, and without privilege: closes those that are not wanted any more. One that is now can
+ * only be opened by another agent, which `why_not` tells. */
+void events_review(struct events *events, const struct settings *settings);
+
 /* Makes them ready to be read, in the process that reads them. */
 void events_begin(struct events *events);
 

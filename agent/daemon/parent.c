@@ -39,7 +39,7 @@ struct child {
 	struct channel *channel; /* NULL: it does not run */
 	bool ready;              /* it told that it is confined and at work */
 	bool asked_to_end;
-	unsigned failures;
+	unsigned failures, starts;
 	uint64_t started_at, heard_at;
 	uint64_t start_at; /* when it is to be started again; 0: it runs */
 };
@@ -56,7 +56,6 @@ struct parent {
 	capability_set granted; /* the bounding set that we were started with */
 	int signals;            /* signalfd */
 	time_t started;
-	unsigned restarts;
 	bool stopping, told_ready;
 	bool failed;      /* a child could not even begin: it told why */
 	bool forced;      /* children were killed that did not end */
@@ -115,6 +114,11 @@ static int run_auditor(struct parent *parent, struct channel *shipper, struct ch
 	return auditor_run(&setup);
 }
 
+static unsigned restarts_of(const struct child *child)
+{
+	return child->starts ? child->starts - 1 : 0;
+}
+
 static int run_shipper(struct parent *parent, struct channel *auditor, struct channel *channel,
 		       struct error **error)
 {
@@ -126,7 +130,9 @@ static int run_shipper(struct parent *parent, struct channel *auditor, struct ch
 				      .log = parent->log,
 				      .reports = reports,
 				      .started = parent->started,
-				      .restarts = parent->restarts,
+				      .restarts =
+					      restarts_of(&parent->auditor) + restarts_of(&parent->shipper),
+				      .auditor_restarts = restarts_of(&parent->auditor),
 				      .signals = parent->signals};
 
 	if (!report || !reports)
@@ -196,7 +202,7 @@ __attribute__((noreturn)) static void run_child(struct parent *parent, enum role
 
 /* ---- starting ----------------------------------------------------------------------------------- */
 
-static void end_failed(struct parent *parent, struct child *child)
+static void end_failed(struct child *child)
 {
 	uint64_t now = clock_ms(), wait = BACKOFF_FIRST_MS;
 
@@ -210,7 +216,6 @@ static void end_failed(struct parent *parent, struct child *child)
 	child->channel = NULL;
 	child->pid = 0;
 	child->ready = child->asked_to_end = false;
-	parent->restarts++;
 }
 
 /* Starts the child with the first end of a channel between the two. */
@@ -227,6 +232,7 @@ static int start_child(struct parent *parent, struct child *child, const int end
 		close(pair[1]);
 		return -1;
 	}
+	child->starts++;
 	pid = fork();
 	if (pid == 0)
 		run_child(parent, child->role, ends, pair[1]);
@@ -282,7 +288,7 @@ static void start_due(struct parent *parent)
 			continue;
 		if (start_one(parent, children[i], children[!i], &error)) {
 			log_error(&parent->log, LOG_ERROR, "starting", &error);
-			end_failed(parent, children[i]);
+			end_failed(children[i]);
 		}
 	}
 }
@@ -346,7 +352,7 @@ static void take_end(struct parent *parent, struct child *child, int status)
 
 	if (!child->asked_to_end)
 		log_end(parent, child, status);
-	end_failed(parent, child);
+	end_failed(child);
 	if (begun || parent->stopping)
 		return;
 	parent->failed = true;
@@ -389,6 +395,7 @@ static void use_settings(struct parent *parent, struct settings *settings, const
 	places_free(&parent->places);
 	parent->settings = settings;
 	parent->places = *places;
+	events_review(&parent->events, settings);
 	parent->log.format = settings->log_format;
 	parent->log.level = settings->log_level;
 	ask_to_end(&parent->auditor);

@@ -37,7 +37,7 @@ struct shipper {
 	uint64_t again_at;     /* when the auditor is to tell everything again; 0: it need not */
 	uint64_t heartbeat_at; /* when the next is due, at the earliest */
 	bool auditor_gone, stopping;
-	unsigned restarts;
+	unsigned restarts, auditor_restarts;
 	uint64_t started_at; /* clock_ms() */
 
 	/* What the threads of control socket and metrics read, too: */
@@ -112,7 +112,7 @@ static char *answer_metrics(void *context)
 	struct shipper *shipper = context;
 	struct store_state *state = store_state(shipper->store, NULL);
 	struct metrics_facts facts = {.state = state,
-				      .auditor_restarts = shipper->restarts,
+				      .auditor_restarts = shipper->auditor_restarts,
 				      .started = (double)shipper->setup->started};
 	_cleanup_free_ char *summary = NULL;
 	char *text;
@@ -272,6 +272,7 @@ static void take_auditor(struct shipper *shipper, int socket)
 	shipper->auditor_gone = false;
 	shipper->again_at = 0;
 	shipper->restarts++;
+	shipper->auditor_restarts++;
 }
 
 static void hear_parent(struct shipper *shipper)
@@ -379,6 +380,7 @@ int shipper_run(const struct shipper_setup *setup)
 				  .settings = setup->settings,
 				  .auditor = setup->auditor,
 				  .restarts = setup->restarts,
+				  .auditor_restarts = setup->auditor_restarts,
 				  .started_at = clock_ms(),
 				  .lock = PTHREAD_MUTEX_INITIALIZER,
 				  .reports = json_deep_copy(setup->reports)};

@@ -15,7 +15,8 @@ struct shipper_setup {
 	const json_t *reports; /* {"parent":…,"shipper":…}: what is in force */
 	int64_t started;       /* seconds since 1970 when the agent was started */
 	unsigned restarts;     /* of the auditor and the shipper so far */
-	int signals;           /* signalfd of SIGTERM */
+	unsigned auditor_restarts;
+	int signals; /* signalfd of SIGTERM */
 };
 
 /* Runs until the parent has gone or SIGTERM comes, then delivers what it can. Returns an enum exit_status. */

@@ -131,6 +131,28 @@ class Beginning(ProcessesCase):
         self.assertLess(time.monotonic() - began, 15)
         self.assertNotIn("child=", agent.log())
 
+    def test_events_that_are_switched_on_later_are_not_silently_missing(self):
+        agent = Agent(self, "--config", self.config("mount_events = off\n"))
+        self.assertEqual(self.source(agent, "mounts"), (False, None))
+        for on, off in (("mounts", "cgroups"), ("cgroups", "mounts")):
+            self.config(f"{off[:-1]}_events = off\n")
+            auditor = agent.role("auditor")
+            os.kill(agent.process.pid, signal.SIGHUP)
+            self.wait_for(lambda: self.now(agent, "auditor") not in (None, auditor))
+            self.assertFalse(self.source(agent, on)[0])
+            self.assertIn("restart the agent", self.source(agent, on)[1])
+            self.assertEqual(self.source(agent, off), (False, None))
+
+    def source(self, agent, name):
+        source, = (entry for entry in agent.status()["event_sources"] if entry["source"] == name)
+        return source["in_force"], source.get("reason")
+
+    def config(self, lines):
+        if not hasattr(self, "file"):
+            self.file = f"{self.scratch()}/proctor.conf"
+        pathlib.Path(self.file).write_text(f"[agent]\n{lines}")
+        return self.file
+
     def test_both_killed_at_once_are_both_started_again(self):
         agent = Agent(self)
         agent.wait_heartbeat()
@@ -139,6 +161,7 @@ class Beginning(ProcessesCase):
             os.kill(pid, signal.SIGKILL)
         self.wait_for(lambda: self.now(agent, "auditor") not in (None, before[0]))
         self.assertTells(agent, "after")
+        self.assertEqual(agent.status()["restarts"], 2)
 
 
 @needs_root
