@@ -42,7 +42,7 @@ static int address_of(const char *path, struct sockaddr_un *address, struct erro
 	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(address->sun_path))
 		return error_set(error, ENAMETOOLONG, "control socket %s", path);
-	strcpy(address->sun_path, path);
+	memcpy(address->sun_path, path, strlen(path) + 1);
 	return 0;
 }
 

@@ -35,6 +35,7 @@ struct delivery {
 	struct store *store;
 	const struct log *log;
 	int stop;             /* eventfd: give up */
+	int drain;            /* eventfd: what failed is tried once more, soon */
 	atomic_bool draining; /* end when there is nothing more */
 	struct sender *senders;
 	size_t count;
@@ -49,7 +50,7 @@ static bool is_readable(int fd)
 	return poll(&polled, 1, 0) > 0;
 }
 
-/* Waits for `fd` (-1: none), the end, or the time. */
+/* Waits for `fd`, the end, or the time. */
 static void wait_for(const struct sender *sender, int fd, int wait)
 {
 	struct pollfd polled[] = {{.fd = sender->delivery->stop, .events = POLLIN},
@@ -68,6 +69,17 @@ static int retry_ms(struct sender *sender)
 	if (longest > RETRY_LAST_MS)
 		longest = RETRY_LAST_MS;
 	return longest / 2 + rand_r(&sender->seed) % (longest / 2 + 1);
+}
+
+/* Waits until a delivery that failed is to be tried again: at the end sooner than else. */
+static void wait_to_retry(struct sender *sender)
+{
+	const struct delivery *delivery = sender->delivery;
+	bool last = atomic_load(&delivery->draining);
+	struct pollfd polled[] = {{.fd = delivery->stop, .events = POLLIN},
+				  {.fd = last ? -1 : delivery->drain, .events = POLLIN}};
+
+	poll(polled, 2, last ? RETRY_FIRST_MS : retry_ms(sender));
 }
 
 /* A failure is logged when it begins, and when it ends. */
@@ -128,7 +140,7 @@ static void *run_sender(void *argument)
 		int result = send_next(sender, &error);
 		if (result < 0) {
 			note_failure(sender, &error);
-			wait_for(sender, -1, retry_ms(sender));
+			wait_to_retry(sender);
 			continue;
 		}
 		if (result > 0) {
@@ -178,7 +190,8 @@ static int start_all(struct delivery *delivery, const struct settings *settings,
 {
 	delivery->senders = calloc(settings->sink_count + 1, sizeof(*delivery->senders));
 	delivery->stop = eventfd(0, EFD_CLOEXEC);
-	if (delivery->stop < 0 || !delivery->senders)
+	delivery->drain = eventfd(0, EFD_CLOEXEC);
+	if (delivery->stop < 0 || delivery->drain < 0 || !delivery->senders)
 		return error_set(error, errno, "starting sinks");
 	if (register_sinks(settings, delivery->store, error))
 		return -1;
@@ -198,7 +211,7 @@ struct delivery *delivery_start(const struct settings *settings, struct store *s
 		error_set(error, 0, "starting sinks: out of memory");
 		return NULL;
 	}
-	*delivery = (struct delivery){.store = store, .log = log, .stop = -1};
+	*delivery = (struct delivery){.store = store, .log = log, .stop = -1, .drain = -1};
 	if (!start_all(delivery, settings, error))
 		return delivery;
 	delivery_stop(delivery, 0);
@@ -227,6 +240,7 @@ void delivery_stop(struct delivery *delivery, uint64_t wait_ms)
 	uint64_t end = clock_ms() + wait_ms;
 
 	atomic_store(&delivery->draining, true);
+	wake(delivery->drain);
 	for (size_t i = 0; i < delivery->count; i++) {
 		atomic_store(&delivery->senders[i].idle, false);
 		wake(store_wakeup(delivery->store, delivery->senders[i].setting->name));
@@ -239,6 +253,7 @@ void delivery_stop(struct delivery *delivery, uint64_t wait_ms)
 		delivery->senders[i].kind->close(delivery->senders[i].sink);
 	}
 	cleanup_close(&delivery->stop);
+	cleanup_close(&delivery->drain);
 	free(delivery->senders);
 	free(delivery);
 }

@@ -253,6 +253,22 @@ class Ending(ProcessesCase):
         self.ended(agent, within=12)
         self.assertNotIn("did not end in time", agent.log())
 
+    def test_a_sink_that_failed_is_tried_once_more(self):
+        """What could not be delivered for a while is out before an agent ends that has its queue in memory only."""
+        directory = self.scratch()
+        os.chmod(directory, 0o777)
+        out = f"{directory}/out"
+        os.mkdir(out)
+        os.chmod(out, 0o777)
+        os.mkdir(f"{out}/records")
+        agent = Agent(self, state="memory", to=f"file://{out}/records",
+                      environment={"PROCTOR_CONTROL": f"{directory}/control", "PROCTOR_STOP_TIMEOUT": "5"})
+        agent.wait_for_log("level=warning")
+        time.sleep(20)  # by then it waits for longer than it is given at the end
+        os.rmdir(f"{out}/records")
+        self.assertEqual(agent.stop(), 0)
+        self.assertIn('"heartbeat"', pathlib.Path(f"{out}/records").read_text())
+
     def test_with_children_that_hang(self):
         agent = Agent(self, environment={"PROCTOR_STOP_TIMEOUT": "3"})
         for pid in [agent.role(role) for role in ("auditor", "shipper")]:

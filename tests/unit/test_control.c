@@ -42,7 +42,7 @@ static int start(void **state)
 {
 	struct place *place = calloc(1, sizeof(*place));
 
-	strcpy(place->directory, "/tmp/proctor-control-XXXXXX");
+	memcpy(place->directory, "/tmp/proctor-control-XXXXXX", sizeof("/tmp/proctor-control-XXXXXX"));
 	assert_non_null(mkdtemp(place->directory));
 	snprintf(place->path, sizeof(place->path), "%s/control", place->directory);
 	place->control = control_start(place->path, answer, NULL, NULL);
@@ -68,7 +68,7 @@ static int connect_to(const char *path)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
 	return fd;
 }
@@ -204,7 +204,7 @@ static void test_asking_one_that_hangs_comes_to_an_end(void **state)
 
 	control_stop(place->control);
 	place->control = NULL;
-	strcpy(address.sun_path, place->path);
+	memcpy(address.sun_path, place->path, strlen(place->path) + 1);
 	assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(fd, 1), 0);
 	assert_null(control_ask(place->path, "status", &length, &error));
