@@ -25,24 +25,28 @@ static int handle_option(void *state, int id, const char *value, struct error **
 }
 
 /* Seconds since the last pass, or since the start where there was none yet. */
-static json_int_t age_of(const json_t *status)
+static const json_t *age_of(const json_t *status)
 {
 	const json_t *age = json_object_get(json_object_get(status, "last_pass"), "age_seconds");
 
-	return json_integer_value(age ? age : json_object_get(status, "uptime_seconds"));
+	return age ? age : json_object_get(status, "uptime_seconds");
 }
 
 static int check(const struct settings *settings, struct error **error)
 {
 	_cleanup_json_ json_t *status = running_status(settings, error);
-	json_int_t age = age_of(status);
-	json_int_t interval = json_integer_value(json_object_get(status, "interval"));
+	const json_t *age = age_of(status), *interval = json_object_get(status, "interval");
 
 	if (!status)
 		return EXIT_FAILED;
-	if (age <= interval * PATIENCE)
+	if (!json_is_integer(age) || !json_is_integer(interval)) {
+		error_set(error, 0, "the agent does not tell when it last looked at the machine");
+		return EXIT_FAILED;
+	}
+	if (json_integer_value(age) / PATIENCE <= json_integer_value(interval))
 		return EXIT_AUDITED;
-	error_set(error, 0, "the agent's last look at the machine was %lld seconds ago", (long long)age);
+	error_set(error, 0, "the agent's last look at the machine was %lld seconds ago",
+		  (long long)json_integer_value(age));
 	error_remedy(error, "see its log and 'proctor status'");
 	return EXIT_FAILED;
 }

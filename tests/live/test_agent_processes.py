@@ -9,6 +9,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import harness
@@ -213,6 +214,19 @@ class Between(ProcessesCase):
         return sum(reason["count"] for entry in beat["coverage"] for reason in entry["reasons"]
                    if reason["reason"] == "process ended before it could be read: an event told of it")
 
+    def test_one_that_lives_for_moments_is_told_once(self):
+        """However often it comes and goes: it is not resolved before it has been away for a while."""
+        agent = self.agent_with_events()
+        program = f"{self.scratch()}/brief"
+        pathlib.Path(program).write_bytes(pathlib.Path(harness.find_command("sleep")).read_bytes())
+        os.chmod(program, 0o755)
+        for _ in range(5):
+            subprocess.run(["setpriv", *AMBIENT, program, "2"], check=True)
+        self.assertTells(agent, "after")
+        told = [record["status"] for record in agent.findings(rule="capability.ambient")
+                if record["finding"]["subject"].get("executable") == program]
+        self.assertEqual(told, ["opened"])
+
     def test_one_that_is_cut_off_from_the_shipper_is_started_again(self):
         """The channel between the two breaks, and neither has died: they have each other again."""
         agent = Agent(self)
@@ -235,6 +249,54 @@ def break_channel(auditor):
                     return
     finally:
         os.close(pidfd)
+
+
+class Asked(Case):
+    """What asks an agent, and is answered by something else."""
+
+    def answered(self, answer, command):
+        directory = self.scratch()
+        listener = socket.socket(socket.AF_UNIX)
+        self.undo(listener.close)
+        listener.bind(f"{directory}/control")
+        listener.listen()
+
+        def serve():
+            connection, _ = listener.accept()
+            with connection:
+                while not connection.recv(64).endswith(b"\n"):
+                    pass
+                try:
+                    connection.sendall(answer)
+                except OSError:  # who asked has had enough
+                    pass
+        thread = threading.Thread(target=serve)
+        thread.start()
+        self.undo(thread.join)
+        return self.proctor(command, "--state", "memory", status=None,
+                            env={**os.environ, "PROCTOR_CONTROL": f"{directory}/control"})
+
+    def test_no_answer_is_taken_for_health_that_does_not_say_so(self):
+        huge = b'{"uptime_seconds":1,"interval":9223372036854775807}'
+        answers = {b"": 3, b"\n": 3, b'{"length":-1}\n': 3, b'{"length":1e9}\n': 3, b'{"length":2}\n{}': 3,
+                   b'{"length":4}\n{}': 3, b'{"length":2}\n[]': 3, b'{"length":99999999999}\n': 3,
+                   b"a" * 100000: 3, b'{"length":200000}\n' + b"[" * 200000: 3,
+                   b'{"length":51}\n' + huge: 0, b'{"length":51}\n' + huge.replace(b":1,", b"::,"): 3}
+        for answer, status in answers.items():
+            with self.subTest(answer=answer[:40]):
+                result = self.answered(answer, "health")
+                self.assertEqual(result.returncode, status, result.stderr)
+                if status:
+                    self.assertOneLine(result.stderr, "agent")
+
+    def test_status_prints_what_is_no_status(self):
+        for body in (b"{}", b'{"queue":3,"event_sources":{"a":1},"confinement":[1],"last_pass":"x","findings":[]}',
+                     b'{"running":true,"version":"\\u001b[31m","queue":[{"sink":"\\u0007"},7]}'):
+            with self.subTest(body=body):
+                result = self.answered(b'{"length":%d}\n' % len(body) + body, "status")
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertNotIn(b"\x1b", result.stdout)
+                self.assertNotIn(b"\x07", result.stdout)
 
 
 @needs_root
