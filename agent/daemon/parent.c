@@ -52,7 +52,7 @@ struct parent {
 	struct events events;
 	struct places places; /* that the shipper writes to */
 	struct child auditor, shipper;
-	json_t *report; /* what is in force for ourselves */
+	json_t *report;         /* what is in force for ourselves */
 	capability_set granted; /* the bounding set that we were started with */
 	int signals;            /* signalfd */
 	time_t started;

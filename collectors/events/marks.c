@@ -74,8 +74,7 @@ static int mark(struct renewal *renewal, const struct mount *mount)
 {
 	struct marks *marks = renewal->marks;
 	struct statfs facts;
-	_cleanup_close_ int top =
-		open_through_mounts(marks->root, mount->point, O_RDONLY | O_DIRECTORY);
+	_cleanup_close_ int top = open_through_mounts(marks->root, mount->point, O_RDONLY | O_DIRECTORY);
 
 	if (top < 0 || fstatfs(top, &facts))
 		return 0;

@@ -105,8 +105,8 @@ struct request {
 	size_t changed_count;
 	bool walk_again;
 
-	/* host: the bounding set that the auditor was started with, where it gave up a part of it; 0: the one it
-	 * has. */
+	/* host: the bounding set that the auditor was started with, where it gave up a part of it; 0: the one
+	 * it has. */
 	capability_set granted;
 
 	/* Those that are known to be silent, to which those are added that are found to be: the caller's, who

@@ -423,8 +423,9 @@ struct self {
 	pid_t pid;
 	uint32_t uid; /* effective */
 	capability_set effective, permitted, bounding;
-	capability_set granted; /* the bounding set that it was started with; it may have given up some since */
-	uint32_t securebits;    /* prctl(2) PR_GET_SECUREBITS */
+	capability_set
+		granted;     /* the bounding set that it was started with; it may have given up some since */
+	uint32_t securebits; /* prctl(2) PR_GET_SECUREBITS */
 	uint64_t namespaces[NAMESPACE_COUNT];
 	bool user_namespace_initial;
 };

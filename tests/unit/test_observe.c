@@ -14,8 +14,8 @@
 #include "tests/unit/build.h"
 
 enum {
-	WANTED = PROCESS_KNOWS_STAT | PROCESS_KNOWS_CGROUP | PROCESS_KNOWS_EXECUTABLE | PROCESS_KNOWS_NAMESPACES |
-		 PROCESS_KNOWS_THREADS | PROCESS_KNOWS_ROOT,
+	WANTED = PROCESS_KNOWS_STAT | PROCESS_KNOWS_CGROUP | PROCESS_KNOWS_EXECUTABLE |
+		 PROCESS_KNOWS_NAMESPACES | PROCESS_KNOWS_THREADS | PROCESS_KNOWS_ROOT,
 };
 
 /* Coverage of every collector, without anything missed. */
@@ -90,7 +90,8 @@ static void test_what_was_not_walked_or_read_is_not_seen(void **state)
 	container->files_walked = container->programs_known = false;
 	container->mount_namespace = NULL;
 	container->limits.cpu.state = LIMIT_UNKNOWN;
-	assert_int_equal(sight_at(build, 0) & (SIGHT_FILES | SIGHT_PROGRAMS | SIGHT_MOUNTS | SIGHT_LIMITS), 0);
+	assert_int_equal(sight_at(build, 0) & (SIGHT_FILES | SIGHT_PROGRAMS | SIGHT_MOUNTS | SIGHT_LIMITS),
+			 0);
 }
 
 static void test_hidepid_hides_containers(void **state)
@@ -109,7 +110,8 @@ static void test_every_rule_needs_something_but_that_of_the_policy(void **state)
 	(void)state;
 	for (const struct rule *const *family = rule_families; *family; family++)
 		for (const struct rule *rule = *family; rule->id; rule++)
-			assert_int_equal(sight_needed(rule, false) != 0, strncmp(rule->id, "policy.", 7) != 0);
+			assert_int_equal(sight_needed(rule, false) != 0,
+					 strncmp(rule->id, "policy.", 7) != 0);
 	assert_int_equal(sight_needed(rule_find("limit.memory"), true), SIGHT_LIMITS | SIGHT_IDENTITY);
 	assert_int_equal(sight_needed(rule_find("image.shell"), true), SIGHT_FILES | SIGHT_IDENTITY);
 	assert_int_equal(sight_needed(rule_find("file.setuid"), false), SIGHT_FILES | SIGHT_PROCESSES);
@@ -121,8 +123,8 @@ static struct pass pass_of(struct build *build)
 {
 	struct pass pass = {.full = false};
 
-	assert_int_equal(observe(build->snapshot, build_judge(build), true, build->snapshot->arena, &pass, NULL),
-			 0);
+	assert_int_equal(
+		observe(build->snapshot, build_judge(build), true, build->snapshot->arena, &pass, NULL), 0);
 	return pass;
 }
 
@@ -158,7 +160,8 @@ static void test_a_finding_is_told_as_in_a_document(void **state)
 	assert_true(json_is_object(json_object_get(summary, "host")));
 	assert_int_equal(json_array_size(json_object_get(summary, "coverage")),
 			 build->snapshot->coverage_count);
-	assert_int_equal(json_integer_value(json_object_get(json_object_get(summary, "seen"), "processes")), 1);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(summary, "seen"), "processes")),
+			 1);
 	json_decref(json);
 	json_decref(summary);
 }
@@ -172,8 +175,8 @@ static void test_more_findings_than_a_pass_holds_are_cut(void **state)
 	cover(build);
 	build_process(build, 10, NULL, "/bin/host");
 	for (unsigned i = 0; i < OBSERVED_MAX + 5; i++) {
-		struct file *file = build_file(build, NULL,
-					       arena_printf(build->snapshot->arena, "/usr/bin/s%u", i));
+		struct file *file =
+			build_file(build, NULL, arena_printf(build->snapshot->arena, "/usr/bin/s%u", i));
 		file->mode |= S_ISUID;
 		file->inode = i + 1;
 	}

@@ -122,8 +122,8 @@ static void change_thread(struct process *process)
 static void test_every_fact_that_is_judged_makes_another_kind(void **state)
 {
 	static void (*const changes[])(struct process *) = {
-		change_executable,   change_cgroup,  change_effective, change_bounding,  change_uid,
-		change_no_new_privs, change_seccomp, change_namespace, change_lsm,       change_known,
+		change_executable,   change_cgroup,  change_effective, change_bounding, change_uid,
+		change_no_new_privs, change_seccomp, change_namespace, change_lsm,      change_known,
 		change_root,         change_deleted, change_groups,    change_thread,
 	};
 	struct process process = example();
