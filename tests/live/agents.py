@@ -29,6 +29,8 @@ class Agent:
             words += ["--interval", str(interval)]
         self.environment = {name: value for name, value in os.environ.items()
                             if not name.startswith("PROCTOR_")}
+        if harness.SANITIZED:
+            self.environment.update(harness.WITHOUT_LEAKS)  # it may not trace itself: its filter forbids it
         self.environment["PROCTOR_PATHS_EXCLUDE"] = "/[!t]*"  # /tmp is enough, and walked in no time
         self.environment.update(environment or {})
         self.log_at = os.path.getsize(self.log_file) if os.path.exists(self.log_file) else 0
