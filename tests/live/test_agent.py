@@ -178,7 +178,8 @@ class Settings(Case):
         with sqlite3.connect(f"{directory}/proctor.db") as database:
             database.execute("PRAGMA user_version = 1000000")
         os.chown(f"{directory}/proctor.db", *[harness.NOBODY] * 2)
-        result = self.proctor("agent", "--state", directory, status=3)
+        result = self.proctor("agent", "--state", directory, status=3,
+                              env=dict(os.environ, **harness.WITHOUT_LEAKS))
         self.assertIn(b"newer", result.stderr)
 
     def test_check_config_tells_what_is_in_force(self):
