@@ -45,8 +45,11 @@ class Agent:
     # ---- ending ----------------------------------------------------------------------------------
 
     def end(self):
-        """Ends it, by force when it must be, and what it left running."""
-        pids = self.pids()
+        """Ends it, by force when it must be, and what it left running: a wrapper does not end it."""
+        try:
+            pids = [self.parent(), *self.pids()]
+        except (OSError, IndexError):
+            pids = []
         if self.process.poll() is None:
             harness.end_daemon(self.process)
         if self.process.stdout:
