@@ -47,7 +47,7 @@ class Agent:
     def end(self):
         """Ends it, by force when it must be, and what it left running: a wrapper does not end it."""
         try:
-            pids = [self.parent(), *self.pids()]
+            pids = [self.parent(), *self.pids()] if self.process.poll() is None else []
         except (OSError, IndexError):
             pids = []
         if self.process.poll() is None:
