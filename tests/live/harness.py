@@ -29,6 +29,7 @@ SOURCE = pathlib.Path(os.environ.get("top_srcdir", pathlib.Path(__file__).parent
 PROCTOR = os.path.abspath(os.environ.get("PROCTOR", "proctor"))
 HELPER = os.path.abspath(os.environ.get("HELPER", "tests/live/helper"))
 TIMEOUT = int(os.environ.get("TEST_TIMEOUT", "300"))  # seconds after which a command counts as hanging, however slow the machine
+SLOW = 10  # seconds of a test that are worth a remark
 NOBODY = 65534
 AUDIT = ("audit", "--no-collector", "filesystem")  # without the walk over all files, which other tests do
 
@@ -404,6 +405,15 @@ class TapResult(unittest.TestResult):
         self.count = 0
         self.failed = False
         self.bad_parts = set()  # tests with a failed part (subTest)
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.started = time.monotonic()
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        if time.monotonic() - self.started > SLOW:
+            comment(f"that took {time.monotonic() - self.started:.0f} s")
 
     def line(self, good, test, rest=""):
         self.count += 1
