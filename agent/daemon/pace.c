@@ -56,7 +56,7 @@ void pace_lost(struct pace *pace, uint64_t now)
 
 void pace_failed(struct pace *pace, uint64_t now)
 {
-	bring_forward(&pace->full_at, later(now + RETRY_MS, pace->rest_until));
+	bring_forward(&pace->full_at, later(now + RETRY_MS, pace->lost_until));
 }
 
 void pace_sweep(struct pace *pace, uint64_t sweep, uint64_t now)

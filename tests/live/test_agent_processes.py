@@ -11,6 +11,7 @@ import socket
 import subprocess
 import threading
 import time
+import unittest
 
 import harness
 from agents import Agent, children
@@ -19,6 +20,7 @@ from test_agent import AMBIENT
 
 PIDFD_OPEN, PIDFD_GETFD = 434, 438
 STORM = 20000  # processes: more than the kernel keeps events of
+takes_long = unittest.skipUnless(os.environ.get("AGENT_LONG"), "takes more than a minute: make bad-times")
 
 
 def links(pid):
@@ -190,6 +192,7 @@ class Between(ProcessesCase):
         self.wait_for(lambda: agent.status()["full_passes"] > passes)
         self.assertGreater(agent.status()["events"]["overruns"], overruns)
 
+    @takes_long
     def test_lost_events_make_no_heartbeats(self):
         """One goes out with each interval, however often everything is looked at in between."""
         agent = self.agent_with_events(interval=3600)
@@ -227,6 +230,7 @@ class Between(ProcessesCase):
                 if record["finding"]["subject"].get("executable") == program]
         self.assertEqual(told, ["opened"])
 
+    @takes_long
     def test_one_that_is_cut_off_from_the_shipper_is_started_again(self):
         """The channel between the two breaks, and neither has died: they have each other again."""
         agent = Agent(self)
