@@ -33,6 +33,7 @@ struct auditor {
 	struct channel *shipper;   /* changes when that one is started anew */
 	struct snapshot *snapshot; /* of the last pass; NULL: none yet */
 	struct file_memory *files; /* of the roots of containers, for the next pass */
+	bool saw_dead;             /* in the last pass: they will go, and no event will tell */
 	struct silent silent;      /* found in all passes so far */
 	struct profiles *profiles;
 	struct changed changed; /* since the last pass */
@@ -370,9 +371,25 @@ static void send_inventory(struct auditor *auditor, const struct snapshot *snaps
 		auditor->inventory_at = clock_ms() + INVENTORY_MS;
 }
 
+/* Whether a process has ended that its parent has not taken note of: its last event is told, and it is still
+ * there. One that was so before may stay so. */
+static bool has_new_dead(const struct snapshot *snapshot, const struct snapshot *previous)
+{
+	for (size_t i = 0; i < snapshot->process_count; i++) {
+		const struct process *process = &snapshot->processes[i], *was;
+		if (!process->zombie)
+			continue;
+		was = previous ? snapshot_process(previous, process->pid) : NULL;
+		if (!was || !was->zombie)
+			return true;
+	}
+	return false;
+}
+
 /* What is known now: the kinds of processes, and that nothing is left to be looked at. */
 static void keep_snapshot(struct auditor *auditor, struct snapshot *snapshot, bool full)
 {
+	auditor->saw_dead = has_new_dead(snapshot, auditor->snapshot);
 	snapshot_free(auditor->snapshot);
 	auditor->snapshot = snapshot;
 	if (full)
@@ -446,6 +463,9 @@ static void do_what_is_due(struct auditor *auditor)
 	pace_done(&auditor->pace, due, now, now - start, chance());
 	if (result)
 		pace_failed(&auditor->pace, now);
+	if (auditor->saw_dead)
+		pace_gone(&auditor->pace, now);
+	auditor->saw_dead = false;
 }
 
 /* The shipper was started anew: it is told who we are, and everything. */
