@@ -10,23 +10,15 @@ bool carry_is_quick(const struct request *request)
 	return request->previous && !request->walk_again;
 }
 
-static const struct coverage *coverage_of(const struct snapshot *snapshot, const char *collector)
-{
-	for (size_t i = 0; i < snapshot->coverage_count; i++)
-		if (!strcmp(snapshot->coverage[i].collector, collector))
-			return &snapshot->coverage[i];
-	return NULL;
-}
-
 bool carry_can(const struct request *request, const char *collector)
 {
-	return carry_is_quick(request) && coverage_of(request->previous, collector) &&
+	return carry_is_quick(request) && snapshot_coverage(request->previous, collector) &&
 	       !snapshot_lacks(request->previous, collector);
 }
 
 void carry_coverage(struct arena *arena, const struct snapshot *previous, struct coverage *into)
 {
-	const struct coverage *coverage = coverage_of(previous, into->collector);
+	const struct coverage *coverage = snapshot_coverage(previous, into->collector);
 
 	if (coverage)
 		coverage_merge(into, arena, coverage);

@@ -41,12 +41,19 @@ void snapshot_free(struct snapshot *snapshot)
 		arena_free(snapshot->arena);
 }
 
-bool snapshot_lacks(const struct snapshot *snapshot, const char *collector)
+struct coverage *snapshot_coverage(const struct snapshot *snapshot, const char *collector)
 {
 	for (size_t i = 0; i < snapshot->coverage_count; i++)
 		if (!strcmp(snapshot->coverage[i].collector, collector))
-			return snapshot->coverage[i].switched_off;
-	return false;
+			return &snapshot->coverage[i];
+	return NULL;
+}
+
+bool snapshot_lacks(const struct snapshot *snapshot, const char *collector)
+{
+	const struct coverage *coverage = snapshot_coverage(snapshot, collector);
+
+	return coverage && coverage->switched_off;
 }
 
 const struct process *snapshot_process(const struct snapshot *snapshot, pid_t pid)

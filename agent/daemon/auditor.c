@@ -231,18 +231,10 @@ static void look_at_events(struct auditor *auditor)
 
 /* ---- passes ------------------------------------------------------------------------------------- */
 
-static struct coverage *coverage_of_processes(struct snapshot *snapshot)
-{
-	for (size_t i = 0; i < snapshot->coverage_count; i++)
-		if (!strcmp(snapshot->coverage[i].collector, collector_process.name))
-			return &snapshot->coverage[i];
-	return NULL;
-}
-
 /* What the agent could not see between its passes that read everything. */
 static void note_between(struct auditor *auditor, struct snapshot *snapshot)
 {
-	struct coverage *coverage = coverage_of_processes(snapshot);
+	struct coverage *coverage = snapshot_coverage(snapshot, collector_process.name);
 
 	for (size_t i = 0; i < auditor->events.count; i++) {
 		const char *unseen = events_unseen(&auditor->events, i);

@@ -11,18 +11,10 @@ enum {
 			 PROCESS_KNOWS_NAMESPACES | PROCESS_KNOWS_THREADS | PROCESS_KNOWS_ROOT,
 };
 
-static const struct coverage *coverage_of(const struct snapshot *snapshot, const struct collector *collector)
-{
-	for (size_t i = 0; i < snapshot->coverage_count; i++)
-		if (!strcmp(snapshot->coverage[i].collector, collector->name))
-			return &snapshot->coverage[i];
-	return NULL;
-}
-
 /* Whether the collector looked, and missed nothing. */
 static bool missed_nothing(const struct snapshot *snapshot, const struct collector *collector)
 {
-	const struct coverage *coverage = coverage_of(snapshot, collector);
+	const struct coverage *coverage = snapshot_coverage(snapshot, collector->name);
 
 	return coverage && !coverage->switched_off && !coverage->missed;
 }
@@ -97,7 +89,7 @@ struct seen *sight_of(const struct snapshot *snapshot, struct arena *arena)
 
 bool sight_is_complete(const struct snapshot *snapshot)
 {
-	return !snapshot->host.hidepid && coverage_of(snapshot, &collector_process);
+	return !snapshot->host.hidepid && snapshot_coverage(snapshot, collector_process.name);
 }
 
 uint32_t sight_needed(const struct rule *rule, bool of_container)

@@ -476,6 +476,9 @@ struct snapshot {
 	size_t coverage_count;
 };
 
+/* What the collector of that name saw, in the snapshot; NULL when it did not run. */
+struct coverage *snapshot_coverage(const struct snapshot *snapshot, const char *collector);
+
 /* True when the collector of that name was not to look: that there is nothing of its kind is not known. */
 bool snapshot_lacks(const struct snapshot *snapshot, const char *collector);
 
