@@ -185,8 +185,7 @@ static struct snapshot *collect(struct audit *audit, struct error **error)
 	const struct collector *enabled[COLLECTORS_MAX] = {NULL};
 	struct request request = {
 		.proc = "/proc",
-		.facts = REQUEST_STAT | REQUEST_CGROUP | REQUEST_EXECUTABLE | REQUEST_LSM | REQUEST_THREADS |
-			 REQUEST_ROOT | REQUEST_USER_MAPS | REQUEST_MACHINE | REQUEST_NAMESPACES_ALL,
+		.facts = REQUEST_AUDIT,
 		.excluded_paths = audit->excluded.words,
 		.excluded_count = audit->excluded.count,
 		.container = audit->print.selection.container,
@@ -254,24 +253,16 @@ static int check_container(const char *name, const struct snapshot *snapshot, st
 static struct findings *judge(const struct audit *audit, const struct snapshot *snapshot,
 			      struct error **error)
 {
-	const struct config *config = audit->config;
-	struct policy policy = {
-		.only = audit->rules.words,
-		.only_count = audit->rules.count,
-		.without = audit->rules_off.words,
-		.without_count = audit->rules_off.count,
-		.overrides = config ? config->overrides : NULL,
-		.override_count = config ? config->override_count : 0,
-		.exceptions = config ? config->exceptions : NULL,
-		.exception_count = config ? config->exception_count : 0,
-		.curated = config ? config->curated : NULL,
-		.curated_count = config ? config->curated_count : 0,
-		.minimum = audit->minimum,
-		.container = audit->print.selection.container,
-		.pids = audit->print.selection.pids,
-		.pid_count = audit->print.selection.pid_count,
-	};
+	struct policy policy = audit->config ? config_policy(audit->config) : (struct policy){0};
 
+	policy.only = audit->rules.words;
+	policy.only_count = audit->rules.count;
+	policy.without = audit->rules_off.words; /* with those of the configuration */
+	policy.without_count = audit->rules_off.count;
+	policy.minimum = audit->minimum;
+	policy.container = audit->print.selection.container;
+	policy.pids = audit->print.selection.pids;
+	policy.pid_count = audit->print.selection.pid_count;
 	if (audit->remediation.target)
 		policy.minimum = SEVERITY_INFO; /* what a change closes besides is told */
 	if (policy.minimum == SEVERITY_NONE)

@@ -392,6 +392,20 @@ struct config *config_read(const char *path, time_t now, struct error **error)
 	return NULL;
 }
 
+struct policy config_policy(const struct config *config)
+{
+	return (struct policy){
+		.without = config->rules_off,
+		.without_count = config->rule_off_count,
+		.overrides = config->overrides,
+		.override_count = config->override_count,
+		.exceptions = config->exceptions,
+		.exception_count = config->exception_count,
+		.curated = config->curated,
+		.curated_count = config->curated_count,
+	};
+}
+
 void config_free(struct config *config)
 {
 	if (config)

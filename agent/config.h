@@ -56,6 +56,10 @@ bool config_section_is_of_agent(const char *name);
 /* The keys of [exception NAME]; NULL behind the last one. */
 const char *config_exception_key(size_t index);
 
+/* What it says of judging: its rules that are off, severities, exceptions and curated images. Points into it.
+ */
+struct policy config_policy(const struct config *config);
+
 void config_free(struct config *config);
 
 #endif

@@ -20,10 +20,7 @@ enum {
 	ALIVE_MS = 5000,  /* between signs of life to the parent */
 	ALONE_MS = 75000, /* the parent has sent another shipper by then: its longest wait is a minute */
 	INVENTORY_MS = 24 * 60 * 60 * 1000,
-	AUDIT_FACTS = REQUEST_STAT | REQUEST_CGROUP | REQUEST_EXECUTABLE | REQUEST_LSM | REQUEST_THREADS |
-		      REQUEST_ROOT | REQUEST_USER_MAPS | REQUEST_MACHINE | REQUEST_NAMESPACES_ALL |
-		      REQUEST_COMMAND_LINE,
-	PROFILE_FACTS = AUDIT_FACTS & ~(REQUEST_MACHINE | REQUEST_COMMAND_LINE),
+	PROFILE_FACTS = REQUEST_AUDIT & ~REQUEST_MACHINE,
 };
 
 struct auditor {
@@ -260,7 +257,7 @@ static struct snapshot *collect(struct auditor *auditor, bool full, struct error
 	const struct settings *settings = auditor->settings;
 	struct request request = {
 		.proc = "/proc",
-		.facts = AUDIT_FACTS,
+		.facts = REQUEST_AUDIT | REQUEST_COMMAND_LINE,
 		.excluded_paths = settings->config->excluded_paths,
 		.excluded_count = settings->config->excluded_count,
 		.docker_socket = settings->docker_socket,
@@ -293,19 +290,9 @@ static struct snapshot *collect(struct auditor *auditor, bool full, struct error
 static struct findings *judge(const struct auditor *auditor, const struct snapshot *snapshot,
 			      struct error **error)
 {
-	const struct config *config = auditor->settings->config;
-	const struct policy policy = {
-		.without = config->rules_off,
-		.without_count = config->rule_off_count,
-		.overrides = config->overrides,
-		.override_count = config->override_count,
-		.exceptions = config->exceptions,
-		.exception_count = config->exception_count,
-		.curated = config->curated,
-		.curated_count = config->curated_count,
-		.minimum = SEVERITY_INFO,
-	};
+	struct policy policy = config_policy(auditor->settings->config);
 
+	policy.minimum = SEVERITY_INFO;
 	return findings_judge(snapshot, &policy, error);
 }
 

@@ -28,6 +28,11 @@ enum request_fact {
 
 #define REQUEST_NAMESPACES_ALL (((1 << NAMESPACE_COUNT) - 1) * REQUEST_NAMESPACE)
 
+/* What rules ask of processes and of the machine. */
+#define REQUEST_AUDIT                                                                                        \
+	(REQUEST_STAT | REQUEST_CGROUP | REQUEST_EXECUTABLE | REQUEST_LSM | REQUEST_THREADS | REQUEST_ROOT | \
+	 REQUEST_USER_MAPS | REQUEST_MACHINE | REQUEST_NAMESPACES_ALL)
+
 enum {
 	SILENT_MAX = 8,   /* behind which no process is read that may be silent */
 	SILENT_ROOM = 16, /* for those as well that are met at the same time */
