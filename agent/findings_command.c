@@ -20,7 +20,8 @@ enum findings_option {
 
 struct findings_command {
 	enum format format;
-	const char *output_file, *config_file, *state;
+	const char *output_file;
+	struct running running;
 	struct finding_filter filter;
 	time_t now;
 	size_t left_out; /* columns that had no room */
@@ -45,12 +46,6 @@ static int handle_option(void *state, int id, const char *value, struct error **
 	struct findings_command *command = state;
 
 	switch (id) {
-	case RUNNING_CONFIG:
-		command->config_file = value;
-		return 0;
-	case RUNNING_STATE:
-		command->state = value;
-		return 0;
 	case FINDINGS_STATUS:
 		return parse_status(value, &command->filter.standing, error);
 	case FINDINGS_SINCE:
@@ -67,7 +62,7 @@ static int handle_option(void *state, int id, const char *value, struct error **
 		command->output_file = value;
 		return 0;
 	default:
-		return error_set(error, 0, "option %d is not known", id);
+		return running_option(&command->running, id, value, error);
 	}
 }
 
@@ -113,8 +108,9 @@ static struct store_reader *open_reader(const struct settings *settings, struct 
 	return settings->state ? store_read_open(settings->state, error) : NULL;
 }
 
-static int show(struct findings_command *command, const struct settings *settings, struct error **error)
+static int show(void *state, const struct settings *settings, struct error **error)
 {
+	struct findings_command *command = state;
 	struct error *failed = NULL;
 	struct store_reader *reader = open_reader(settings, &failed);
 	struct output *output = reader ? output_open(command->output_file, error) : NULL;
@@ -136,18 +132,8 @@ static int show(struct findings_command *command, const struct settings *setting
 static int run(const struct command *command, int argc, char **argv, struct error **error)
 {
 	struct findings_command findings = {.filter = {.standing = "open"}, .now = time(NULL)};
-	int operands, status, parsed;
-	struct settings *settings;
 
-	parsed = command_parse(command, argc, argv, handle_option, &findings, &operands, error);
-	if (parsed)
-		return parsed > 0 ? EXIT_AUDITED : EXIT_USAGE;
-	settings = running_settings(findings.config_file, findings.state, error);
-	if (!settings)
-		return EXIT_USAGE;
-	status = show(&findings, settings, error);
-	settings_free(settings);
-	return status;
+	return running_command(command, argc, argv, handle_option, &findings, &findings.running, show, error);
 }
 
 static const struct option_entry options[] = {

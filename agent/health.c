@@ -4,24 +4,9 @@
 
 enum { PATIENCE = 3 }; /* intervals without a pass, after which it is not at work */
 
-struct health {
-	const char *config_file, *state;
-};
-
 static int handle_option(void *state, int id, const char *value, struct error **error)
 {
-	struct health *health = state;
-
-	switch (id) {
-	case RUNNING_CONFIG:
-		health->config_file = value;
-		return 0;
-	case RUNNING_STATE:
-		health->state = value;
-		return 0;
-	default:
-		return error_set(error, 0, "option %d is not known", id);
-	}
+	return running_option(state, id, value, error);
 }
 
 /* Seconds since the last pass, or since the start where there was none yet. */
@@ -32,11 +17,12 @@ static const json_t *age_of(const json_t *status)
 	return age ? age : json_object_get(status, "uptime_seconds");
 }
 
-static int check(const struct settings *settings, struct error **error)
+static int check(void *state, const struct settings *settings, struct error **error)
 {
 	_cleanup_json_ json_t *status = running_status(settings, error);
 	const json_t *age = age_of(status), *interval = json_object_get(status, "interval");
 
+	(void)state;
 	if (!status)
 		return EXIT_FAILED;
 	if (!json_is_integer(age) || !json_is_integer(interval)) {
@@ -53,19 +39,9 @@ static int check(const struct settings *settings, struct error **error)
 
 static int run(const struct command *command, int argc, char **argv, struct error **error)
 {
-	struct health health = {0};
-	int operands, parsed, status;
-	struct settings *settings;
+	struct running running = {0};
 
-	parsed = command_parse(command, argc, argv, handle_option, &health, &operands, error);
-	if (parsed)
-		return parsed > 0 ? EXIT_AUDITED : EXIT_USAGE;
-	settings = running_settings(health.config_file, health.state, error);
-	if (!settings)
-		return EXIT_USAGE;
-	status = check(settings, error);
-	settings_free(settings);
-	return status;
+	return running_command(command, argc, argv, handle_option, &running, &running, check, error);
 }
 
 static const struct option_entry options[] = {OPTION_ENTRIES_RUNNING, {0}};

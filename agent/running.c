@@ -8,11 +8,37 @@
 
 extern char **environ;
 
-struct settings *running_settings(const char *config_file, const char *state, struct error **error)
+int running_option(struct running *running, int id, const char *value, struct error **error)
 {
-	const struct settings_options options = {.config_file = config_file, .state = state};
+	switch (id) {
+	case RUNNING_CONFIG:
+		running->config_file = value;
+		return 0;
+	case RUNNING_STATE:
+		running->state = value;
+		return 0;
+	default:
+		return error_set(error, 0, "option %d is not known", id);
+	}
+}
 
-	return settings_read(&options, environ, time(NULL), error);
+int running_command(const struct command *command, int argc, char **argv, option_handler handler, void *state,
+		    const struct running *running, running_action action, struct error **error)
+{
+	struct settings_options options = {0};
+	int operands, status, parsed = command_parse(command, argc, argv, handler, state, &operands, error);
+	struct settings *settings;
+
+	if (parsed)
+		return parsed > 0 ? EXIT_AUDITED : EXIT_USAGE;
+	options.config_file = running->config_file;
+	options.state = running->state;
+	settings = settings_read(&options, environ, time(NULL), error);
+	if (!settings)
+		return EXIT_USAGE;
+	status = action(state, settings, error);
+	settings_free(settings);
+	return status;
 }
 
 json_t *running_status(const struct settings *settings, struct error **error)

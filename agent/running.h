@@ -19,9 +19,20 @@ enum running_option { RUNNING_CONFIG = OPTION_OWN, RUNNING_STATE, RUNNING_OWN };
 			COMPLETE_DIRECTORY                                                                   \
 	}
 
-/* The settings of the agent that these options and the environment tell of; owned by the caller. NULL and
- * *error. */
-struct settings *running_settings(const char *config_file, const char *state, struct error **error);
+struct running {
+	const char *config_file, *state; /* as options gave them; NULL: not given */
+};
+
+/* Takes one of the options above, as an option_handler does. */
+int running_option(struct running *running, int id, const char *value, struct error **error);
+
+/* What such a command does with the settings that the agent has, by its options and the environment. */
+typedef int (*running_action)(void *state, const struct settings *settings, struct error **error);
+
+/* Runs a command of these: reads its options by `handler`, which puts those above into `running`, and calls
+ * `action`. Returns an enum exit_status. */
+int running_command(const struct command *command, int argc, char **argv, option_handler handler, void *state,
+		    const struct running *running, running_action action, struct error **error);
 
 /* What the running agent tells of itself; owned by the caller. NULL and *error, whose number is ENOENT or
  * ECONNREFUSED when none runs. */

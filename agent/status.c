@@ -11,7 +11,7 @@
 enum status_option { STATUS_FORMAT = RUNNING_OWN };
 
 struct status_command {
-	const char *config_file, *state;
+	struct running running;
 	enum format format;
 };
 
@@ -20,16 +20,10 @@ static int handle_option(void *state, int id, const char *value, struct error **
 	struct status_command *command = state;
 
 	switch (id) {
-	case RUNNING_CONFIG:
-		command->config_file = value;
-		return 0;
-	case RUNNING_STATE:
-		command->state = value;
-		return 0;
 	case STATUS_FORMAT:
 		return format_parse(value, &command->format, error);
 	default:
-		return error_set(error, 0, "option %d is not known", id);
+		return running_option(&command->running, id, value, error);
 	}
 }
 
@@ -226,8 +220,9 @@ static json_t *last_status(const struct settings *settings)
 	return status;
 }
 
-static int show(const struct status_command *command, const struct settings *settings, struct error **error)
+static int show(void *state, const struct settings *settings, struct error **error)
 {
+	const struct status_command *command = state;
 	_cleanup_json_ json_t *status = running_status(settings, error);
 	_cleanup_json_ json_t *last = status ? NULL : last_status(settings);
 
@@ -241,18 +236,8 @@ static int show(const struct status_command *command, const struct settings *set
 static int run(const struct command *command, int argc, char **argv, struct error **error)
 {
 	struct status_command status = {.format = FORMAT_TABLE};
-	int operands, result, parsed;
-	struct settings *settings;
 
-	parsed = command_parse(command, argc, argv, handle_option, &status, &operands, error);
-	if (parsed)
-		return parsed > 0 ? EXIT_AUDITED : EXIT_USAGE;
-	settings = running_settings(status.config_file, status.state, error);
-	if (!settings)
-		return EXIT_USAGE;
-	result = show(&status, settings, error);
-	settings_free(settings);
-	return result;
+	return running_command(command, argc, argv, handle_option, &status, &status.running, show, error);
 }
 
 static const struct option_entry options[] = {
