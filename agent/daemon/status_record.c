@@ -1,22 +1,17 @@
 #include "agent/daemon/status_record.h"
 
 #include <string.h>
-#include <time.h>
 
+#include "agent/formats/field.h"
 #include "agent/sinks/url.h"
 #include "proctor/cleanup.h"
 #include "proctor/version.h"
 
 static json_t *json_of_seconds(double seconds)
 {
-	time_t whole = (time_t)seconds;
-	char text[64];
-	struct tm utc;
+	struct record_context context = {0};
 
-	if (seconds <= 0 || !gmtime_r(&whole, &utc) ||
-	    !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc))
-		return NULL;
-	return json_string(text);
+	return seconds > 0 ? json_of_time((time_t)seconds, -1, &context) : NULL;
 }
 
 static json_t *number(uint64_t value)
