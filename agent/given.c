@@ -6,6 +6,7 @@
 
 #include "agent/nearest.h"
 #include "agent/setting_table.h"
+#include "agent/sinks/url.h"
 #include "proctor/cleanup.h"
 #include "proctor/text.h"
 
@@ -115,16 +116,28 @@ const char *given_sink(const char *section)
 
 /* ---- defaults ----------------------------------------------------------------------------------- */
 
+/* Of a sink whose URL is wrong, as will be said later, those that every kind has. */
+static const struct sink_kind *kind_of(const struct given_list *list, const char *section)
+{
+	static const struct sink_kind none;
+	const char *url = given_value(list, section, "url");
+	const struct sink_kind *kind = url ? sink_kind_of(url, NULL) : NULL;
+
+	return kind ? kind : &none;
+}
+
 static int give_defaults(struct given_list *list, const char *section, const struct setting *table,
 			 struct error **error)
 {
+	const struct sink_kind *kind = kind_of(list, section);
+
 	for (const struct setting *setting = table; setting->key; setting++) {
 		struct given given = {
 			.entry = {.section = section, .key = setting->key, .value = setting->otherwise},
 			.from = "default",
 		};
-		if (setting->otherwise && !given_value(list, section, setting->key) &&
-		    give(list, &given, error))
+		if (setting->otherwise && setting_is_of_kind(setting, kind) &&
+		    !given_value(list, section, setting->key) && give(list, &given, error))
 			return -1;
 	}
 	return 0;
@@ -412,14 +425,65 @@ static int give_list(struct given_list *list, const char *name, struct given *gi
 	return 1;
 }
 
-/* Sinks without a section: to-1, to-2 and so on. */
+struct destination {
+	struct given_list *list;
+	struct given *given;
+};
+
+static int secret_in_option(const char *what, struct error **error)
+{
+	error_set(error, 0, "--to: anyone can read the %s of a sink there by ps(1)", what);
+	return error_remedy(error, "give it in the file, or in the variable PROCTOR_TO");
+}
+
+/* Whether the URL has USER:PASSWORD@ before its host. */
+static bool has_password(const char *url)
+{
+	const char *start = strstr(url, "://"), *colon, *at;
+
+	if (!start)
+		return false;
+	start += strlen("://");
+	colon = memchr(start, ':', strcspn(start, "/?#"));
+	at = memchr(start, '@', strcspn(start, "/?#"));
+	return colon && at && colon < at;
+}
+
+static int give_key(void *state, const char *key, const char *value, struct error **error)
+{
+	const struct destination *destination = state;
+	struct given *given = destination->given;
+	const struct setting *setting = setting_find(sink_settings, key);
+
+	given->entry.key = key;
+	given->entry.value = value;
+	if (check_key(&given->entry, error))
+		return -1;
+	if (setting->secret && given->by == GIVEN_BY_OPTION)
+		return secret_in_option(key, error);
+	return give(destination->list, given, error);
+}
+
+/* Sinks without a section: to-1, to-2 and so on. Behind a `#`, which no receiver gets to see, stand the other
+ * keys of the section. */
 static int give_to(struct given_list *list, size_t number, const char *url, struct given *given,
 		   struct error **error)
 {
+	struct destination destination = {.list = list, .given = given};
+	size_t length = strcspn(url, "#");
+
 	given->entry.section = arena_printf(list->arena, "sink.to-%zu", number);
 	given->entry.key = "url";
-	given->entry.value = url;
-	return given->entry.section ? give(list, given, error) : no_memory(error);
+	given->entry.value = arena_copy(list->arena, url, length);
+	if (!given->entry.section || !given->entry.value)
+		return no_memory(error);
+	if (given->by == GIVEN_BY_OPTION && has_password(given->entry.value))
+		return secret_in_option("password", error);
+	if (give(list, given, error))
+		return -1;
+	if (url[length] && url_pairs(url + length + 1, give_key, &destination, error))
+		return error_context(error, "%s", given->from);
+	return 0;
 }
 
 static int give_destinations(struct given_list *list, struct given *given, struct error **error)

@@ -173,11 +173,13 @@ static int put_severity(const struct setting *setting, struct arena *arena, cons
 static int put_url(const struct setting *setting, struct arena *arena, const char *value, void *owner,
 		   struct error **error)
 {
-	const struct sink_kind *kind = sink_kind_of(value, error);
+	struct sink_setting *sink = owner;
 
-	if (!kind || kind->check(value, error))
-		return -1;
-	return put_string(setting, arena, value, owner, error);
+	if (strchr(value, '#'))
+		return error_set(error, 0,
+				 "only --to and PROCTOR_TO have keys behind a #: here they have lines");
+	sink->kind = sink_kind_of(value, error);
+	return sink->kind ? put_string(setting, arena, value, owner, error) : -1;
 }
 
 static int put_record(struct sink_setting *sink, const char *word, size_t length, bool *findings,
@@ -223,6 +225,13 @@ static int put_records(const struct setting *setting, struct arena *arena, const
 static const char *const off_auto[] = {"off", "auto", NULL};
 static const char *const off_fanotify[] = {"off", "fanotify", NULL};
 static const char *const no_yes[] = {"no", "yes", NULL};
+static const char *const no_in_clear[] = {"no", "yes, in clear", NULL};
+static const char *const sink_formats[] = {[SINK_LINES] = "lines", [SINK_ARRAY] = "array", NULL};
+static const char *const compressions[] = {"off", "gzip", NULL};
+static const char *const facilities[] = {
+	"kern",   "user",     "mail",   "daemon", "auth",   "syslog", "lpr",   "news",   "uucp",
+	"cron",   "authpriv", "ftp",    "ntp",    "audit",  "alert",  "clock", "local0", "local1",
+	"local2", "local3",   "local4", "local5", "local6", "local7", NULL};
 static const char *const log_formats[] = {[LOG_LOGFMT] = "logfmt", [LOG_JSON] = "json", NULL};
 static const char *const log_levels[] = {
 	[LOG_ERROR] = "error", [LOG_WARNING] = "warning", [LOG_INFO] = "info", [LOG_DEBUG] = "debug", NULL};
@@ -388,7 +397,11 @@ const struct setting agent_settings[] = {
 };
 
 const struct setting sink_settings[] = {
-	{.key = "url", SINK_MEMBER(url), .form = "URL", .put = put_url, .help = "Where records go. Required"},
+	{.key = "url",
+	 SINK_MEMBER(options.url),
+	 .form = "URL",
+	 .put = put_url,
+	 .help = "Where records go. Required"},
 	{.key = "min_severity",
 	 SINK_MEMBER(minimum),
 	 .form = "info|low|medium|high|critical",
@@ -408,8 +421,126 @@ const struct setting sink_settings[] = {
 	 .least = 1,
 	 .most = 10000,
 	 .help = "How many at once, at most: 1 to 10000"},
+	{.key = "timeout",
+	 SINK_MEMBER(options.timeout),
+	 .form = "TIME",
+	 .otherwise = "30s",
+	 .put = put_seconds,
+	 .least = 1,
+	 .most = 10 * MINUTE,
+	 .of_some = true,
+	 .help = "How long the receiver has for each exchange, connecting included: 1s to 10m"},
+	{.key = "ca_file",
+	 SINK_MEMBER(options.ca_file),
+	 .form = "FILE",
+	 .put = put_path,
+	 .of_some = true,
+	 .help = "The authorities (PEM) that may have signed the receiver's certificate, instead of those of "
+		 "the system"},
+	{.key = "certificate_file",
+	 SINK_MEMBER(options.certificate_file),
+	 .form = "FILE",
+	 .put = put_path,
+	 .of_some = true,
+	 .help = "Our own certificate (PEM), for receivers that ask for one"},
+	{.key = "key_file",
+	 SINK_MEMBER(options.key_file),
+	 .form = "FILE",
+	 .put = put_path,
+	 .of_some = true,
+	 .help = "Its key (PEM)"},
+	{.key = "insecure",
+	 SINK_MEMBER(options.insecure),
+	 .form = "no|\"yes, in clear\"",
+	 .otherwise = "no",
+	 .put = put_flag,
+	 .words = no_in_clear,
+	 .of_some = true,
+	 .help = "Whether records go to other machines without TLS, to be read and changed on the way"},
+	{.key = "format",
+	 SINK_MEMBER(options.format),
+	 .form = "lines|array",
+	 .otherwise = "lines",
+	 .put = put_choice,
+	 .words = sink_formats,
+	 .of_some = true,
+	 .help = "Whether a request holds one record a line or an array of them"},
+	{.key = "compress",
+	 SINK_MEMBER(options.gzip),
+	 .form = "off|gzip",
+	 .otherwise = "off",
+	 .put = put_flag,
+	 .words = compressions,
+	 .of_some = true,
+	 .help = "How requests are compressed"},
+	{.key = "headers",
+	 SINK_MEMBER(options.headers),
+	 .form = "NAME=VALUE,…",
+	 .put = put_string,
+	 .of_some = true,
+	 .secret = true,
+	 .help = "Headers of each request; in values `%2C` stands for a comma, and so on"},
+	{.key = "token",
+	 SINK_MEMBER(options.token),
+	 .form = "TOKEN",
+	 .put = put_string,
+	 .of_some = true,
+	 .secret = true,
+	 .help = "Sent as `Authorization: Bearer TOKEN`"},
+	{.key = "token_file",
+	 SINK_MEMBER(options.token_file),
+	 .form = "FILE",
+	 .put = put_path,
+	 .of_some = true,
+	 .help = "The file that holds the token, read again when the receiver does not take it any more"},
+	{.key = "tag",
+	 SINK_MEMBER(options.tag),
+	 .form = "TAG",
+	 .put = put_string,
+	 .of_some = true,
+	 .help = "The tag of Fluent's records, by which they are routed"},
+	{.key = "shared_key",
+	 SINK_MEMBER(options.shared_key),
+	 .form = "KEY",
+	 .put = put_string,
+	 .of_some = true,
+	 .secret = true,
+	 .help = "The key that both sides of the forward protocol prove to know"},
+	{.key = "shared_key_file",
+	 SINK_MEMBER(options.shared_key_file),
+	 .form = "FILE",
+	 .put = put_path,
+	 .of_some = true,
+	 .help = "The file that holds it"},
+	{.key = "facility",
+	 SINK_MEMBER(options.facility),
+	 .form = "FACILITY",
+	 .otherwise = "daemon",
+	 .put = put_choice,
+	 .words = facilities,
+	 .of_some = true,
+	 .help = "The facility of messages of syslog"},
+	{.key = "window",
+	 SINK_MEMBER(options.window),
+	 .form = "COUNT",
+	 .otherwise = "500",
+	 .put = put_count,
+	 .least = 1,
+	 .most = 10000,
+	 .of_some = true,
+	 .help = "How many records are sent again when a connection breaks, for syslog acknowledges none"},
 	{0},
 };
+
+bool setting_is_of_kind(const struct setting *setting, const struct sink_kind *kind)
+{
+	if (!setting->of_some)
+		return true;
+	for (const char *const *key = kind->keys; key && *key; key++)
+		if (!strcmp(*key, setting->key))
+			return true;
+	return false;
+}
 
 const struct setting *setting_find(const struct setting *table, const char *key)
 {

@@ -20,6 +20,8 @@ struct setting {
 	uint64_t least, most;     /* of numbers */
 	const char *const *words; /* of a choice: the member is an enum, or bool, that counts them; ended by
 				     NULL */
+	bool of_some;             /* only the sinks whose kind lists it have it */
+	bool secret;              /* not shown, and not to be given by an option, which ps(1) shows */
 };
 
 /* The keys of [agent], and those of [sink.NAME]; each ended by one without a key. */
@@ -27,6 +29,9 @@ extern const struct setting agent_settings[], sink_settings[];
 
 /* The entry of that key; NULL when there is none. */
 const struct setting *setting_find(const struct setting *table, const char *key);
+
+/* Whether sinks of that kind have the setting. */
+bool setting_is_of_kind(const struct setting *setting, const struct sink_kind *kind);
 
 /* Variables for the sections that `proctor audit` reads as well. */
 struct config_variable {

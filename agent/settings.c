@@ -19,9 +19,11 @@ static int given_context(const struct settings *settings, const struct given *gi
 
 static int begin_sink(struct settings *settings, const struct given *given, struct error **error)
 {
+	const char *name = given_sink(given->entry.section);
+
 	if (settings->sink_count == SINKS_MAX)
 		return error_set(error, 0, "more than %d sinks", SINKS_MAX);
-	settings->sinks[settings->sink_count++].name = given_sink(given->entry.section);
+	settings->sinks[settings->sink_count++] = (struct sink_setting){.name = name, .options.name = name};
 	return 0;
 }
 
@@ -50,11 +52,44 @@ static int put(struct settings *settings, struct config_reader *reader, struct g
 	return given_sink(given->entry.section) ? begin_sink(settings, given, error) : 0;
 }
 
+/* Whether the key, which was given for the sink, means something to sinks of its kind. */
+static int check_key_of_sink(const struct sink_setting *sink, const struct given *given, struct error **error)
+{
+	const struct setting *setting = setting_find(sink_settings, given->entry.key);
+
+	if (given->by == GIVEN_BY_DEFAULT || setting_is_of_kind(setting, sink->kind))
+		return 0;
+	return error_set(error, 0, "a sink of %s has no key '%s'", sink->kind->schemes[0], setting->key);
+}
+
+static int check_sink(const struct settings *settings, const struct sink_setting *sink, struct error **error)
+{
+	const struct given *url = NULL;
+
+	if (!sink->options.url)
+		return error_set(error, 0, "[sink.%s] has no url", sink->name);
+	for (size_t i = 0; i < settings->given_count; i++) {
+		struct given given = settings->given[i];
+		const char *name = given_sink(given.entry.section);
+		if (!given.entry.key || !name || strcmp(name, sink->name) != 0)
+			continue;
+		if (check_key_of_sink(sink, &given, error))
+			return given_context(settings, &given, error);
+		if (!strcmp(given.entry.key, "url"))
+			url = &settings->given[i];
+	}
+	if (!sink->kind->check(&sink->options, error))
+		return 0;
+	struct given value = *url;
+	value.entry.column = value.entry.value_column;
+	return given_context(settings, &value, error);
+}
+
 static int check_sinks(const struct settings *settings, struct error **error)
 {
 	for (size_t i = 0; i < settings->sink_count; i++)
-		if (!settings->sinks[i].url)
-			return error_set(error, 0, "[sink.%s] has no url", settings->sinks[i].name);
+		if (check_sink(settings, &settings->sinks[i], error))
+			return -1;
 	return 0;
 }
 

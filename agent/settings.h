@@ -13,11 +13,12 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 struct sink_setting {
 	const char *name; /* of its section [sink.NAME]; `to-1` and so on for those by --to and PROCTOR_TO */
-	const char *url;
+	const struct sink_kind *kind;
+	struct sink_options options;
 	enum severity minimum;      /* SEVERITY_INFO: all */
 	bool heartbeats, inventory; /* `records = findings, heartbeats, inventory` */
 	unsigned batch;             /* records at once, at most */
-	const char *from;           /* as of settings_print */
+	const char *from;           /* of its URL, as of settings_print */
 };
 
 /* A key and its value as they were given, and what gave them. */

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "agent/given.h"
+#include "agent/setting_table.h"
 #include "agent/settings.h"
 #include "agent/sinks/url.h"
 #include "proctor/cleanup.h"
@@ -26,10 +27,21 @@ static void print_section(const struct given *given, bool first, struct output *
 	output_format(output, "%s[%s]\n", first ? "" : "\n", name ? name : "");
 }
 
+/* The value as it may be shown. Owned by the caller; NULL when memory is exhausted. */
+static char *shown_value(const struct given *given)
+{
+	const struct setting *setting =
+		given_sink(given->entry.section) ? setting_find(sink_settings, given->entry.key) : NULL;
+
+	if (setting && setting->secret)
+		return strdup("***");
+	return setting && !strcmp(setting->key, "url") ? url_shown(given->entry.value)
+						       : strdup(given->entry.value);
+}
+
 static void print_value(const struct given *given, struct output *output)
 {
-	bool is_url = given_sink(given->entry.section) && !strcmp(given->entry.key, "url");
-	_cleanup_free_ char *shown = is_url ? url_shown(given->entry.value) : strdup(given->entry.value);
+	_cleanup_free_ char *shown = shown_value(given);
 	_cleanup_free_ char *value = shown ? escaped(shown) : NULL, *key = escaped(given->entry.key);
 	_cleanup_free_ char *from = escaped(given->from), *line = NULL;
 

@@ -8,10 +8,23 @@
 	}
 
 static const struct library_function functions[] = {
-	FUNCTION(global_init),      FUNCTION(easy_init),           FUNCTION(easy_setopt),
-	FUNCTION(easy_getinfo),     FUNCTION(easy_cleanup),        FUNCTION(multi_init),
-	FUNCTION(multi_add_handle), FUNCTION(multi_remove_handle), FUNCTION(multi_perform),
-	FUNCTION(multi_poll),       FUNCTION(multi_info_read),     FUNCTION(multi_cleanup),
+	FUNCTION(global_init),
+	FUNCTION(easy_init),
+	FUNCTION(easy_setopt),
+	FUNCTION(easy_getinfo),
+	FUNCTION(easy_cleanup),
+	FUNCTION(multi_init),
+	FUNCTION(multi_add_handle),
+	FUNCTION(multi_remove_handle),
+	FUNCTION(multi_perform),
+	FUNCTION(multi_poll),
+	FUNCTION(multi_info_read),
+	FUNCTION(multi_cleanup),
+	FUNCTION(url),
+	FUNCTION(url_cleanup),
+	FUNCTION(url_get),
+	FUNCTION(url_set),
+	FUNCTION(free),
 };
 
 int curl_library_load(struct curl_library *library)

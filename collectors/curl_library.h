@@ -20,6 +20,11 @@ struct curl_library {
 	typeof(curl_multi_poll) *multi_poll;
 	typeof(curl_multi_info_read) *multi_info_read;
 	typeof(curl_multi_cleanup) *multi_cleanup;
+	typeof(curl_url) *url;
+	typeof(curl_url_cleanup) *url_cleanup;
+	typeof(curl_url_get) *url_get;
+	typeof(curl_url_set) *url_set;
+	typeof(curl_free) *free;
 };
 
 /* Loads it (dlopen(3)), for as long as the process lives. -1: it is not installed, or lacks one of these. */

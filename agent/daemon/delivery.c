@@ -15,19 +15,21 @@
 
 enum {
 	BATCH_BYTES = 1024 * 1024,
-	RETRY_FIRST_MS = 1000, /* after a failure; doubled with each, and its half is left to chance */
+	RETRY_FIRST_MS =
+		1000, /* at most, after a failure; doubled with each: how much of it is left to chance */
 	RETRY_LAST_MS = 60000,
-	IDLE_MS = 60000, /* a wake-up that was lost costs no more than that */
+	ASKED_LAST_S = 900, /* a receiver that asks to be left alone for longer is asked sooner */
+	IDLE_MS = 60000,    /* a wake-up that was lost costs no more than that */
 };
 
 struct sender {
 	const struct sink_setting *setting;
 	struct delivery *delivery;
-	const struct sink_kind *kind;
 	void *sink;
 	pthread_t thread;
 	atomic_bool idle; /* its queue is empty */
 	unsigned failures;
+	unsigned asked; /* seconds for which the receiver asked to be left alone */
 	unsigned seed;
 };
 
@@ -65,10 +67,11 @@ static int retry_ms(struct sender *sender)
 {
 	unsigned doublings = sender->failures < 7 ? sender->failures : 6;
 	int longest = RETRY_FIRST_MS << doublings;
+	unsigned asked = sender->asked < ASKED_LAST_S ? sender->asked : ASKED_LAST_S;
 
 	if (longest > RETRY_LAST_MS)
 		longest = RETRY_LAST_MS;
-	return longest / 2 + rand_r(&sender->seed) % (longest / 2 + 1);
+	return (int)asked * 1000 + rand_r(&sender->seed) % (longest + 1);
 }
 
 /* Waits until a delivery that failed is to be tried again: at the end sooner than else. */
@@ -103,12 +106,17 @@ static void note_success(struct sender *sender)
 static int deliver(struct sender *sender, const struct batch *batch, struct error **error)
 {
 	struct delivery *delivery = sender->delivery;
-	size_t count, out = 0;
+	const char *name = sender->setting->name;
+	struct delivered delivered = {0};
+	size_t count, gone;
 	const struct queued *records = batch_records(batch, &count);
-	int result = sender->kind->deliver(sender->sink, records, count, delivery->stop, &out, error);
+	int result = sender->setting->kind->deliver(sender->sink, records, count, delivery->stop, &delivered,
+						    error);
 
-	if (out && store_done(delivery->store, sender->setting->name, records[out - 1].sequence, out,
-			      result ? NULL : error))
+	sender->asked = delivered.wait;
+	gone = delivered.out + delivered.refused;
+	if (gone && store_done(delivery->store, name, records[gone - 1].sequence, delivered.out,
+			       result ? NULL : error))
 		return -1;
 	return result;
 }
@@ -164,8 +172,7 @@ static int start_sender(struct delivery *delivery, struct sender *sender, const 
 	int result;
 
 	*sender = (struct sender){.setting = setting, .delivery = delivery, .seed = (unsigned)getpid()};
-	sender->kind = sink_kind_of(setting->url, error);
-	sender->sink = sender->kind ? sender->kind->open(setting->url, error) : NULL;
+	sender->sink = setting->kind->open(&setting->options, error);
 	if (!sender->sink)
 		return -1;
 	result = pthread_create(&sender->thread, NULL, run_sender, sender);
@@ -250,7 +257,7 @@ void delivery_stop(struct delivery *delivery, uint64_t wait_ms)
 	wake(delivery->stop);
 	for (size_t i = 0; i < delivery->count; i++) {
 		pthread_join(delivery->senders[i].thread, NULL);
-		delivery->senders[i].kind->close(delivery->senders[i].sink);
+		delivery->senders[i].setting->kind->close(delivery->senders[i].sink);
 	}
 	cleanup_close(&delivery->stop);
 	cleanup_close(&delivery->drain);

@@ -31,7 +31,7 @@ int places_of(struct places *places, const struct settings *settings, struct err
 		return error_set(error, 0, "out of memory");
 	for (size_t i = 0; i < settings->sink_count; i++) {
 		struct error *failed = NULL;
-		char *path = file_of(settings->sinks[i].url, &failed);
+		char *path = file_of(settings->sinks[i].options.url, &failed);
 		if (failed) {
 			*error = failed;
 			return -1;

@@ -88,7 +88,7 @@ static json_t *url_of(const struct settings *settings, const char *sink)
 		_cleanup_free_ char *shown = NULL;
 		if (strcmp(settings->sinks[i].name, sink) != 0)
 			continue;
-		shown = url_shown(settings->sinks[i].url);
+		shown = url_shown(settings->sinks[i].options.url);
 		return shown ? json_string(shown) : NULL;
 	}
 	return NULL;

@@ -147,6 +147,21 @@ static void put_capitals(const char *text)
 		putchar(toupper((unsigned char)*text));
 }
 
+/* Which sinks have it, when not all do. */
+static void put_kinds(const struct setting *setting)
+{
+	const char *before = "Of sinks of ";
+
+	for (const struct sink_kind *const *kind = sink_kinds; setting->of_some && *kind; kind++) {
+		if (!setting_is_of_kind(setting, *kind))
+			continue;
+		printf("%s%s", before, (*kind)->schemes[0]);
+		before = ", ";
+	}
+	if (*before == ',')
+		printf(".\n");
+}
+
 /* A key with its variable, which begins as told. */
 static void put_setting(const struct setting *setting, const char *variable)
 {
@@ -161,6 +176,7 @@ static void put_setting(const struct setting *setting, const char *variable)
 		     setting->option ? "." : "") < 0)
 		help = NULL;
 	put_text(help ? help : "");
+	put_kinds(setting);
 	printf("Variable:\n.Ev PROCTOR_%s", variable);
 	put_capitals(setting->key);
 	printf("\n");

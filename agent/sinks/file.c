@@ -81,7 +81,7 @@ static void close_sink(void *state)
 	free(sink);
 }
 
-static void *open_sink(const char *url, struct error **error)
+static void *open_sink(const struct sink_options *options, struct error **error)
 {
 	struct file_sink *sink = malloc(sizeof(*sink));
 
@@ -90,15 +90,15 @@ static void *open_sink(const char *url, struct error **error)
 		return NULL;
 	}
 	*sink = (struct file_sink){.rotate = ROTATE, .keep = KEEP, .directory = -1, .fd = -1};
-	if (!parse(sink, url, error))
+	if (!parse(sink, options->url, error))
 		return sink;
 	close_sink(sink);
 	return NULL;
 }
 
-static int check(const char *url, struct error **error)
+static int check(const struct sink_options *options, struct error **error)
 {
-	struct file_sink *sink = open_sink(url, error);
+	struct file_sink *sink = open_sink(options, error);
 
 	if (!sink)
 		return -1;
@@ -262,8 +262,8 @@ static int append(struct file_sink *sink, const struct queued *record, struct er
 	return 0;
 }
 
-static int deliver(void *state, const struct queued *records, size_t count, int stop, size_t *out,
-		   struct error **error)
+static int deliver(void *state, const struct queued *records, size_t count, int stop,
+		   struct delivered *delivered, struct error **error)
 {
 	struct file_sink *sink = state;
 	int result;
@@ -275,12 +275,12 @@ static int deliver(void *state, const struct queued *records, size_t count, int 
 		result = append(sink, &records[sink->appended], error);
 	if (sink->fd >= 0 && make_durable(sink, result ? NULL : error))
 		result = -1;
-	*out = sink->durable;
+	delivered->out = sink->durable;
 	return result;
 }
 
 const struct sink_kind sink_file = {
-	.scheme = "file",
+	.schemes = (const char *const[]){"file", NULL},
 	.form = "file:///PATH[?rotate=SIZE&keep=COUNT]",
 	.help = "A file, one record a line, on disk before a record counts as sent; put aside as PATH.1 to "
 		"PATH.COUNT (5) when it would be larger than SIZE (64MiB; 0: never)",

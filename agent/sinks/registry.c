@@ -11,8 +11,9 @@ const struct sink_kind *const sink_kinds[] = {
 const struct sink_kind *sink_kind_of(const char *url, struct error **error)
 {
 	for (const struct sink_kind *const *kind = sink_kinds; *kind; kind++)
-		if (url_has_scheme(url, (*kind)->scheme))
-			return *kind;
+		for (const char *const *scheme = (*kind)->schemes; *scheme; scheme++)
+			if (url_has_scheme(url, *scheme))
+				return *kind;
 	error_set(error, 0, "no sink has a URL that begins so; there are");
 	for (const struct sink_kind *const *kind = sink_kinds; *kind; kind++)
 		error_remedy(error, "%s", (*kind)->form);

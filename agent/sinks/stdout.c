@@ -15,14 +15,14 @@ struct stdout_sink {
 	int64_t sequence;
 };
 
-static int check(const char *url, struct error **error)
+static int check(const struct sink_options *options, struct error **error)
 {
-	return strcmp(url, "stdout") ? error_set(error, 0, "stdout takes nothing behind it") : 0;
+	return strcmp(options->url, "stdout") ? error_set(error, 0, "stdout takes nothing behind it") : 0;
 }
 
-static void *open_sink(const char *url, struct error **error)
+static void *open_sink(const struct sink_options *options, struct error **error)
 {
-	struct stdout_sink *sink = check(url, error) ? NULL : calloc(1, sizeof(*sink));
+	struct stdout_sink *sink = check(options, error) ? NULL : calloc(1, sizeof(*sink));
 
 	if (!sink)
 		error_set(error, 0, "opening the sink stdout: out of memory");
@@ -103,17 +103,17 @@ static int write_record(struct stdout_sink *sink, const struct queued *record, i
 	return write_line(sink, stop, error);
 }
 
-static int deliver(void *state, const struct queued *records, size_t count, int stop, size_t *out,
-		   struct error **error)
+static int deliver(void *state, const struct queued *records, size_t count, int stop,
+		   struct delivered *delivered, struct error **error)
 {
-	for (*out = 0; *out < count; (*out)++)
-		if (write_record(state, &records[*out], stop, error))
+	for (; delivered->out < count; delivered->out++)
+		if (write_record(state, &records[delivered->out], stop, error))
 			return -1;
 	return 0;
 }
 
 const struct sink_kind sink_stdout = {
-	.scheme = "stdout",
+	.schemes = (const char *const[]){"stdout", NULL},
 	.form = "stdout",
 	.help = "Standard output, one record a line: what awslogs and FireLens take",
 	.check = check,

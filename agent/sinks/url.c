@@ -73,15 +73,20 @@ static int visit_pair(const char *pair, size_t length, url_visitor visitor, void
 	return value ? visitor(state, key, value, error) : -1;
 }
 
-int url_query(const char *url, url_visitor visitor, void *state, struct error **error)
+int url_pairs(const char *pairs, url_visitor visitor, void *state, struct error **error)
 {
-	const char *at = strchr(url, '?');
-
-	while (at) {
-		size_t length = strcspn(++at, "&");
+	for (const char *at = pairs; at;) {
+		size_t length = strcspn(at, "&");
 		if (visit_pair(at, length, visitor, state, error))
 			return -1;
-		at = at[length] ? at + length : NULL;
+		at = at[length] ? at + length + 1 : NULL;
 	}
 	return 0;
+}
+
+int url_query(const char *url, url_visitor visitor, void *state, struct error **error)
+{
+	const char *query = strchr(url, '?');
+
+	return query ? url_pairs(query + 1, visitor, state, error) : 0;
 }

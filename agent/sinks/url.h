@@ -18,8 +18,10 @@ bool url_has_scheme(const char *url, const char *scheme);
  * %00. */
 char *url_decode(const char *text, size_t length, struct error **error);
 
-/* Called for each KEY=VALUE of the query, decoded. -1 and *error when it is wrong. */
+/* Called for each KEY=VALUE of KEY=VALUE&KEY=VALUE, or of the URL's query, decoded. -1 and *error when it is
+ * wrong. */
 typedef int (*url_visitor)(void *state, const char *key, const char *value, struct error **error);
+int url_pairs(const char *pairs, url_visitor visitor, void *state, struct error **error);
 int url_query(const char *url, url_visitor visitor, void *state, struct error **error);
 
 #endif

@@ -5,6 +5,8 @@
 #ifndef PROCTOR_SINK_H
 #define PROCTOR_SINK_H
 
+#include <stdbool.h>
+
 #include "proctor/error.h"
 #include "proctor/rule.h"
 
@@ -16,25 +18,55 @@ struct queued {
 	size_t length;
 };
 
+/* What a sink is told: the keys of its section, as agent/setting_table.c has them. Texts live as long as the
+ * sink; NULL: not given. */
+struct sink_options {
+	const char *name; /* of its section: for messages */
+	const char *url;
+	enum sink_format { SINK_LINES, SINK_ARRAY } format; /* of a body of HTTP */
+	bool gzip;
+	const char *headers; /* NAME=VALUE,NAME=VALUE, values with %XX; secret */
+	const char *token;   /* for `Authorization: Bearer`; secret */
+	const char *token_file;
+	const char *ca_file; /* what its certificate is checked with, instead of the system's */
+	const char *certificate_file, *key_file; /* our own, for mutual TLS */
+	const char *shared_key;                  /* of Fluent's handshake; secret */
+	const char *shared_key_file;
+	const char *tag;   /* of Fluent's records */
+	unsigned facility; /* of syslog: RFC 5424, 6.2.1 */
+	unsigned window;   /* records that are sent again when a connection of syslog breaks */
+	bool insecure;     /* in clear to other machines */
+	unsigned timeout;  /* seconds for one exchange with the receiver */
+};
+
+/* What became of the records that a sink was given, from the first on. */
+struct delivered {
+	size_t out;       /* out for good (durable, or acknowledged by the receiver): they leave the queue */
+	size_t refused;   /* of those that follow: the receiver will never take them; dead letters */
+	char reason[256]; /* why it refused them: what it said, as it said it */
+	unsigned wait;    /* seconds for which it asks to be left alone before the rest; 0: it does not */
+};
+
 struct sink_kind {
-	const char *scheme; /* `file`: of `file:///var/log/proctor.json`; `stdout` */
-	const char *form;   /* as the manual has it: `file:///PATH[?rotate=SIZE&keep=COUNT]` */
-	const char *help;   /* one line */
-	/* Checks the URL and opens nothing: for --check-config. -1 and *error when it is wrong. */
-	int (*check)(const char *url, struct error **error);
-	/* A sink for the URL, owned by the caller; it connects or opens when it first delivers. NULL and
-	 * *error. */
-	void *(*open)(const char *url, struct error **error);
-	/* Delivers the records in their order. *out is set to how many of them, from the first on, are out
-	 * for good (durable, or acknowledged by the receiver): they leave the queue. Returns 0 when all are;
-	 * -1 and *error when the rest is to be tried again later, by a further call. `stop` is a descriptor
-	 * that becomes readable when the sink is to give up waiting. */
-	int (*deliver)(void *sink, const struct queued *records, size_t count, int stop, size_t *out,
-		       struct error **error);
+	/* `file`: of `file:///var/log/proctor.json`; the first names the kind. Ended by NULL. */
+	const char *const *schemes;
+	const char *form; /* as the manual has it: `file:///PATH[?rotate=SIZE&keep=COUNT]` */
+	const char *help; /* one line */
+	/* The keys of [sink.NAME] that it has beside those of every sink; ended by NULL. NULL: none. */
+	const char *const *keys;
+	/* Checks what it is told and opens nothing: for --check-config. -1 and *error when it is wrong. */
+	int (*check)(const struct sink_options *options, struct error **error);
+	/* A sink, owned by the caller; it connects or opens when it first delivers. NULL and *error. */
+	void *(*open)(const struct sink_options *options, struct error **error);
+	/* Delivers the records in their order; *delivered, zeroed before, tells how many. Returns 0 when all
+	 * that is left can be given to it again at once; -1 and *error when that is to be tried later. `stop`
+	 * is a descriptor that becomes readable when the sink is to give up waiting; -1: there is none. */
+	int (*deliver)(void *sink, const struct queued *records, size_t count, int stop,
+		       struct delivered *delivered, struct error **error);
 	void (*close)(void *sink);
 };
 
-/* Every kind: stdout file. Ends with NULL. */
+/* Every kind: file stdout. Ends with NULL. */
 extern const struct sink_kind *const sink_kinds[];
 
 /* The kind of the URL; NULL and *error, with the kinds there are, when there is none. */

@@ -104,20 +104,23 @@ static void assert_out(const struct place *place, size_t out)
 static bool deliver_all(const struct place *place, unsigned long *calls)
 {
 	_cleanup_error_ struct error *error = NULL;
-	void *sink = sink_kind_of(place->url, NULL)->open(place->url, &error);
+	const struct sink_options options = {.url = place->url};
 	const struct sink_kind *kind = sink_kind_of(place->url, NULL);
-	size_t out = 0, more = 0;
-	int result = sink ? kind->deliver(sink, place->records, RECORDS, -1, &out, &error) : -1;
+	void *sink = kind->open(&options, &error);
+	struct delivered first = {0}, second = {0};
+	size_t out;
+	int result = sink ? kind->deliver(sink, place->records, RECORDS, -1, &first, &error) : -1;
 
 	*calls = inject_disarm();
+	out = first.out;
 	assert_true(result ? error && *error_message(error) : !error && out == RECORDS);
 	assert_out(place, out);
 	if (!sink)
 		return true;
 	if (result) {
-		int again = kind->deliver(sink, place->records + out, RECORDS - out, -1, &more, &error);
+		int again = kind->deliver(sink, place->records + out, RECORDS - out, -1, &second, &error);
 		assert_int_equal(again, 0);
-		assert_int_equal(out + more, RECORDS);
+		assert_int_equal(out + second.out, RECORDS);
 		assert_out(place, RECORDS);
 	}
 	kind->close(sink);
@@ -167,14 +170,14 @@ static void test_short_writes(void **state)
 	const struct place *place = *state;
 	_cleanup_error_ struct error *error = NULL;
 	const struct sink_kind *kind = sink_kind_of(place->url, NULL);
-	void *sink = kind->open(place->url, &error);
+	void *sink = kind->open(&(struct sink_options){.url = place->url}, &error);
 	_cleanup_buffer_ struct buffer buffer = {0};
-	size_t out;
+	struct delivered delivered = {0};
 
 	inject_short_writes(7);
-	assert_int_equal(kind->deliver(sink, place->records, RECORDS, -1, &out, &error), -1);
+	assert_int_equal(kind->deliver(sink, place->records, RECORDS, -1, &delivered, &error), -1);
 	inject_disarm();
-	assert_int_equal(out, 0);
+	assert_int_equal(delivered.out, 0);
 	assert_int_equal(buffer_read(&buffer, AT_FDCWD, name_of(place, 0), 1 << 24), 0);
 	assert_int_equal(buffer.length, 0);
 	kind->close(sink);

@@ -10,8 +10,8 @@
 
 #include "agent/daemon/metrics.h"
 #include "agent/daemon/notify.h"
+#include "agent/settings.h"
 #include "proctor/cleanup.h"
-#include "proctor/sink.h"
 
 enum { BATCH = 10000 };
 
@@ -35,15 +35,21 @@ struct batch {
 static void deliver(const struct sink_kind *kind, void *sink, struct batch *batch, int stop)
 {
 	_cleanup_error_ struct error *error = NULL;
-	size_t out = 0;
-	int result = kind->deliver(sink, batch->records, batch->count, stop, &out, &error);
+	struct delivered delivered = {0};
+	int result = kind->deliver(sink, batch->records, batch->count, stop, &delivered, &error);
+	size_t gone = delivered.out + delivered.refused;
 
-	for (size_t i = 0; i < out; i++)
+	for (size_t i = 0; i < gone; i++)
 		free(batch->texts[i]);
-	batch->count -= out;
-	memmove(batch->texts, batch->texts + out, batch->count * sizeof(*batch->texts));
-	memmove(batch->records, batch->records + out, batch->count * sizeof(*batch->records));
-	fprintf(stderr, "out %zu%s%s\n", out, result ? ": " : "", result ? error_message(error) : "");
+	batch->count -= gone;
+	memmove(batch->texts, batch->texts + gone, batch->count * sizeof(*batch->texts));
+	memmove(batch->records, batch->records + gone, batch->count * sizeof(*batch->records));
+	fprintf(stderr, "out %zu", delivered.out);
+	if (delivered.refused)
+		fprintf(stderr, " refused %zu (%s)", delivered.refused, delivered.reason);
+	if (delivered.wait)
+		fprintf(stderr, " wait %u", delivered.wait);
+	fprintf(stderr, "%s%s\n", result ? ": " : "", result ? error_message(error) : "");
 }
 
 static void add(struct batch *batch, const char *line, size_t length)
@@ -60,9 +66,13 @@ static void add(struct batch *batch, const char *line, size_t length)
 static int run_deliver(int argc, char **argv)
 {
 	static struct batch batch;
+	const char *const to[] = {argc > 0 ? argv[0] : ""};
+	const struct settings_options options = {.state = "memory", .to = to, .to_count = 1};
 	struct error *error = NULL;
-	const struct sink_kind *kind = argc > 0 ? sink_kind_of(argv[0], &error) : NULL;
-	void *sink = kind ? kind->open(argv[0], &error) : NULL;
+	struct settings *settings = settings_read(&options, environ, time(NULL), &error);
+	const struct sink_setting *setting = settings ? settings->sinks : NULL;
+	const struct sink_kind *kind = setting ? setting->kind : NULL;
+	void *sink = kind ? kind->open(&setting->options, &error) : NULL;
 	_cleanup_free_ char *line = NULL;
 	size_t size = 0;
 	ssize_t length;
@@ -79,6 +89,7 @@ static int run_deliver(int argc, char **argv)
 	for (size_t i = 0; i < batch.count; i++)
 		free(batch.texts[i]);
 	kind->close(sink);
+	settings_free(settings);
 	return 0;
 }
 

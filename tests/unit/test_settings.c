@@ -142,7 +142,7 @@ static void test_defaults(void **state)
 	assert_int_equal(settings->log_format, LOG_LOGFMT);
 	assert_int_equal(settings->sink_count, 1);
 	assert_string_equal(settings->sinks[0].name, "stdout");
-	assert_string_equal(settings->sinks[0].url, "stdout");
+	assert_string_equal(settings->sinks[0].options.url, "stdout");
 	assert_string_equal(settings->sinks[0].from, "default");
 	assert_int_equal(settings->sinks[0].minimum, SEVERITY_INFO);
 	assert_true(settings->sinks[0].heartbeats && settings->sinks[0].inventory);
@@ -213,7 +213,7 @@ static void test_all_of_it(void **state)
 	assert_true(settings->sinks[0].heartbeats);
 	assert_false(settings->sinks[0].inventory);
 	assert_int_equal(settings->sinks[0].batch, 7);
-	assert_string_equal(settings->sinks[1].url, "stdout");
+	assert_string_equal(settings->sinks[1].options.url, "stdout");
 	assert_string_equal(settings->config->rules_off[0], "mount.*");
 	assert_string_equal(settings->config->exceptions[0].reason, "it goes on");
 }
@@ -292,15 +292,33 @@ static void test_destinations(void **state)
 	(void)state;
 	assert_int_equal(settings->sink_count, 3);
 	assert_string_equal(settings->sinks[1].name, "to-1");
-	assert_string_equal(settings->sinks[1].url, "file:///a,b");
+	assert_string_equal(settings->sinks[1].options.url, "file:///a,b");
 	assert_string_equal(settings->sinks[1].from, "PROCTOR_TO");
 	assert_string_equal(settings->sinks[2].name, "to-2");
 	settings_free(settings);
 	settings = read_all("", VARIABLES("PROCTOR_TO=file:///a file:///b"),
 			    (struct settings_options){.to = to, .to_count = 1});
 	assert_int_equal(settings->sink_count, 1);
-	assert_string_equal(settings->sinks[0].url, "file:///option,with,commas");
+	assert_string_equal(settings->sinks[0].options.url, "file:///option,with,commas");
 	assert_string_equal(settings->sinks[0].from, "--to");
+}
+
+/* Keys behind a `#` are those of the section. */
+static void test_keys_of_destinations(void **state)
+{
+	_cleanup_settings_ struct settings *settings = read_all(
+		"",
+		VARIABLES("PROCTOR_TO=stdout#min_severity=high&records=findings%2Cheartbeats file:///a%23b"),
+		(struct settings_options){0});
+
+	(void)state;
+	assert_int_equal(settings->sink_count, 2);
+	assert_string_equal(settings->sinks[0].options.url, "stdout");
+	assert_string_equal(settings->sinks[0].options.name, "to-1");
+	assert_int_equal(settings->sinks[0].minimum, SEVERITY_HIGH);
+	assert_true(settings->sinks[0].heartbeats);
+	assert_false(settings->sinks[0].inventory);
+	assert_string_equal(settings->sinks[1].options.url, "file:///a%23b");
 }
 
 static void test_the_file_that_a_variable_names(void **state)
@@ -350,7 +368,7 @@ static void test_printed_again(void **state)
 
 	(void)state;
 	assert_int_equal(again->interval, 3600);
-	assert_string_equal(again->sinks[0].url, "file:///a?rotate=1MiB&keep=3");
+	assert_string_equal(again->sinks[0].options.url, "file:///a?rotate=1MiB&keep=3");
 	assert_string_equal(again->config->exceptions[0].reason, "r more");
 	assert_int_equal(again->config->overrides[0].severity, SEVERITY_LOW);
 	assert_int_equal(again->given_count, settings->given_count);
@@ -407,6 +425,9 @@ static void test_refused_in_the_file(void **state)
 	assert_file_refused("[sink.a]\nurl = stdout\nmin_severity = none\n", "3:16", "not one of info|");
 	assert_file_refused("[sink.a]\nurl = stdout\nbatch = 0\n", "3:9", "not within 1 and 10000");
 	assert_file_refused("[sink.a]\nurl = stdout\nbatch = 1s\n", "3:9", "not a whole number");
+	assert_file_refused("[sink.a]\nurl = stdout#batch=1\n", "2:7", "here they have lines");
+	assert_file_refused("[sink.a]\nurl = stdout\ntimeout = 5s\n", "3:1",
+			    "a sink of stdout has no key 'timeout'");
 	assert_file_refused("[rules]\noff = nothing\n", "2:7", "no rule is called");
 	assert_file_refused("[exception a]\nrule = *\n", "1:1", "gives no reason");
 	assert_refused_with("[sink.a]\n", VARIABLES(), (struct settings_options){0}, "[sink.a] has no url",
@@ -417,6 +438,9 @@ static void test_refused_variables(void **state)
 {
 	(void)state;
 	assert_variable_refused("PROCTOR_INTERVALL=5m", "the nearest is PROCTOR_INTERVAL");
+	assert_variable_refused("PROCTOR_TO=stdout#batsh=1", "the nearest is 'batch'");
+	assert_variable_refused("PROCTOR_TO=stdout#batch=0", "not within 1 and 10000");
+	assert_variable_refused("PROCTOR_TO=stdout#token=x", "a sink of stdout has no key 'token'");
 	assert_variable_refused("PROCTOR_RULE_OFF=x", "the nearest is PROCTOR_RULES_OFF");
 	assert_variable_refused("PROCTOR_SINK_A_B_UTL=x", "the nearest is PROCTOR_SINK_A_B_URL");
 	assert_variable_refused("PROCTOR_SINK_A_MINSEVERITY=low", "PROCTOR_SINK_A_MIN_SEVERITY");
@@ -464,6 +488,8 @@ static void test_long_sockets(void **state)
 /* Nothing of a URL that may be a secret is printed, nor told in an error. */
 static void test_secrets(void **state)
 {
+	static const char *const secret[] = {"stdout#token=hunter2", "stdout#shared_key=hunter2",
+					     "stdout#headers=a=hunter2", "file://user:hunter2@host/x"};
 	_cleanup_error_ struct error *error = NULL;
 	struct settings_options options = {.config_file = path};
 
@@ -471,6 +497,11 @@ static void test_secrets(void **state)
 	write_file("[sink.a]\nurl = https://user:hunter2@host/?token=hunter2\n");
 	assert_null(settings_read(&options, VARIABLES(), today, &error));
 	assert_null(strstr(error_message(error), "hunter2"));
+	for (size_t i = 0; i < sizeof(secret) / sizeof(*secret); i++) {
+		assert_refused_with("", VARIABLES(),
+				    (struct settings_options){.to = &secret[i], .to_count = 1},
+				    "--to: ", "anyone can read");
+	}
 	write_file("[sink.a]\nurl = file://user:hunter2@host/x\n");
 	assert_null(settings_read(&options, VARIABLES(), today, &error));
 	assert_null(strstr(error_message(error), "hunter2"));
@@ -562,7 +593,7 @@ static void test_hostile_files(void **state)
 		settings = settings_read(&(struct settings_options){.config_file = path}, VARIABLES(), today,
 					 &error);
 		if (settings)
-			assert_non_null(settings->sinks[0].url);
+			assert_non_null(settings->sinks[0].options.url);
 		else
 			assert_non_null(error);
 	}
@@ -576,6 +607,7 @@ int main(void)
 		cmocka_unit_test(test_who_wins),
 		cmocka_unit_test(test_variables_for_sections),
 		cmocka_unit_test(test_destinations),
+		cmocka_unit_test(test_keys_of_destinations),
 		cmocka_unit_test(test_the_file_that_a_variable_names),
 		cmocka_unit_test(test_variables_of_others),
 		cmocka_unit_test(test_printed_again),
