@@ -10,7 +10,7 @@
 
 enum { FIRST_CAPACITY = 4096 };
 
-static int buffer_reserve(struct buffer *buffer, size_t capacity)
+int buffer_reserve(struct buffer *buffer, size_t capacity)
 {
 	char *larger;
 
@@ -89,6 +89,21 @@ int buffer_readlink(struct buffer *buffer, int directory, const char *path)
 	}
 	buffer->length = (size_t)length;
 	buffer->data[length] = '\0';
+	return 0;
+}
+
+int buffer_append(struct buffer *buffer, const void *data, size_t length)
+{
+	size_t needed = buffer->length + length + 1;
+
+	if (needed > buffer->capacity && needed < 2 * buffer->capacity)
+		needed = 2 * buffer->capacity;
+	if (buffer_reserve(buffer, needed))
+		return -1;
+	if (length)
+		memcpy(buffer->data + buffer->length, data, length);
+	buffer->length += length;
+	buffer->data[buffer->length] = '\0';
 	return 0;
 }
 

@@ -23,6 +23,12 @@ int buffer_read_open(struct buffer *buffer, int fd, size_t limit);
 /* The target of a symbolic link, as above; a target of PATH_MAX or longer is ENAMETOOLONG. */
 int buffer_readlink(struct buffer *buffer, int directory, const char *path);
 
+/* Makes room for `capacity` bytes, the NUL among them. -1 with errno ENOMEM. */
+int buffer_reserve(struct buffer *buffer, size_t capacity);
+
+/* Adds the bytes at its end. -1 with errno ENOMEM. */
+int buffer_append(struct buffer *buffer, const void *data, size_t length);
+
 void buffer_free(struct buffer *buffer);
 
 #define _cleanup_buffer_ __attribute__((cleanup(buffer_free)))
