@@ -12,6 +12,7 @@ struct curl_library {
 	typeof(curl_easy_init) *easy_init;
 	typeof(curl_easy_setopt) *easy_setopt;
 	typeof(curl_easy_getinfo) *easy_getinfo;
+	typeof(curl_easy_strerror) *easy_strerror;
 	typeof(curl_easy_cleanup) *easy_cleanup;
 	typeof(curl_multi_init) *multi_init;
 	typeof(curl_multi_add_handle) *multi_add_handle;
@@ -20,6 +21,8 @@ struct curl_library {
 	typeof(curl_multi_poll) *multi_poll;
 	typeof(curl_multi_info_read) *multi_info_read;
 	typeof(curl_multi_cleanup) *multi_cleanup;
+	typeof(curl_slist_append) *slist_append;
+	typeof(curl_slist_free_all) *slist_free_all;
 	typeof(curl_url) *url;
 	typeof(curl_url_cleanup) *url_cleanup;
 	typeof(curl_url_get) *url_get;

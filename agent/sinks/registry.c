@@ -3,6 +3,7 @@
 
 const struct sink_kind *const sink_kinds[] = {
 	&sink_file,
+	&sink_https,
 	&sink_stdout,
 	NULL,
 };

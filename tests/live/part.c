@@ -4,6 +4,7 @@
  * metrics until stdin ends, saying `ready` when it does part notify TEXT…         says the watchdog's time
  * and sends each text */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +152,7 @@ int main(int argc, char **argv)
 		int (*run)(int argc, char **argv);
 	} parts[] = {{"deliver", run_deliver}, {"metrics", run_metrics}, {"notify", run_notify}};
 
+	signal(SIGPIPE, SIG_IGN); /* as agent/main.c */
 	for (size_t i = 0; argc > 1 && i < sizeof(parts) / sizeof(*parts); i++)
 		if (!strcmp(argv[1], parts[i].name))
 			return parts[i].run(argc - 2, argv + 2);

@@ -494,7 +494,7 @@ static void test_secrets(void **state)
 	struct settings_options options = {.config_file = path};
 
 	(void)state;
-	write_file("[sink.a]\nurl = https://user:hunter2@host/?token=hunter2\n");
+	write_file("[sink.a]\nurl = http://user:hunter2@host/?token=hunter2\n");
 	assert_null(settings_read(&options, VARIABLES(), today, &error));
 	assert_null(strstr(error_message(error), "hunter2"));
 	for (size_t i = 0; i < sizeof(secret) / sizeof(*secret); i++) {
