@@ -1,8 +1,12 @@
 /* Parts of the agent by themselves, for live tests:
- *   part deliver URL [STOP]   delivers records, one for each line of stdin, a batch at each empty line and at
- * the end, and tells on stderr how many are out; STOP: a descriptor to give up by part metrics ADDRESS serves
- * metrics until stdin ends, saying `ready` when it does part notify TEXT…         says the watchdog's time
- * and sends each text */
+ *
+ * `part deliver URL [STOP]` delivers records, one for each line of stdin, a batch at each empty line and at
+ * the end, and tells on stderr how many are out. An empty URL: that of the variable PROCTOR_TO. STOP: a
+ * descriptor to give up by.
+ *
+ * `part metrics ADDRESS` serves metrics until stdin ends, saying `ready` when it does.
+ *
+ * `part notify TEXT…` says the watchdog's time and sends each text. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -68,7 +72,8 @@ static int run_deliver(int argc, char **argv)
 {
 	static struct batch batch;
 	const char *const to[] = {argc > 0 ? argv[0] : ""};
-	const struct settings_options options = {.state = "memory", .to = to, .to_count = 1};
+	const struct settings_options options = {
+		.state = "memory", .to = to, .to_count = argc > 0 && *argv[0] ? 1 : 0};
 	struct error *error = NULL;
 	struct settings *settings = settings_read(&options, environ, time(NULL), &error);
 	const struct sink_setting *setting = settings ? settings->sinks : NULL;
