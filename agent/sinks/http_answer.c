@@ -3,7 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LINE = 1024, SECRET_LEAST = 6 }; /* shorter ones are words that stand in other places too */
+enum {
+	LINE = 1024,
+	MARKUP_MOST = 1024,
+	SECRET_LEAST = 6, /* shorter ones are words that stand in other places too */
+};
 
 /* ---- what it means ------------------------------------------------------------------------------ */
 
@@ -82,7 +86,8 @@ static size_t secret_at(const char *at, const char *end, const char *const *secr
 /* Behind the markup `<…>` that begins at `at`; `at` when none does. */
 static const char *skip_markup(const char *at, const char *end)
 {
-	const char *close = *at == '<' ? memchr(at, '>', (size_t)(end - at)) : NULL;
+	size_t most = end - at < MARKUP_MOST ? (size_t)(end - at) : MARKUP_MOST;
+	const char *close = *at == '<' ? memchr(at, '>', most) : NULL;
 
 	return close ? close + 1 : at;
 }
@@ -92,6 +97,19 @@ static bool is_space(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* What stands in the line for what is at *at, which moves behind it: a secret is stars, markup a space. */
+static struct bytes next_part(const char **at, const char *end, const char *const *secrets)
+{
+	const char *begin = *at;
+	size_t secret = secret_at(begin, end, secrets);
+
+	*at = secret ? begin + secret : skip_markup(begin, end);
+	if (*at != begin)
+		return secret ? (struct bytes){"***", 3} : (struct bytes){" ", 1};
+	++*at;
+	return (struct bytes){begin, 1};
+}
+
 /* Copies the first line that has text, cut where `line` is full, and returns its length. */
 static size_t first_line(struct bytes body, const char *const *secrets, char line[LINE])
 {
@@ -99,18 +117,12 @@ static size_t first_line(struct bytes body, const char *const *secrets, char lin
 	size_t length = 0;
 
 	while (at < end && length < LINE - 3 && !(*at == '\n' && length)) {
-		const char *behind = skip_markup(at, end);
-		size_t secret = behind == at ? secret_at(at, end, secrets) : 0;
-		if (secret) {
-			memcpy(line + length, "***", 3);
-			length += 3;
-			behind = at + secret;
-		} else if (behind == at) {
-			if (length || !is_space(*at))
-				line[length++] = *at;
-			behind++;
-		}
-		at = behind;
+		struct bytes part = next_part(&at, end, secrets);
+		bool space = is_space(*part.data);
+		if (space && (!length || is_space(line[length - 1])))
+			continue;
+		memcpy(line + length, part.data, part.length);
+		length += part.length;
 	}
 	while (length && is_space(line[length - 1]))
 		length--;

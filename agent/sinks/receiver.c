@@ -32,22 +32,30 @@ static int load(struct parts *parts, struct error **error)
 }
 
 /* A part of the URL, owned by the caller; NULL when it has none. */
-static char *part(const struct parts *parts, CURLUPart which, unsigned flags)
+static int part(const struct parts *parts, CURLUPart which, unsigned flags, char **copy, struct error **error)
 {
-	char *text = NULL, *copy;
+	char *text = NULL;
+	CURLUcode code = parts->curl.url_get(parts->url, which, &text, flags);
 
-	if (parts->curl.url_get(parts->url, which, &text, flags) != CURLUE_OK)
-		return NULL;
-	copy = strdup(text);
+	*copy = NULL;
+	if (code >= CURLUE_NO_SCHEME && code <= CURLUE_NO_FRAGMENT)
+		return 0;
+	if (code == CURLUE_OUT_OF_MEMORY)
+		return error_set(error, 0, "out of memory");
+	if (code != CURLUE_OK)
+		return error_set(error, 0, "a malformed URL: curl's error %d", (int)code);
+	*copy = strdup(text);
 	parts->curl.free(text);
-	return copy;
+	return *copy ? 0 : error_set(error, 0, "out of memory");
 }
 
 static int take_user(struct receiver *receiver, const struct parts *parts, struct error **error)
 {
-	_cleanup_free_ char *user = part(parts, CURLUPART_USER, CURLU_URLDECODE);
-	_cleanup_free_ char *password = part(parts, CURLUPART_PASSWORD, CURLU_URLDECODE);
+	_cleanup_free_ char *user = NULL, *password = NULL;
 
+	if (part(parts, CURLUPART_USER, CURLU_URLDECODE, &user, error) ||
+	    part(parts, CURLUPART_PASSWORD, CURLU_URLDECODE, &password, error))
+		return -1;
 	if (!user)
 		return 0;
 	if (asprintf(&receiver->user, "%s:%s", user, password ? password : "") >= 0)
@@ -59,8 +67,10 @@ static int take_user(struct receiver *receiver, const struct parts *parts, struc
 static int take_port(struct receiver *receiver, const struct parts *parts,
 		     const struct receiver_scheme *scheme, struct error **error)
 {
-	_cleanup_free_ char *port = part(parts, CURLUPART_PORT, 0);
+	_cleanup_free_ char *port = NULL;
 
+	if (part(parts, CURLUPART_PORT, 0, &port, error))
+		return -1;
 	receiver->port = port ? (unsigned)strtoul(port, NULL, 10) : scheme->port;
 	return receiver->port ? 0 : error_set(error, 0, "a URL of %s gives a port", scheme->name);
 }
@@ -78,9 +88,11 @@ static void strip_brackets(char *host)
 
 static int take_path(struct receiver *receiver, const struct parts *parts, struct error **error)
 {
-	_cleanup_free_ char *path = part(parts, CURLUPART_PATH, 0), *query = part(parts, CURLUPART_QUERY, 0);
+	_cleanup_free_ char *path = NULL, *query = NULL;
 
-	if (path && asprintf(&receiver->path, "%s%s%s", path, query ? "?" : "", query ? query : "") >= 0)
+	if (part(parts, CURLUPART_PATH, 0, &path, error) || part(parts, CURLUPART_QUERY, 0, &query, error))
+		return -1;
+	if (asprintf(&receiver->path, "%s%s%s", path ? path : "/", query ? "?" : "", query ? query : "") >= 0)
 		return 0;
 	receiver->path = NULL;
 	return error_set(error, 0, "out of memory");
@@ -88,7 +100,8 @@ static int take_path(struct receiver *receiver, const struct parts *parts, struc
 
 static int take_host(struct receiver *receiver, const struct parts *parts, struct error **error)
 {
-	receiver->host = part(parts, CURLUPART_HOST, CURLU_URLDECODE);
+	if (part(parts, CURLUPART_HOST, CURLU_URLDECODE, &receiver->host, error))
+		return -1;
 	if (!receiver->host || !*receiver->host)
 		return error_set(error, 0, "a URL without a host");
 	strip_brackets(receiver->host);
@@ -101,6 +114,8 @@ static int take_network(struct receiver *receiver, const struct receiver_scheme 
 	__attribute__((cleanup(free_parts))) struct parts parts = {0};
 	CURLUcode code;
 
+	if (url[strlen(scheme->name) + strlen("://")] == '/') /* which curl overlooks */
+		return error_set(error, 0, "a URL without a host");
 	if (load(&parts, error))
 		return -1;
 	code = parts.curl.url_set(parts.url, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME);

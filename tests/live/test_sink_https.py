@@ -580,7 +580,7 @@ class Nginx(Https):
         self.url = f"https://localhost:{self.port}/records"
         self.nginx = None
 
-    def begin(self, settings=""):
+    def begin(self, settings="ssl_protocols TLSv1.2 TLSv1.3;"):
         config = f"{self.directory}/nginx.conf"
         with open(config, "w") as file:
             file.write(self.SETTINGS.format(directory=self.directory, port=self.port, server=self.server,

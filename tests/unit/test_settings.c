@@ -321,6 +321,31 @@ static void test_keys_of_destinations(void **state)
 	assert_string_equal(settings->sinks[1].options.url, "file:///a%23b");
 }
 
+/* All keys of a sink of HTTP; its secrets are not printed. */
+static void test_https(void **state)
+{
+	_cleanup_settings_ struct settings *settings = read_all(
+		"[sink.a]\nurl = https://host/\nca_file = /ca\ncertificate_file = /c\nkey_file = /k\n"
+		"format = array\ncompress = gzip\nheaders = A=hunter2,B=2\ntoken_file = /t\ntimeout = 5s\n"
+		"[sink.b]\nurl = http://host/\ninsecure = yes, in clear\ntoken = hunter2\n",
+		VARIABLES(), (struct settings_options){0});
+	const struct sink_options *options = &settings->sinks[0].options;
+
+	(void)state;
+	assert_string_equal(options->ca_file, "/ca");
+	assert_string_equal(options->certificate_file, "/c");
+	assert_string_equal(options->key_file, "/k");
+	assert_int_equal(options->format, SINK_ARRAY);
+	assert_true(options->gzip);
+	assert_string_equal(options->headers, "A=hunter2,B=2");
+	assert_string_equal(options->token_file, "/t");
+	assert_int_equal(options->timeout, 5);
+	assert_true(settings->sinks[1].options.insecure);
+	assert_int_equal(settings->sinks[1].options.timeout, 30);
+	assert_string_equal(settings->sinks[1].options.token, "hunter2");
+	assert_null(strstr(printed(settings), "hunter2"));
+}
+
 static void test_the_file_that_a_variable_names(void **state)
 {
 	_cleanup_free_ char *variable = NULL;
@@ -608,6 +633,7 @@ int main(void)
 		cmocka_unit_test(test_variables_for_sections),
 		cmocka_unit_test(test_destinations),
 		cmocka_unit_test(test_keys_of_destinations),
+		cmocka_unit_test(test_https),
 		cmocka_unit_test(test_the_file_that_a_variable_names),
 		cmocka_unit_test(test_variables_of_others),
 		cmocka_unit_test(test_printed_again),
