@@ -21,7 +21,7 @@ def ids(body):
     """The ids of the records of a body of JSON, one a line or in an array."""
     text = body.decode()
     records = json.loads(text) if text.startswith("[") else map(json.loads, text.splitlines())
-    return [record["id"] for record in records]
+    return [record["record_id"] for record in records]
 
 
 class Request:

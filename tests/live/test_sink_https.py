@@ -26,7 +26,7 @@ SECRET = "hunter2-is-secret"
 
 
 def records(count, start=0, size=20):
-    return [b'{"id":%d,"x":"%s"}' % (n, b"x" * size) for n in range(start, start + count)]
+    return [b'{"record_id":%d,"x":"%s"}' % (n, b"x" * size) for n in range(start, start + count)]
 
 
 class Https(Sink):
@@ -538,12 +538,12 @@ class Tls(Https):
         shutil.copy(self.authority.certificate, directory)
         agent = Agent(self, to=f"{at.url}#compress=gzip&ca_file={directory}/authority.crt")
         self.wait_for(lambda: at.arrived)
-        self.wait_for(lambda: all(not sink["waiting"] for sink in agent.status()["sinks"]))
+        self.wait_for(lambda: agent.status()["queue"][0]["waiting"] == 0)
         self.assertEqual(agent.stop(), 0)
         self.assertEqual(at.doubles(), 0)
         for request in at.requests:
             for line in request.body.splitlines():
-                self.assertIn("id", json.loads(line))
+                self.assertIn("record_id", json.loads(line))
 
 
 @needs("nginx", "openssl")
