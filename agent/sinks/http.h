@@ -14,6 +14,14 @@
 	"timeout", "ca_file", "certificate_file", "key_file", "insecure", "compress", "headers", "token",    \
 		"token_file"
 
+/* What a kind of sink makes of an answer of status 2xx. */
+enum http_judgement {
+	HTTP_JUDGED,         /* *delivered is true */
+	HTTP_JUDGED_REFUSED, /* some or all are refused for good, in delivered->reason why: halves of them are
+			      * asked for until it is known which */
+	HTTP_JUDGED_LATER,   /* *error says why; all are sent again, not before delivered->wait */
+};
+
 /* How a kind of sink speaks. `context` is its own. */
 struct http_form {
 	const char *content_type;
@@ -24,13 +32,8 @@ struct http_form {
 	 * NUL, and is cut where it was longer than HTTP_ANSWER_BYTES. *delivered says before that all are
 	 * out, and may be changed; records that it then says nothing of are sent again. NULL: a 2xx
 	 * acknowledges all. */
-	enum http_judgement {
-		HTTP_JUDGED,         /* *delivered is true */
-		HTTP_JUDGED_REFUSED, /* some or all are refused for good, in delivered->reason why: halves of
-				      * them are asked for until it is known which */
-		HTTP_JUDGED_LATER,   /* *error says why; all are sent again, not before delivered->wait */
-	} (*judge)(void *context, long status, const char *body, size_t length, size_t count,
-		   struct delivered *delivered, struct error **error);
+	enum http_judgement (*judge)(void *context, long status, const char *body, size_t length,
+				     size_t count, struct delivered *delivered, struct error **error);
 };
 
 struct http;

@@ -10,7 +10,7 @@
 static bool is_name(const char *name, size_t length)
 {
 	for (size_t i = 0; i < length; i++)
-		if (!isalnum((unsigned char)name[i]) && !memchr("!#$%&'*+-.^_`|~", name[i], 15))
+		if (!isalnum((unsigned char)name[i]) && !(name[i] && strchr("!#$%&'*+-.^_`|~", name[i])))
 			return false;
 	return length > 0;
 }

@@ -21,14 +21,19 @@ static int read_file(struct buffer *buffer, const char *key, const char *path, s
 
 	if (fd < 0 || fstat(fd, &facts)) {
 		error_set(error, errno, "reading %s %s", key, path);
-		return error_remedy(error, "the agent's user has to be able to read it");
+		error_remedy(error, "the agent's user has to be able to read it");
+		return -1;
 	}
-	if (!S_ISREG(facts.st_mode))
-		return error_set(error, 0, "%s %s is no regular file", key, path);
+	if (!S_ISREG(facts.st_mode)) {
+		error_set(error, 0, "%s %s is no regular file", key, path);
+		return -1;
+	}
 	result = buffer_read_open(buffer, fd, LONGEST);
 	if (result < 0)
-		return error_set(error, errno, "reading %s %s", key, path);
-	return result ? error_set(error, 0, "%s %s is longer than %d bytes", key, path, LONGEST) : 0;
+		error_set(error, errno, "reading %s %s", key, path);
+	if (result > 0)
+		error_set(error, 0, "%s %s is longer than %d bytes", key, path, LONGEST);
+	return result ? -1 : 0;
 }
 
 /* The first line, without spaces around it. */
