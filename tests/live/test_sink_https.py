@@ -19,6 +19,7 @@ import receiver
 from agents import Agent
 from certificates import Authority
 from harness import needs, needs_root
+from parts import PART
 from receiver import Receiver, answer
 from test_sinks import Sink
 
@@ -389,6 +390,32 @@ class Faults(Https):
             os.write(stop, b"x")
             self.assertRegex(self.result(sink), "^out 0: .*: stopped before it answered$")
             os.close(stop), os.close(stopped)
+
+    @needs_root
+    @needs("unshare", "mount")
+    def test_stop_while_a_name_server_is_silent(self):
+        """The resolver would wait for it for two minutes yet."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+            server.bind(("127.0.0.77", 53))
+            server.settimeout(harness.TIMEOUT)
+            file = pathlib.Path(self.scratch()) / "resolv.conf"
+            file.write_text("nameserver 127.0.0.77\noptions timeout:30 attempts:4\n")
+            for keys, words in ("timeout=1", "Resolving timed out"), ("timeout=600", "stopped before it answered$"):
+                stopped, stop = os.pipe()
+                began = time.monotonic()
+                sink = subprocess.Popen(
+                    ["unshare", "--mount", "sh", "-c", f"mount --bind {file} /etc/resolv.conf && exec {PART} "
+                     f"deliver 'https://silent.example/#{keys}' {stopped}"],
+                    stdin=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[stopped],
+                    env=dict(os.environ, **harness.WITHOUT_LEAKS))  # of the thread that still waits
+                self.undo(harness.stop, sink)
+                self.send(sink, *records(1))
+                server.recv(512)
+                if keys == "timeout=600":
+                    os.write(stop, b"x")
+                self.assertRegex(self.result(sink), f"^out 0: silent.example:443: {words}")
+                self.assertLess(time.monotonic() - began, 100)
+                os.close(stop), os.close(stopped)
 
     def test_answers_without_end(self):
         """The status of an answer that is too long counts; without end of its headers there is none."""
