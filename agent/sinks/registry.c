@@ -4,6 +4,7 @@
 const struct sink_kind *const sink_kinds[] = {
 	&sink_file,
 	&sink_https,
+	&sink_otlp,
 	&sink_stdout,
 	NULL,
 };
