@@ -72,6 +72,22 @@ static json_t *task(const void *record, const struct field *field, struct record
 	return json_of_text(text, context);
 }
 
+static const void *ecs_task_item(const void *record, const struct field *field, size_t index)
+{
+	const struct finding *finding = record;
+
+	(void)field, (void)index;
+	return finding->container ? finding->container->task : NULL;
+}
+
+static const void *pod_item(const void *record, const struct field *field, size_t index)
+{
+	const struct finding *finding = record;
+
+	(void)field, (void)index;
+	return finding->container ? finding->container->pod : NULL;
+}
+
 static json_t *references(const void *record, const struct field *field, struct record_context *context)
 {
 	const struct finding *finding = record;
@@ -223,6 +239,18 @@ static const struct field fields[] = {
 	 .optional = true,
 	 .description = "Family and revision of the container's task definition, as `shop:42`.",
 	 .get = task},
+	{.name = "ecs_task",
+	 .type = FIELD_OBJECT,
+	 .optional = true,
+	 .description = "The ECS task of the container.",
+	 .members = field_task,
+	 .item = ecs_task_item},
+	{.name = "pod",
+	 .type = FIELD_OBJECT,
+	 .optional = true,
+	 .description = "The Kubernetes pod of the container.",
+	 .members = field_pod,
+	 .item = pod_item},
 	{.name = "subject", .type = FIELD_OBJECT, .description = "What shows it.", .members = subject_fields},
 	{.name = "evidence", .type = FIELD_MAP, .description = "The facts that decided.", .get = evidence},
 	{.name = "why",

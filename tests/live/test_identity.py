@@ -221,12 +221,16 @@ class EcsTest(IdentityCase):
 
     def test_task_metadata(self):
         server = self.task(document(described("0" * 64)), document(task_document(described(self.checkout.id))))
-        told = self.container(self.audit(env=self.environment), self.checkout.id)
+        audit = self.audit(env=self.environment)
+        told = self.container(audit, self.checkout.id)
         self.assertEqual(told["name"], "checkout")
         self.assertEqual(told["kind"], "ecs")
         self.assertEqual(told["task"], {
             "arn": "arn:aws:ecs:eu-west-1:1:task/prod/" + TASK, "family": "shop", "revision": "42",
             "cluster": "prod", "launch_type": "EC2", "availability_zone": "eu-west-1a"})
+        found = [finding["ecs_task"] for finding in audit["findings"] if finding.get("container_id") == self.checkout.id]
+        self.assertTrue(found)
+        self.assertEqual(found, [told["task"]] * len(found))
         self.assertEqual(told["declared"]["limits"]["memory"]["value"], 128 << 20)
         self.assertEqual(told["sources"][0], "ecs-task")
         self.assertEqual(server.asked, ["/v4/x", "/v4/x/task"])
