@@ -30,23 +30,15 @@ static bool is_deeper(const json_t *json, unsigned most)
 	return false;
 }
 
-static bool ran_out(const json_error_t *fault)
+/* The record as an object, owned by the caller; NULL where it is none, is too deep, or memory ran out, which
+ * jansson does not tell from a mistake: then it comes as its text, whole as well. */
+static json_t *parse(const struct queued *record)
 {
-	enum json_error_code code = json_error_code(fault);
-
-	return code == json_error_out_of_memory || code == json_error_unknown;
-}
-
-/* The record as an object, owned by the caller; NULL where it is none, is too deep, or with text->failed. */
-static json_t *parse(const struct queued *record, struct otlp_text *text)
-{
-	const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
-	json_error_t fault;
-	json_t *json = json_loadb(record->text, record->length, flags, &fault);
+	json_t *json =
+		json_loadb(record->text, record->length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
 
 	if (json_is_object(json) && !is_deeper(json, DEPTH_MOST))
 		return json;
-	text->failed |= !json && ran_out(&fault);
 	json_decref(json);
 	return NULL;
 }
@@ -201,7 +193,7 @@ static struct otlp_text *group_of(struct batch *batch, const char *resource)
 static int add(struct batch *batch, const struct queued *queued)
 {
 	struct otlp_text resource = {0}, *group = NULL;
-	_cleanup_json_ json_t *record = parse(queued, &resource);
+	_cleanup_json_ json_t *record = parse(queued);
 
 	otlp_put_resource(&resource, record);
 	if (!resource.failed)
