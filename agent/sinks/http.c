@@ -237,6 +237,14 @@ static void give_reason(const struct http *http, char *out, size_t size)
 	http_reason(http->answer.status, answered(http), secrets, out, size);
 }
 
+static void mask_reason(const struct http *http, struct delivered *part)
+{
+	const char *secrets[2 * HTTP_HEADERS_MOST + 4];
+
+	list_secrets(http, secrets);
+	http_mask(part->reason, secrets);
+}
+
 /* Of several records it is not known which one it is. */
 static int refused(struct http *http, size_t count, struct delivered *part)
 {
@@ -266,6 +274,7 @@ static int accepted(struct http *http, const struct http_form *form, void *conte
 	if (form->judge)
 		judgement = form->judge(context, http->answer.status, http->answer.body.data,
 					http->answer.body.length, count, part, error);
+	mask_reason(http, part);
 	if (judgement == HTTP_JUDGED_REFUSED)
 		return refused(http, count, part);
 	if (judgement == HTTP_JUDGED) {

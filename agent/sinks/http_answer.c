@@ -143,3 +143,31 @@ void http_reason(long status, struct bytes body, const char *const *secrets, cha
 	begin = (int)strlen(out);
 	text_escape(out + begin, size - (size_t)begin, line, length);
 }
+
+/* Whether what is left, which may have been cut off, is the begin of a secret. */
+static bool is_begun(const char *rest, const char *const *secrets)
+{
+	size_t length = strlen(rest);
+
+	for (; length >= SECRET_LEAST && *secrets; secrets++)
+		if (!strncmp(rest, *secrets, length))
+			return true;
+	return false;
+}
+
+/* The stars are shorter than any secret. */
+void http_mask(char *text, const char *const *secrets)
+{
+	const char *at = text, *end = text + strlen(text);
+
+	while (at < end) {
+		size_t secret = is_begun(at, secrets) ? (size_t)(end - at) : secret_at(at, end, secrets);
+		if (secret) {
+			text = stpcpy(text, "***");
+			at += secret;
+		} else {
+			*text++ = *at++;
+		}
+	}
+	*text = '\0';
+}

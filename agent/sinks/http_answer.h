@@ -21,4 +21,7 @@ const char *http_advice_on(long status, struct bytes body);
  * without any of the secrets (a list ended by NULL), which a receiver may repeat. */
 void http_reason(long status, struct bytes body, const char *const *secrets, char *out, size_t size);
 
+/* Puts stars in the place of the secrets in a text that the receiver said; its end may have been cut off. */
+void http_mask(char *text, const char *const *secrets);
+
 #endif

@@ -125,6 +125,17 @@ class Answers(Otlp):
         self.assertEqual(self.deliver(sink, finding(3)), "out 1")
         self.assertEqual(receiver.arrived, [finding(number)["record_id"] for number in range(4)])
 
+    def test_a_secret_that_is_repeated(self):
+        """It does not become a reason, which is kept and shown."""
+        receiver = self.receiver(answer(200, json.dumps({"partialSuccess": {
+            "rejectedLogRecords": 1, "errorMessage": "not for secret-token/1"}}).encode()))
+        path = f"{self.scratch()}/token"
+        with open(path, "w") as file:
+            file.write("secret-token/1\n")
+        self.assertEqual(self.deliver(self.start(f"{receiver.url}#token_file={path}"), finding(1)),
+                         "out 0 refused 1 (1 of 1 rejected: not for ***)")
+        self.assertEqual(receiver.requests[0].headers["authorization"], "Bearer secret-token/1")
+
     def test_what_is_no_answer_of_otlp(self):
         """A web server that answers 200 to everything has no record: they wait, and come later."""
         for body in b"<html>Welcome</html>", b"[]", b'{"partialSuccess":{"rejectedLogRecords":"-1"}}', b"{":

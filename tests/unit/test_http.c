@@ -77,6 +77,29 @@ static void test_reasons(void **state)
 	assert_string_equal(out, "400");
 }
 
+/* Also one that was cut off. */
+static void test_masks(void **state)
+{
+	static const char *const secrets[] = {"hunter2", "hunter2-longer", "short", NULL};
+	static const char *const cases[][2] = {
+		{"", ""},
+		{"no: hunter2!", "no: ***!"},
+		{"hunter2hunter2-longer.", "******."},
+		{"hunter2-long", "***"},
+		{"is it hunter", "is it ***"},
+		{"is it hunte", "is it hunte"},
+		{"short", "short"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char text[64];
+		strcpy(text, cases[i][0]);
+		http_mask(text, secrets);
+		assert_string_equal(text, cases[i][1]);
+	}
+}
+
 /* It is cut between two characters, wherever the room ends. */
 static void test_long_reasons(void **state)
 {
@@ -201,10 +224,11 @@ static void test_hostile_headers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_meanings), cmocka_unit_test(test_meaning_of_the_connection),
-		cmocka_unit_test(test_reasons),  cmocka_unit_test(test_long_reasons),
-		cmocka_unit_test(test_batches),  cmocka_unit_test(test_batches_of_bytes),
-		cmocka_unit_test(test_headers),  cmocka_unit_test(test_hostile_headers),
+		cmocka_unit_test(test_meanings),         cmocka_unit_test(test_meaning_of_the_connection),
+		cmocka_unit_test(test_reasons),          cmocka_unit_test(test_masks),
+		cmocka_unit_test(test_long_reasons),     cmocka_unit_test(test_batches),
+		cmocka_unit_test(test_batches_of_bytes), cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_hostile_headers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
