@@ -16,7 +16,7 @@ struct attribute {
 	const char *name;
 	const char *path[PATH_MOST]; /* members of the record, one within the other; ended by NULL */
 	json_type type;              /* that the value has to have */
-	bool of_one;                 /* told when the finding is about one container only */
+	bool of_one;                 /* containers that share a finding may differ in it: told of one only */
 	/* The value, owned by the caller; NULL when there is none, or with text->failed. NULL function: what
 	 * is at the path. */
 	json_t *(*get)(const json_t *record, const struct attribute *attribute, struct otlp_text *text);
@@ -167,12 +167,12 @@ static const struct attribute of_resource[] = {
 	MADE("aws.ecs.cluster.arn", cluster),
 	OF_ONE("aws.ecs.task.arn", "finding", "ecs_task", "arn"),
 	MEMBER("aws.ecs.task.family", "finding", "ecs_task", "family"),
-	MEMBER("aws.ecs.task.revision", "finding", "ecs_task", "revision"),
+	OF_ONE("aws.ecs.task.revision", "finding", "ecs_task", "revision"),
 	MADE("aws.ecs.launchtype", launch_type),
 	OF_ONE("container.id", "finding", "container_id"),
 	MEMBER("container.name", "finding", "container_name"),
 	MADE("container.image.name", image_name),
-	{.name = "container.image.tags", .type = JSON_ARRAY, .get = image_tags},
+	{.name = "container.image.tags", .type = JSON_ARRAY, .get = image_tags, .of_one = true},
 	MEMBER("k8s.namespace.name", "finding", "pod", "namespace"),
 	OF_ONE("k8s.pod.name", "finding", "pod", "name"),
 	OF_ONE("k8s.pod.uid", "finding", "pod", "uid"),

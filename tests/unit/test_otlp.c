@@ -316,12 +316,12 @@ static void test_resource_of_several_containers(void **state)
 {
 	(void)state;
 	assert_resource("{\"finding\":{\"container_id\":\"4f\",\"container_ids\":[\"4f\",\"50\"],"
-			"\"container_name\":\"web\"," TASK "}}",
+			"\"container_name\":\"web\",\"image\":\"shop/web:1\"," TASK "}}",
 			"\"cloud.provider\":\"aws\",\"cloud.platform\":\"aws_ecs\","
 			"\"cloud.region\":\"eu-west-1\",\"cloud.account.id\":\"123456789012\","
 			"\"aws.ecs.cluster.arn\":\"arn:aws:ecs:eu-west-1:123456789012:cluster/prod\","
-			"\"aws.ecs.task.family\":\"shop\",\"aws.ecs.task.revision\":\"42\","
-			"\"aws.ecs.launchtype\":\"fargate\",\"container.name\":\"web\"");
+			"\"aws.ecs.task.family\":\"shop\",\"aws.ecs.launchtype\":\"fargate\","
+			"\"container.name\":\"web\",\"container.image.name\":\"shop/web\"");
 }
 
 static void test_resource_of_others(void **state)
