@@ -12,6 +12,8 @@ static const struct library_function functions[] = {
 	FUNCTION(easy_init),
 	FUNCTION(easy_setopt),
 	FUNCTION(easy_getinfo),
+	FUNCTION(easy_send),
+	FUNCTION(easy_recv),
 	FUNCTION(easy_strerror),
 	FUNCTION(easy_cleanup),
 	FUNCTION(multi_init),

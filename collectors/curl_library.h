@@ -12,6 +12,8 @@ struct curl_library {
 	typeof(curl_easy_init) *easy_init;
 	typeof(curl_easy_setopt) *easy_setopt;
 	typeof(curl_easy_getinfo) *easy_getinfo;
+	typeof(curl_easy_send) *easy_send;
+	typeof(curl_easy_recv) *easy_recv;
 	typeof(curl_easy_strerror) *easy_strerror;
 	typeof(curl_easy_cleanup) *easy_cleanup;
 	typeof(curl_multi_init) *multi_init;
