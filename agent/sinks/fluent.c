@@ -177,7 +177,7 @@ static int take_salt(struct fluent_proof *proof, struct error **error)
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return error_set(error, 0, "no random numbers are to be had");
 	base16_encode_update(proof->salt, sizeof(random), random);
-	proof->salt[BASE16_ENCODE_LENGTH(RANDOM_SIZE)] = '\0';
+	proof->salt[FLUENT_SALT_SIZE - 1] = '\0';
 	return 0;
 }
 
@@ -272,18 +272,11 @@ int fluent_deliver(void *state, const struct queued *records, size_t count, int 
 	struct fluent_form form = {.tag = fluent->options.tag ? fluent->options.tag : "proctor",
 				   .gzip = fluent->options.gzip};
 	_cleanup_buffer_ struct buffer message = {0};
-	size_t encoded;
 
-	if (name_chunk(&form, error) || fluent_encode(&form, records, count, &message, &encoded, error))
+	if (name_chunk(&form, error) || fluent_encode(&form, records, count, &message, error) ||
+	    exchange(fluent, &message, form.chunk, stop, error))
 		return -1;
-	if (encoded && exchange(fluent, &message, form.chunk, stop, error))
-		return -1;
-	delivered->out = encoded;
-	if (encoded < count) {
-		delivered->refused = 1;
-		snprintf(delivered->reason, sizeof(delivered->reason),
-			 "it is no JSON object, which msgpack could hold");
-	}
+	delivered->out = count;
 	return 0;
 }
 

@@ -11,7 +11,8 @@
 enum { FLUENT_ANSWER_MAX = 8192 }; /* bytes; the longest that has a reason to be, PONG, takes some 500 */
 
 /* Takes the one message that `data` holds, freed by fluent_answer_free; it points into `data`. 1: it is
- * whole; 0: there is more to come; -1 and *error: it is none, is followed by more, or memory is exhausted. */
+ * whole; 0: there is more to come; -1 and *error: it is none, is longer than FLUENT_ANSWER_MAX or claims to
+ * be, is followed by more, or memory is exhausted. */
 int fluent_answer_parse(const struct msgpack_library *library, const char *data, size_t length,
 			msgpack_unpacked *answer, struct error **error);
 void fluent_answer_free(const struct msgpack_library *library, msgpack_unpacked *answer);

@@ -9,7 +9,11 @@
 #include "agent/sinks/gzip.h"
 #include "proctor/cleanup.h"
 
-enum { EVENT_TIME = 0 };
+enum {
+	EVENT_TIME = 0,
+	DEPTH_MOST =
+		24, /* msgpack-c, by which Fluent Bit reads, takes 32, of which some are the protocol's */
+};
 
 int fluent_append(void *buffer, const char *data, size_t length)
 {
@@ -117,31 +121,66 @@ static int pack_time(msgpack_packer *packer, const json_t *record)
 
 /* ---- the message -------------------------------------------------------------------------------- */
 
-/* 1: it is no JSON object. Where jansson has no memory it tells no other reason, or that. */
-static int add_entry(struct buffer *entries, const struct queued *record)
+/* Whether it holds values so many levels below itself. */
+static bool is_deeper(const json_t *value, unsigned levels)
 {
-	json_error_t fault;
-	_cleanup_json_ json_t *json = json_loadb(record->text, record->length, JSON_ALLOW_NUL, &fault);
-	msgpack_packer packer;
+	const char *key;
+	json_t *member;
+	size_t i;
 
-	if (!json && (json_error_code(&fault) == json_error_unknown ||
-		      json_error_code(&fault) == json_error_out_of_memory))
-		return -1;
-	if (!json_is_object(json))
-		return 1;
-	msgpack_packer_init(&packer, entries, fluent_append);
-	return msgpack_pack_array(&packer, 2) || pack_time(&packer, json) || pack_object(&packer, json) ? -1
-													: 0;
+	json_object_foreach((json_t *)value, key, member)
+	{
+		if (!levels || is_deeper(member, levels - 1))
+			return true;
+	}
+	json_array_foreach(value, i, member)
+	{
+		if (!levels || is_deeper(member, levels - 1))
+			return true;
+	}
+	return false;
 }
 
-static int add_entries(struct buffer *entries, const struct queued *records, size_t count, size_t *encoded,
-		       struct error **error)
+/* The record as an object, owned by the caller. NULL: it is none, its receivers could not read it, or memory
+ * is exhausted, which jansson does not tell from a mistake. */
+static json_t *parse(const struct queued *record)
+{
+	json_t *json =
+		json_loadb(record->text, record->length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+
+	if (json_is_object(json) && !is_deeper(json, DEPTH_MOST))
+		return json;
+	json_decref(json);
+	return NULL;
+}
+
+/* As Fluentd and FireLens have what is but text. */
+static int pack_log(msgpack_packer *packer, const struct queued *record)
+{
+	return msgpack_pack_map(packer, 1) || pack_text(packer, "log") ||
+			       msgpack_pack_str_with_body(packer, record->text, record->length)
+		       ? -1
+		       : 0;
+}
+
+static int add_entry(struct buffer *entries, const struct queued *record)
+{
+	_cleanup_json_ json_t *json = parse(record);
+	msgpack_packer packer;
+
+	msgpack_packer_init(&packer, entries, fluent_append);
+	if (msgpack_pack_array(&packer, 2) || pack_time(&packer, json))
+		return -1;
+	return json ? pack_object(&packer, json) : pack_log(&packer, record);
+}
+
+static int add_entries(struct buffer *entries, const struct queued *records, size_t count)
 {
 	int result = 0;
 
-	for (*encoded = 0; !result && *encoded < count; *encoded += !result)
-		result = add_entry(entries, &records[*encoded]);
-	return result < 0 ? error_set(error, 0, "encoding records: out of memory") : 0;
+	for (size_t i = 0; !result && i < count; i++)
+		result = add_entry(entries, &records[i]);
+	return result;
 }
 
 static int pack_options(msgpack_packer *packer, const struct fluent_form *form, size_t count)
@@ -167,15 +206,15 @@ static int pack_message(const struct fluent_form *form, const struct buffer *ent
 }
 
 int fluent_encode(const struct fluent_form *form, const struct queued *records, size_t count,
-		  struct buffer *message, size_t *encoded, struct error **error)
+		  struct buffer *message, struct error **error)
 {
 	_cleanup_buffer_ struct buffer entries = {0}, packed = {0};
 
-	if (add_entries(&entries, records, count, encoded, error))
-		return -1;
+	if (add_entries(&entries, records, count))
+		return error_set(error, 0, "encoding records: out of memory");
 	if (form->gzip && gzip_pack(&entries, &packed, error))
 		return -1;
-	if (pack_message(form, form->gzip ? &packed : &entries, *encoded, message))
+	if (pack_message(form, form->gzip ? &packed : &entries, count, message))
 		return error_set(error, 0, "encoding records: out of memory");
 	return 0;
 }

@@ -15,12 +15,11 @@ struct fluent_form {
 	bool gzip;
 };
 
-/* Puts the message into *message, in place of what it held. *encoded tells of how many records, from the
- * first on: fewer than `count` when the next is no JSON object, which msgpack could not hold without loss.
- * Each has the time of its member `time`, of now where it has none. -1 and *error: memory, or what
- * compresses, is lacking. */
+/* Puts the message into *message, in place of what it held. A record that is no JSON object which msgpack and
+ * its receivers could hold comes as its text, {"log": TEXT}. Each has the time of its member `time`, of now
+ * where it has none. -1 and *error: memory, or what compresses, is lacking. */
 int fluent_encode(const struct fluent_form *form, const struct queued *records, size_t count,
-		  struct buffer *message, size_t *encoded, struct error **error);
+		  struct buffer *message, struct error **error);
 
 /* Appends to the struct buffer `buffer`: for msgpack_packer_init. */
 int fluent_append(void *buffer, const char *data, size_t length);

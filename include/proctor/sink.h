@@ -66,7 +66,7 @@ struct sink_kind {
 	void (*close)(void *sink);
 };
 
-/* Every kind: file firelens fluent https stdout. Ends with NULL. */
+/* Every kind: file firelens fluent https otlp stdout. Ends with NULL. */
 extern const struct sink_kind *const sink_kinds[];
 
 /* The kind of the URL; NULL and *error, with the kinds there are, when there is none. */

@@ -36,11 +36,23 @@ class Modules:
 modules = None
 
 
-def run(case, script, *arguments, **options):
-    """What a script of tests/live/npm writes; the test is skipped where its packages cannot be had."""
+def environment_for(case):
+    """Where node finds the packages; the test is skipped where they cannot be had."""
     global modules
     modules = modules or Modules()
     if modules.reason:
         case.skipTest(modules.reason)
-    environment = dict(os.environ, NODE_PATH=os.path.join(modules.directory, "node_modules"))
-    return case.run_command("node", DIRECTORY / script, *arguments, env=environment, **options)
+    return dict(os.environ, NODE_PATH=os.path.join(modules.directory, "node_modules"))
+
+
+def run(case, script, *arguments, **options):
+    """What a script of tests/live/npm writes."""
+    return case.run_command("node", DIRECTORY / script, *arguments, env=environment_for(case), **options)
+
+
+def start(case, script, *arguments):
+    """A script that runs until its stdin ends, with the test."""
+    process = subprocess.Popen(["node", DIRECTORY / script, *arguments], env=environment_for(case),
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    case.undo(harness.stop, process)
+    return process
