@@ -51,12 +51,9 @@ static int take_parameter(void *state, const char *key, const char *value, struc
 
 static int parse(struct file_sink *sink, const char *url, struct error **error)
 {
-	static const char begin[] = "file://";
-	const char *path = url + strlen(begin);
-
-	if (strncmp(url, begin, strlen(begin)) != 0 || *path != '/')
+	if (strncmp(url, "file:///", strlen("file:///")) != 0)
 		return error_set(error, 0, "the URL of a file is %s", sink_file.form);
-	sink->path = url_decode(path, strcspn(path, "?"), error);
+	sink->path = url_path(url, error);
 	if (!sink->path)
 		return -1;
 	sink->name = strrchr(sink->path, '/') + 1;

@@ -130,11 +130,10 @@ static int take_network(struct receiver *receiver, const struct receiver_scheme 
 static int take_socket(struct receiver *receiver, const struct receiver_scheme *scheme, const char *url,
 		       struct error **error)
 {
-	const char *path = url + strlen(scheme->name) + strlen("://");
-
-	if (*path != '/')
-		return error_set(error, 0, "a URL of a socket is %s:///PATH", scheme->name);
-	receiver->path = url_decode(path, strlen(path), error);
+	if (strchr(url, '?'))
+		return error_set(error, 0, "a URL of a socket is %s:///PATH, a ? in it is %%3F",
+				 scheme->name);
+	receiver->path = url_path(url, error);
 	return receiver->path ? 0 : -1;
 }
 

@@ -62,6 +62,16 @@ char *url_decode(const char *text, size_t length, struct error **error)
 	return decoded;
 }
 
+char *url_path(const char *url, struct error **error)
+{
+	const char *path = strstr(url, "://");
+
+	if (path && path[3] == '/')
+		return url_decode(path + 3, strcspn(path + 3, "?"), error);
+	error_set(error, 0, "a URL without a path from the root on");
+	return NULL;
+}
+
 static int visit_pair(const char *pair, size_t length, url_visitor visitor, void *state, struct error **error)
 {
 	const char *sign = memchr(pair, '=', length);

@@ -18,6 +18,10 @@ bool url_has_scheme(const char *url, const char *scheme);
  * %00. */
 char *url_decode(const char *text, size_t length, struct error **error);
 
+/* The path of SCHEME:///PATH?QUERY, decoded. Owned by the caller; NULL and *error when it has none that is
+ * absolute. */
+char *url_path(const char *url, struct error **error);
+
 /* Called for each KEY=VALUE of KEY=VALUE&KEY=VALUE, or of the URL's query, decoded. -1 and *error when it is
  * wrong. */
 typedef int (*url_visitor)(void *state, const char *key, const char *value, struct error **error);

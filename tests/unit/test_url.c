@@ -78,11 +78,38 @@ static void test_queries(void **state)
 	assert_query("file:///x?bad=1&a=1", NULL);
 }
 
+static void test_paths(void **state)
+{
+	static const char *const urls[][2] = {
+		{"file:///var/log/x.json?rotate=1", "/var/log/x.json"},
+		{"file:///a%20b%3F", "/a b?"},
+		{"fluent+unix:///run/fluent.sock", "/run/fluent.sock"},
+		{"file:///", "/"},
+		{"file://host/x", NULL},
+		{"file://", NULL},
+		{"file:/x", NULL},
+		{"file:///x%00", NULL},
+		{"stdout", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++) {
+		_cleanup_error_ struct error *error = NULL;
+		_cleanup_free_ char *path = url_path(urls[i][0], &error);
+		if (urls[i][1])
+			assert_string_equal(path, urls[i][1]);
+		else
+			assert_null(path);
+		assert_true(!path == !!error);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shown),
 		cmocka_unit_test(test_schemes),
+		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_queries),
 	};
 
