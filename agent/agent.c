@@ -4,6 +4,7 @@
 
 #include "agent/command.h"
 #include "agent/daemon/parent.h"
+#include "agent/daemon/places.h"
 #include "proctor/cleanup.h"
 
 extern char **environ;
@@ -45,7 +46,18 @@ static int handle_option(void *state, int id, const char *value, struct error **
 	}
 }
 
-static int print_settings(struct settings *settings, struct error **error)
+static int check_places(const struct settings *settings, struct error **error)
+{
+	struct places places;
+	int result = places_of(&places, settings, error);
+
+	if (!result)
+		result = places_check(&places, settings, error);
+	places_free(&places);
+	return result;
+}
+
+static int print_settings(const struct settings *settings, struct error **error)
 {
 	struct output *output = output_open(NULL, error);
 	int result = -1;
@@ -55,8 +67,17 @@ static int print_settings(struct settings *settings, struct error **error)
 		result = output_commit(output, error);
 	}
 	output_free(output);
+	return result;
+}
+
+static int check_config(struct settings *settings, struct error **error)
+{
+	int status = check_places(settings, error)     ? EXIT_USAGE
+		     : print_settings(settings, error) ? EXIT_FAILED
+						       : EXIT_AUDITED;
+
 	settings_free(settings);
-	return result ? EXIT_FAILED : EXIT_AUDITED;
+	return status;
 }
 
 static int run(const struct command *command, int argc, char **argv, struct error **error)
@@ -72,8 +93,7 @@ static int run(const struct command *command, int argc, char **argv, struct erro
 	settings = settings_read(&agent.options, environ, time(NULL), error);
 	if (!settings)
 		return EXIT_USAGE;
-	return agent.check_only ? print_settings(settings, error)
-				: parent_run(&agent.options, settings, error);
+	return agent.check_only ? check_config(settings, error) : parent_run(&agent.options, settings, error);
 }
 
 static const struct option_entry options[] = {

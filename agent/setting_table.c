@@ -435,6 +435,7 @@ const struct setting sink_settings[] = {
 	 .form = "FILE",
 	 .put = put_path,
 	 .of_some = true,
+	 .is_read = true,
 	 .help = "The authorities (PEM) that may have signed the receiver's certificate, instead of those of "
 		 "the system"},
 	{.key = "certificate_file",
@@ -442,12 +443,14 @@ const struct setting sink_settings[] = {
 	 .form = "FILE",
 	 .put = put_path,
 	 .of_some = true,
+	 .is_read = true,
 	 .help = "Our own certificate (PEM), for receivers that ask for one"},
 	{.key = "key_file",
 	 SINK_MEMBER(options.key_file),
 	 .form = "FILE",
 	 .put = put_path,
 	 .of_some = true,
+	 .is_read = true,
 	 .help = "Its key (PEM)"},
 	{.key = "insecure",
 	 SINK_MEMBER(options.insecure),
@@ -492,6 +495,7 @@ const struct setting sink_settings[] = {
 	 .form = "FILE",
 	 .put = put_path,
 	 .of_some = true,
+	 .is_read = true,
 	 .help = "The file that holds the token, read again when the receiver does not take it any more"},
 	{.key = "tag",
 	 SINK_MEMBER(options.tag),
@@ -511,6 +515,7 @@ const struct setting sink_settings[] = {
 	 .form = "FILE",
 	 .put = put_path,
 	 .of_some = true,
+	 .is_read = true,
 	 .help = "The file that holds it"},
 	{.key = "facility",
 	 SINK_MEMBER(options.facility),
@@ -540,6 +545,11 @@ bool setting_is_of_kind(const struct setting *setting, const struct sink_kind *k
 		if (!strcmp(*key, setting->key))
 			return true;
 	return false;
+}
+
+const char *setting_file(const struct setting *setting, const struct sink_setting *sink)
+{
+	return setting->is_read ? *(const char *const *)((const char *)sink + setting->offset) : NULL;
 }
 
 const struct setting *setting_find(const struct setting *table, const char *key)

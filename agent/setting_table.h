@@ -21,6 +21,7 @@ struct setting {
 	const char *const *words; /* of a choice: the member is an enum, or bool, that counts them; ended by
 				     NULL */
 	bool of_some;             /* only the sinks whose kind lists it have it */
+	bool is_read;             /* the path of a file that the shipper reads */
 	bool secret;              /* not shown, and not to be given by an option, which ps(1) shows */
 };
 
@@ -32,6 +33,9 @@ const struct setting *setting_find(const struct setting *table, const char *key)
 
 /* Whether sinks of that kind have the setting. */
 bool setting_is_of_kind(const struct setting *setting, const struct sink_kind *kind);
+
+/* The path of a file that the sink reads, by a setting that has one; NULL: none is given. */
+const char *setting_file(const struct setting *setting, const struct sink_setting *sink);
 
 /* Variables for the sections that `proctor audit` reads as well. */
 struct config_variable {

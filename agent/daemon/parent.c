@@ -50,7 +50,7 @@ struct parent {
 	struct log log;
 	struct notify notify;
 	struct events events;
-	struct places places; /* that the shipper writes to */
+	struct places places; /* that the shipper writes to and reads */
 	struct child auditor, shipper;
 	json_t *report;         /* what is in force for ourselves */
 	capability_set granted; /* the bounding set that we were started with */
@@ -64,21 +64,10 @@ struct parent {
 
 /* ---- a child's begin ---------------------------------------------------------------------------- */
 
-static struct confinement confinement_of(const struct parent *parent)
-{
-	const struct settings *settings = parent->settings;
-
-	return (struct confinement){.user = settings->user,
-				    .auditor_user = settings->auditor_user,
-				    .state = settings->state,
-				    .written = (const char *const *)parent->places.paths,
-				    .file_events = settings->file_events};
-}
-
 /* Gives up what the role does not need; the report, with what else is to be told. */
 static json_t *confine_child(const struct parent *parent, enum role role, struct error **error)
 {
-	const struct confinement confinement = confinement_of(parent);
+	const struct confinement confinement = places_confinement(&parent->places, parent->settings);
 	json_t *report = NULL, *all = json_object();
 
 	if (confine(role, &confinement, &report, error)) {
@@ -410,7 +399,7 @@ static void reload(struct parent *parent)
 
 	if (parent->told_ready)
 		notify_send(&parent->notify, "RELOADING=1");
-	if (settings && !places_of(&places, settings, &error)) {
+	if (settings && !places_of(&places, settings, &error) && !places_check(&places, settings, &error)) {
 		use_settings(parent, settings, &places);
 		log_write(&parent->log, LOG_INFO, "settings read again", NULL);
 	} else {
@@ -547,10 +536,11 @@ static int prepare(struct parent *parent, struct error **error)
 	if (parent->signals < 0)
 		return -1;
 	if (places_of(&parent->places, parent->settings, error) ||
-	    places_make(&parent->places, parent->settings, error))
+	    places_make(&parent->places, parent->settings, error) ||
+	    places_check(&parent->places, parent->settings, error))
 		return -1;
 	events_open(&parent->events, parent->settings);
-	confinement = confinement_of(parent);
+	confinement = places_confinement(&parent->places, parent->settings);
 	return confine(ROLE_PARENT, &confinement, &parent->report, error);
 }
 

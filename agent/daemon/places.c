@@ -6,47 +6,97 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/daemon/confine.h"
+#include "agent/setting_table.h"
 #include "agent/sinks/url.h"
 #include "proctor/cleanup.h"
 
 /* ---- which they are ----------------------------------------------------------------------------- */
 
-/* The file that a sink writes to; NULL: it writes to none, or (*error) memory is exhausted. */
-static char *file_of(const char *url, struct error **error)
+/* Adds a path to a list, which then owns it. NULL: memory is exhausted. */
+static int add(char ***list, char *path, struct error **error)
 {
-	static const char begin[] = "file://";
-	const char *path = url + sizeof(begin) - 1;
+	size_t count = 0;
+	char **grown;
 
-	if (!url_has_scheme(url, "file") || strncmp(url, begin, sizeof(begin) - 1) != 0)
-		return NULL;
-	return url_decode(path, strcspn(path, "?"), error);
+	while (*list && (*list)[count])
+		count++;
+	grown = path ? reallocarray(*list, count + 2, sizeof(*grown)) : NULL;
+	if (!grown) {
+		free(path);
+		return error_set(error, 0, "out of memory");
+	}
+	grown[count] = path;
+	grown[count + 1] = NULL;
+	*list = grown;
+	return 0;
+}
+
+/* The directory of a file; of what lies in the root, the file itself. */
+static char *directory_of(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	return name > path ? strndup(path, (size_t)(name - path)) : strdup(path);
+}
+
+/* Where the file is named, and where it lies: secrets are links into directories that are replaced. */
+static int add_read(struct places *places, const char *path, struct error **error)
+{
+	_cleanup_free_ char *real = realpath(path, NULL);
+
+	if (add(&places->read, directory_of(path), error))
+		return -1;
+	return real ? add(&places->read, directory_of(real), error) : 0;
+}
+
+static int add_sink(struct places *places, const struct sink_setting *sink, struct error **error)
+{
+	if (url_has_scheme(sink->options.url, "file")) {
+		char *path = url_path(sink->options.url, error);
+		if (!path || add(&places->written, path, error))
+			return -1;
+	}
+	for (const struct setting *setting = sink_settings; setting->key; setting++) {
+		const char *path = setting_file(setting, sink);
+		if (path && add_read(places, path, error))
+			return -1;
+	}
+	return 0;
 }
 
 int places_of(struct places *places, const struct settings *settings, struct error **error)
 {
 	*places = (struct places){0};
-	places->paths[places->count] = strdup(settings->control);
-	if (!places->paths[places->count++])
-		return error_set(error, 0, "out of memory");
-	for (size_t i = 0; i < settings->sink_count; i++) {
-		struct error *failed = NULL;
-		char *path = file_of(settings->sinks[i].options.url, &failed);
-		if (failed) {
-			*error = failed;
+	if (add(&places->written, strdup(settings->control), error))
+		return -1;
+	for (size_t i = 0; i < settings->sink_count; i++)
+		if (add_sink(places, &settings->sinks[i], error))
 			return -1;
-		}
-		if (path)
-			places->paths[places->count++] = path;
-	}
 	return 0;
+}
+
+static void free_list(char **list)
+{
+	for (size_t i = 0; list && list[i]; i++)
+		free(list[i]);
+	free(list);
 }
 
 void places_free(struct places *places)
 {
-	for (size_t i = 0; i < places->count; i++)
-		free(places->paths[i]);
+	free_list(places->written);
+	free_list(places->read);
 	*places = (struct places){0};
+}
+
+struct confinement places_confinement(const struct places *places, const struct settings *settings)
+{
+	return (struct confinement){.user = settings->user,
+				    .auditor_user = settings->auditor_user,
+				    .state = settings->state,
+				    .written = (const char *const *)places->written,
+				    .read = (const char *const *)places->read,
+				    .file_events = settings->file_events};
 }
 
 /* ---- making them -------------------------------------------------------------------------------- */
@@ -77,11 +127,9 @@ int places_make(const struct places *places, const struct settings *settings, st
 	if (confine_ids(ROLE_SHIPPER, &users, &ids, &fallback, error) ||
 	    (settings->state && make_directory(settings->state, &ids, error)))
 		return -1;
-	for (size_t i = 0; i < places->count; i++) {
-		const char *name = strrchr(places->paths[i], '/');
-		_cleanup_free_ char *directory =
-			name > places->paths[i] ? strndup(places->paths[i], (size_t)(name - places->paths[i]))
-						: NULL;
+	for (char *const *path = places->written; *path; path++) {
+		const char *name = strrchr(*path, '/');
+		_cleanup_free_ char *directory = name > *path ? directory_of(*path) : NULL;
 		if (directory && make_directory(directory, &ids, error))
 			return -1;
 	}
