@@ -1,0 +1,147 @@
+"""Sinks within the agent's confinement: a shipper without privilege delivers by TLS, with files that lie anywhere, and a
+file that it cannot read is told at the start."""
+
+import http.server
+import os
+import pathlib
+import signal
+import ssl
+import threading
+
+import harness
+from agents import Agent
+from harness import Case, needs, needs_root
+from measured import ROLES, memory
+
+USER = 64123  # nobody's
+MEMORY_MOST = 24 * 1024  # KiB, of all three processes
+
+
+class Receiver(http.server.ThreadingHTTPServer):
+    """Takes records by HTTPS from those who have the token."""
+    daemon_threads = True
+
+    def __init__(self, keeper, directory):
+        super().__init__(("127.0.0.1", 0), Taker)
+        self.token, self.refused, self.lines = "first", 0, []
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(f"{directory}/certificate.pem", f"{directory}/key.pem")
+        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        thread = threading.Thread(target=self.serve_forever, args=(0.05,))
+        thread.start()
+        keeper.undo(thread.join)
+        keeper.undo(self.server_close)
+        keeper.undo(self.shutdown)
+
+
+class Taker(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        known = self.headers["Authorization"] == f"Bearer {self.server.token}"
+        if known:
+            self.server.lines += body.splitlines()
+        else:
+            self.server.refused += 1
+        self.send_response(200 if known else 401)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@needs_root
+@needs("openssl")
+class ConfinedSinks(Case):
+    def setUp(self):
+        self.directory = self.scratch()
+        self.run_command("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                         "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout",
+                         f"{self.directory}/key.pem", "-out", f"{self.directory}/certificate.pem")
+        self.receiver = Receiver(self, self.directory)
+        self.secrets = self.scratch()
+        self.put_token("first")
+
+    def put_token(self, text):
+        """As Kubernetes does: a directory of its own, to which a link is moved, to which the file is a link."""
+        os.mkdir(f"{self.secrets}/..{text}")
+        pathlib.Path(f"{self.secrets}/..{text}/token").write_text(text + "\n")
+        os.symlink(f"..{text}", f"{self.secrets}/..new")
+        os.rename(f"{self.secrets}/..new", f"{self.secrets}/..data")
+        if not os.path.lexists(f"{self.secrets}/token"):
+            os.symlink("..data/token", f"{self.secrets}/token")
+
+    def config(self, token=None):
+        path = f"{self.directory}/proctor.conf"
+        pathlib.Path(path).write_text(
+            f"[agent]\nuser = {USER}\n[sink.far]\nurl = https://localhost:{self.receiver.server_address[1]}/records\n"
+            f"ca_file = {self.directory}/certificate.pem\ntoken_file = {token or self.secrets + '/token'}\n")
+        return path
+
+    def agent(self, **options):
+        return Agent(self, "--config", self.config(), **options)
+
+    def assertRefused(self, path, status, *arguments):
+        result = self.proctor("agent", "--config", self.config(path), "--state", f"{self.directory}/state", *arguments,
+                              status=status)
+        self.assertOneLine(result.stderr, "sink 'far': token_file: ", f"the user {USER} cannot read {path}")
+        return result.stderr.decode()
+
+    def test_delivers_what_it_has(self):
+        agent = self.agent()
+        self.wait_for(lambda: any(b'"heartbeat"' in line for line in self.receiver.lines))
+        shipper = agent.status()["confinement"]["shipper"]
+        self.assertEqual((shipper["uid"], shipper["capabilities"], shipper["seccomp"], shipper["missing"]),
+                         (USER, [], True, [] if shipper["landlock"] else shipper["missing"]))
+        self.assertEqual(self.receiver.refused, 0)
+        self.assertEqual(agent.status()["restarts"], 0)
+        sizes = {role: memory(agent.role(role)) for role in ROLES}
+        self.comment(f"PSS with a sink of HTTPS, KiB: {sizes}")
+        if not harness.SANITIZED:
+            self.assertLess(sum(sizes.values()), MEMORY_MOST)
+        self.assertEqual(agent.stop(), 0)
+
+    def test_a_token_that_is_replaced(self):
+        agent = self.agent()
+        self.wait_for(lambda: any(b'"heartbeat"' in line for line in self.receiver.lines))
+        self.receiver.token = "second"
+        self.put_token("second")
+        count = len(self.receiver.lines)
+        os.kill(agent.role("auditor"), signal.SIGKILL)  # the next one's first look sends a heartbeat, or changes
+        self.wait_for(lambda: len(self.receiver.lines) > count)
+        self.assertEqual(self.receiver.refused, 1)
+        self.assertEqual(agent.stop(), 0)
+
+    def test_a_file_that_cannot_be_read_is_told_at_the_start(self):
+        path = f"{self.directory}/closed"
+        for what, arguments, status in (("check", ["--check-config"], 2), ("start", [], 3)):
+            with self.subTest(what):
+                self.assertIn("No such file", self.assertRefused(path, status, *arguments))
+        pathlib.Path(path).write_text("first")
+        os.chmod(path, 0o600)
+        for what, arguments, status in (("check", ["--check-config"], 2), ("start", [], 3)):
+            with self.subTest(what):
+                told = self.assertRefused(path, status, *arguments)
+                self.assertIn("Permission denied; let that user have it", told)
+        os.chown(path, USER, USER)
+        text = self.proctor("agent", "--config", self.config(path), "--check-config").stdout.decode()
+        self.assertIn(path, text)
+
+    def test_settings_that_name_such_a_file_are_not_taken(self):
+        agent = self.agent()
+        self.wait_for(lambda: self.receiver.lines)
+        pids = agent.pids()
+        self.config(f"{self.directory}/nothing")
+        os.kill(agent.process.pid, signal.SIGHUP)
+        agent.wait_for_log("the settings stay as they were")
+        self.assertIn(f"the user {USER} cannot read {self.directory}/nothing", agent.log())
+        self.assertEqual(agent.pids(), pids)
+        self.config()
+        os.kill(agent.process.pid, signal.SIGHUP)
+        agent.wait_for_log("settings read again")
+
+
+if __name__ == "__main__":
+    harness.main()
