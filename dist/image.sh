@@ -15,6 +15,8 @@ program carries capabilities.'
 capabilities=cap_dac_read_search,cap_net_admin,cap_sys_ptrace+p
 # Loaded by dlopen(3) when they are wanted; those that the program is linked with ldd(1) tells.
 loaded='libcurl.so.4 libmicrohttpd.so.12 libmsgpackc.so.2 libz.so.1'
+# Whom the program trusts in TLS, where the libcurl of Debian and that of Fedora look.
+bundles='/etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt'
 user=65532 # `nonroot` of other images without a distribution
 
 PATH=$PATH:/usr/sbin:/sbin
@@ -54,7 +56,7 @@ packages() {
 put_licenses() {
 	install -D -m 644 "$source/LICENSE" "$root/usr/share/doc/proctor/LICENSE"
 	command -v dpkg-query >/dev/null || return 0
-	for package in $(packages); do
+	for package in $(packages) ca-certificates; do
 		license=/usr/share/doc/$package/copyright
 		[ ! -f "$license" ] || install -D -m 644 "$license" "$root$license"
 	done
@@ -67,6 +69,15 @@ put_program() {
 		install -D -m 755 "$path" "$root$path"
 	done <"$work/libraries"
 	setcap "$capabilities" "$root/usr/bin/proctor"
+}
+
+put_authorities() {
+	for bundle in $bundles; do
+		[ -f "$bundle" ] || continue
+		install -D -m 644 "$bundle" "$root$bundle"
+		return
+	done
+	fail 'there are no certificates of authorities: install ca-certificates'
 }
 
 put_files() {
@@ -106,6 +117,7 @@ case $target in
 esac
 install -d -m 755 "$root"
 put_program
+put_authorities
 put_files
 put_licenses
 [ "$root" = "$target" ] || put_archive "$target"

@@ -13,6 +13,7 @@ import harness
 import image
 from image import STATE, USER
 
+BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 CARRIED = "cap_dac_read_search,cap_net_admin,cap_sys_ptrace=p"
 
 
@@ -26,13 +27,15 @@ class ImageCase(harness.Case):
 @harness.needs(*image.COMMANDS)
 class RootTest(ImageCase):
     def test_what_is_in_it(self):
-        """One program, libraries, licenses, one user, the configuration: no shell, no tool, nothing setuid."""
+        """One program, libraries, licenses, authorities, one user, the configuration: no shell, no tool, nothing setuid."""
         found = image.files(self.root)
         plain = {path for path, (mode, *_) in found.items() if mode & 0o170000 == 0o100000}
         libraries = {path for path in plain if ".so" in path}
         licenses = {path for path in plain if path.startswith("/usr/share/doc/")}
+        bundle, = [path for path in plain if path in BUNDLES]
+        self.assertGreater(os.path.getsize(self.root + bundle), 0)
         self.assertEqual(plain - libraries - licenses,
-                         {"/usr/bin/proctor", "/etc/passwd", "/etc/group", "/etc/proctor/proctor.conf"})
+                         {bundle, "/usr/bin/proctor", "/etc/passwd", "/etc/group", "/etc/proctor/proctor.conf"})
         self.assertEqual(libraries, self.needed())
         self.assertIn("/usr/share/doc/proctor/LICENSE", licenses)
         owners = {path: owner for path, (_, *owner, _) in found.items() if owner != [0, 0]}

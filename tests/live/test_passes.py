@@ -21,9 +21,14 @@ class PassesCase(OverlayCase):
         return passes
 
     def check(self, passes, identities=(), pids=(), changed=()):
-        """A quick pass, compared with a fresh one; the number of processes that it read."""
-        quick, fresh = passes.look("quick", *changed), passes.look("fresh")
-        self.assertEqual(records(quick, identities, pids), records(fresh, identities, pids))
+        """A quick pass, compared with a fresh one, or with another, where on a busy machine that one saw less."""
+        quick = passes.look("quick", *changed)
+        told = records(quick, identities, pids)
+        for _ in range(3):
+            fresh = records(passes.look("fresh"), identities, pids)
+            if fresh == told:
+                break
+        self.assertEqual(told, fresh)
         return quick
 
     def shell(self, container):
