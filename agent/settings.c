@@ -62,25 +62,37 @@ static int check_key_of_sink(const struct sink_setting *sink, const struct given
 	return error_set(error, 0, "a sink of %s has no key '%s'", sink->kind->schemes[0], setting->key);
 }
 
+static bool is_of_sink(const struct given *given, const struct sink_setting *sink)
+{
+	const char *name = given_sink(given->entry.section);
+
+	return given->entry.key && name && !strcmp(name, sink->name);
+}
+
+/* Where its URL was given; NULL: nowhere. */
+static const struct given *url_of(const struct settings *settings, const struct sink_setting *sink)
+{
+	for (size_t i = 0; i < settings->given_count; i++)
+		if (is_of_sink(&settings->given[i], sink) && !strcmp(settings->given[i].entry.key, "url"))
+			return &settings->given[i];
+	return NULL;
+}
+
 static int check_sink(const struct settings *settings, const struct sink_setting *sink, struct error **error)
 {
-	const struct given *url = NULL;
+	const struct given *url = url_of(settings, sink);
+	struct given value;
 
-	if (!sink->options.url)
+	if (!url || !sink->options.url)
 		return error_set(error, 0, "[sink.%s] has no url", sink->name);
 	for (size_t i = 0; i < settings->given_count; i++) {
 		struct given given = settings->given[i];
-		const char *name = given_sink(given.entry.section);
-		if (!given.entry.key || !name || strcmp(name, sink->name) != 0)
-			continue;
-		if (check_key_of_sink(sink, &given, error))
+		if (is_of_sink(&given, sink) && check_key_of_sink(sink, &given, error))
 			return given_context(settings, &given, error);
-		if (!strcmp(given.entry.key, "url"))
-			url = &settings->given[i];
 	}
 	if (!sink->kind->check(&sink->options, error))
 		return 0;
-	struct given value = *url;
+	value = *url;
 	value.entry.column = value.entry.value_column;
 	return given_context(settings, &value, error);
 }
