@@ -4,6 +4,7 @@ agent's container when it is started by them."""
 import copy
 import json
 import os
+import re
 import unittest
 
 import containers
@@ -16,6 +17,7 @@ except ImportError:
     jsonschema = None
 
 PLACE = harness.SOURCE / "dist/ecs"
+SECRET = "not-to-be-shown"
 KINDS = ("fargate-sidecar", "ec2-sidecar", "ec2-daemon")
 WAYS = ("awslogs", "firelens")
 NAMES = [f"{kind}-{way}" for kind in KINDS for way in WAYS]
@@ -23,6 +25,14 @@ NAMES = [f"{kind}-{way}" for kind in KINDS for way in WAYS]
 
 def read(name):
     return json.loads((PLACE / f"{name}.json").read_text())
+
+
+def with_receiver(name):
+    """The definition with what its README adds for a receiver."""
+    added, = re.findall(r"^```json\n(.*?)^```$", (PLACE / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    definition = read(name)
+    container_of(definition).update(json.loads(added))
+    return definition
 
 
 def container_of(definition, name="proctor"):
@@ -108,6 +118,7 @@ class SchemaTest(harness.Case):
         for name in NAMES:
             with self.subTest(name):
                 self.assertEqual(self.faults(read(name)), [])
+                self.assertEqual(self.faults(with_receiver(name)), [])
 
     def test_refuses(self):
         """What ECS refuses is seen: of any task, and of one on Fargate."""
@@ -158,6 +169,17 @@ class ProgramTest(harness.Case):
                                 env={**os.environ, **variables}).stdout.decode()
             for variable in variables:
                 self.assertIn(variable, told)
+
+    def test_receiver(self):
+        """What is added for one is understood, and the secret not shown."""
+        container = container_of(with_receiver("fargate-sidecar-awslogs"))
+        variables = {entry["name"]: entry.get("value", SECRET)
+                     for entry in (*container["environment"], *container["secrets"])}
+        told = self.proctor("agent", "--check-config", "--config", harness.SOURCE / "dist/proctor.conf",
+                            env={**os.environ, **variables}).stdout.decode()
+        for variable in variables:
+            self.assertIn(variable, told)
+        self.assertNotIn(SECRET, told)
 
 
 class AgentCase(harness.Case):
