@@ -1,5 +1,5 @@
-/* Settings, and what is printed of them and of metrics, while memory and reads fail: told, or whole, and
- * nothing is leaked. */
+/* Settings, and what is made and printed of them and of metrics, while memory and reads fail: told, or whole,
+ * and nothing is leaked. */
 #include "tests/unit/test.h"
 
 #include <errno.h>
@@ -7,6 +7,7 @@
 
 #include "agent/daemon/log.h"
 #include "agent/daemon/metrics.h"
+#include "agent/daemon/places.h"
 #include "agent/settings.h"
 #include "proctor/cleanup.h"
 #include "tests/fault/inject.h"
@@ -102,6 +103,25 @@ static void test_printing_without_memory(void **state)
 	settings_free(settings);
 }
 
+static void test_places_without_memory(void **state)
+{
+	struct settings *settings = read_settings(NULL);
+
+	(void)state;
+	assert_non_null(settings);
+	settings->sinks[0].options.token_file = "/etc/passwd";
+	for (unsigned long nth = 1, calls = nth; nth <= calls; nth++) {
+		_cleanup_error_ struct error *error = NULL;
+		struct places places;
+		inject_arm(CALL_ALLOCATE, nth, ENOMEM, false);
+		int result = places_of(&places, settings, &error);
+		calls = inject_disarm();
+		assert_true(result ? !!error : places.written[0] && places.written[1] && places.read[0]);
+		places_free(&places);
+	}
+	settings_free(settings);
+}
+
 static void test_metrics_without_memory(void **state)
 {
 	static const char summary[] = "{\"coverage\":[{\"collector\":\"a\",\"seen\":1}]}";
@@ -151,6 +171,7 @@ int main(void)
 		cmocka_unit_test(test_a_file_that_cannot_be_read),
 		cmocka_unit_test(test_printing_without_memory),
 		cmocka_unit_test(test_metrics_without_memory),
+		cmocka_unit_test(test_places_without_memory),
 		cmocka_unit_test(test_logging_without_memory),
 	};
 
