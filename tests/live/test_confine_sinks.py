@@ -8,7 +8,9 @@ import signal
 import ssl
 import threading
 
+import containers
 import harness
+import image
 from agents import Agent
 from harness import Case, needs, needs_root
 from measured import ROLES, memory
@@ -52,9 +54,9 @@ class Taker(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@needs_root
-@needs("openssl")
-class ConfinedSinks(Case):
+class SinkCase(Case):
+    """`directory`: has the receiver's certificate; `secrets`: the token."""
+
     def setUp(self):
         self.directory = self.scratch()
         self.run_command("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
@@ -73,10 +75,20 @@ class ConfinedSinks(Case):
         if not os.path.lexists(f"{self.secrets}/token"):
             os.symlink("..data/token", f"{self.secrets}/token")
 
+    def url(self):
+        return f"https://localhost:{self.receiver.server_address[1]}/records"
+
+    def wait_heartbeat(self):
+        self.wait_for(lambda: any(b'"heartbeat"' in line for line in self.receiver.lines))
+
+
+@needs_root
+@needs("openssl")
+class ConfinedSinks(SinkCase):
     def config(self, token=None):
         path = f"{self.directory}/proctor.conf"
         pathlib.Path(path).write_text(
-            f"[agent]\nuser = {USER}\n[sink.far]\nurl = https://localhost:{self.receiver.server_address[1]}/records\n"
+            f"[agent]\nuser = {USER}\n[sink.far]\nurl = {self.url()}\n"
             f"ca_file = {self.directory}/certificate.pem\ntoken_file = {token or self.secrets + '/token'}\n")
         return path
 
@@ -91,7 +103,7 @@ class ConfinedSinks(Case):
 
     def test_delivers_what_it_has(self):
         agent = self.agent()
-        self.wait_for(lambda: any(b'"heartbeat"' in line for line in self.receiver.lines))
+        self.wait_heartbeat()
         shipper = agent.status()["confinement"]["shipper"]
         self.assertEqual((shipper["uid"], shipper["capabilities"], shipper["seccomp"], shipper["missing"]),
                          (USER, [], True, [] if shipper["landlock"] else shipper["missing"]))
@@ -105,7 +117,7 @@ class ConfinedSinks(Case):
 
     def test_a_token_that_is_replaced(self):
         agent = self.agent()
-        self.wait_for(lambda: any(b'"heartbeat"' in line for line in self.receiver.lines))
+        self.wait_heartbeat()
         self.receiver.token = "second"
         self.put_token("second")
         count = len(self.receiver.lines)
@@ -141,6 +153,26 @@ class ConfinedSinks(Case):
         self.config()
         os.kill(agent.process.pid, signal.SIGHUP)
         agent.wait_for_log("settings read again")
+
+
+@containers.needs_containers
+@needs("openssl", *image.COMMANDS)
+@image.without_sanitizers
+class InTheImage(SinkCase):
+    def test_delivers_what_it_has(self):
+        """From scratch, as another user, on a read-only root."""
+        def change(config):
+            containers.without_namespace(config, "network")
+            config["mounts"] += [containers.bind(source, destination, "ro") for source, destination in (
+                (self.directory, "/authority"), (self.secrets, "/secrets"), ("/etc/hosts", "/etc/hosts"))]
+            config["process"]["env"] += [f"PROCTOR_SINK_FAR_{key}={value}" for key, value in (
+                ("URL", self.url()), ("CA_FILE", "/authority/certificate.pem"), ("TOKEN_FILE", "/secrets/token"))]
+        agent = image.Started(self, image.make(self), "agent", "--state", "memory",
+                              changes=(image.grant("SYS_PTRACE"), change))
+        self.wait_for(lambda: agent.ended() or self.receiver.lines)
+        self.assertFalse(agent.ended(), agent.log())
+        self.wait_heartbeat()
+        self.assertEqual(self.receiver.refused, 0)
 
 
 if __name__ == "__main__":
