@@ -47,10 +47,11 @@ libraries() {
 	} | sort -u
 }
 
-# The packages that the libraries are of, where that can be told.
+# The packages that the libraries are of, where that can be told: a package may have one in /lib that lies in /usr/lib.
 packages() {
 	# shellcheck disable=SC2046 # words on purpose
-	dpkg-query -S $(xargs -n 1 readlink -f <"$work/libraries" | sed 's|.*/|*/|') | sed 's/[:,].*//' | sort -u
+	{ dpkg-query -S $(xargs -n 1 readlink -f <"$work/libraries" | sed -n 'p; s|^/usr||p') 2>/dev/null || :; } |
+		sed 's/[:,].*//' | sort -u
 }
 
 put_licenses() {
