@@ -41,15 +41,19 @@ class FormTest(harness.Case):
             records = [{name: value for name, value in record.items() if name != "type"}
                        for record in lines if record["type"] == kind]
             if kind == "mount":  # of the host's namespace too, where others mount and unmount meanwhile
-                told = {(record["namespace"], record["id"]) for record in records}
-                both = told & {(record["namespace"], record["id"]) for record in document[member]}
+                both = set(map(self.mount, records)) & set(map(self.mount, document[member]))
                 self.assertTrue(both)
-                records, document[member] = ([record for record in part if (record["namespace"], record["id"]) in both]
+                records, document[member] = ([record for record in part if self.mount(record) in both]
                                              for part in (records, document[member]))
             if kind == "coverage":  # times, and processes that came and went
                 records, document[member] = ([record["collector"] for record in part]
                                              for part in (records, document[member]))
             self.assertEqual(records, document.get(member, []), kind)
+
+    @staticmethod
+    def mount(record):
+        """Which one it is: ids are given out again."""
+        return record["namespace"], record["id"], record["point"]
 
     def test_lines_with_the_files(self):
         """Files are told as they are found; all that does not need them stands before."""
