@@ -287,7 +287,7 @@ static void read_lsms(struct reading *reading)
 }
 
 /* Settings that make an escape or a step up easier or harder. One that the kernel does not have is not in the
- * snapshot. */
+ * snapshot. Their places are their numbers, which the agent's state has: a new one goes to the end. */
 static const char *const sysctls[] = {
 	"dev.tty.ldisc_autoload",
 	"dev.tty.legacy_tiocsti",
@@ -318,6 +318,8 @@ static const char *const sysctls[] = {
 	"vm.unprivileged_userfaultfd",
 };
 
+_Static_assert(sizeof(sysctls) / sizeof(sysctls[0]) <= SYSCTLS_MAX, "each has a bit of sight");
+
 /* `kernel.yama.ptrace_scope` to `sys/kernel/yama/ptrace_scope`. */
 static void sysctl_path(char *path, size_t size, const char *name)
 {
@@ -329,7 +331,7 @@ static void sysctl_path(char *path, size_t size, const char *name)
 
 static void read_sysctls(struct reading *reading)
 {
-	const size_t count = sizeof(sysctls) / sizeof(sysctls[0]);
+	const unsigned count = sizeof(sysctls) / sizeof(sysctls[0]);
 	struct host *host = &reading->snapshot->host;
 	char path[128], reason[64];
 
@@ -338,12 +340,13 @@ static void read_sysctls(struct reading *reading)
 		reading->out_of_memory = true;
 		return;
 	}
-	for (size_t i = 0; i < count; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		sysctl_path(path, sizeof(path), sysctls[i]);
 		const char *value = read_line(reading, path);
 		if (value) {
-			host->sysctls[host->sysctl_count++] = (struct sysctl){sysctls[i], value};
+			host->sysctls[host->sysctl_count++] = (struct sysctl){sysctls[i], value, i};
 		} else if (errno != ENOENT && errno != ENOMEM) {
+			host->sysctls_unread |= UINT64_C(1) << i;
 			snprintf(reason, sizeof(reason), "%s on a sysctl", strerrorname_np(errno));
 			note(reading, reason, sysctls[i], "run as root");
 		}

@@ -11,11 +11,12 @@
 enum {
 	JSON_BYTES = 16 * 1024,
 	/* The shortest that each can be: what is counted cannot be more than the bytes that came. */
-	SEEN_LEAST = 2 * sizeof(uint32_t),
-	OBSERVED_LEAST = 11 * sizeof(uint32_t) + FINDING_ID_SIZE,
-	SIGHTS = 2 * SIGHT_HOST - 1,
+	SEEN_LEAST = 3 * sizeof(uint32_t),
+	OBSERVED_LEAST = 12 * sizeof(uint32_t) + FINDING_ID_SIZE,
 	NANOSECONDS = 1000 * 1000 * 1000,
 };
+
+#define SIGHTS (SIGHT_SYSCTL(SYSCTLS_MAX) - 1)
 
 /* ---- texts ------------------------------------------------------------------------------------------ */
 
@@ -116,7 +117,7 @@ static void put_observed(struct wire_writer *writer, const struct observed *obse
 	wire_put_text(writer, &rule_text, observed->rule, strlen(observed->rule));
 	wire_put_32(writer, observed->severity);
 	wire_put_32(writer, observed->excepted);
-	wire_put_32(writer, observed->needs);
+	wire_put_64(writer, observed->needs);
 	wire_put_64(writer, observed->digest);
 	put_containers(writer, observed, places, count);
 	put_name(writer, &name_text, observed->container_name);
@@ -149,7 +150,7 @@ static void put_pass(struct wire_writer *writer, const struct message *message)
 	wire_put_32(writer, (uint32_t)pass->seen_count);
 	for (size_t i = 0; i < pass->seen_count; i++) {
 		put_name(writer, &container_text, pass->seen[i].container);
-		wire_put_32(writer, pass->seen[i].sight);
+		wire_put_64(writer, pass->seen[i].sight);
 	}
 	wire_put_32(writer, (uint32_t)pass->observed_count);
 	for (size_t i = 0; i < pass->observed_count; i++)
@@ -169,7 +170,7 @@ static const struct seen *take_seen(struct wire_reader *reader, struct arena *ar
 	}
 	for (size_t i = 0; i < *count; i++) {
 		seen[i].container = wire_take_text(reader, &container_text, NULL);
-		seen[i].sight = wire_take_32(reader, SIGHTS, "a sight");
+		seen[i].sight = wire_take_64(reader, SIGHTS, "a sight");
 	}
 	return seen;
 }
@@ -206,7 +207,7 @@ static void take_observed(struct wire_reader *reader, struct arena *arena, const
 	if (observed->severity == SEVERITY_NONE)
 		wire_fault(reader, "a severity");
 	observed->excepted = wire_take_32(reader, true, "an exception");
-	observed->needs = wire_take_32(reader, SIGHTS, "a finding's sight");
+	observed->needs = wire_take_64(reader, SIGHTS, "a finding's sight");
 	observed->digest = wire_take_64(reader, UINT64_MAX, "a digest");
 	take_containers(reader, arena, pass, observed);
 	observed->container_name = wire_take_text(reader, &name_text, NULL);
@@ -263,7 +264,7 @@ size_t message_fitting(const struct pass *pass)
 	size_t size = 16 * sizeof(uint32_t) + pass->summary_length, fitting = 0;
 
 	for (size_t i = 0; i < pass->seen_count; i++)
-		size += sizeof(uint32_t) + name_size(&container_text, pass->seen[i].container);
+		size += sizeof(uint64_t) + name_size(&container_text, pass->seen[i].container);
 	while (fitting < pass->observed_count && fitting < MESSAGE_FINDINGS_MAX) {
 		size += observed_size(&pass->observed[fitting]);
 		if (size > MESSAGE_PASS_BYTES)

@@ -112,7 +112,7 @@ static int observe_finding(const struct finding *finding, struct record_context 
 	observed->rule = finding->rule->id;
 	observed->severity = finding->severity;
 	observed->excepted = finding->exception != NULL;
-	observed->needs = sight_needed(finding->rule, container != NULL);
+	observed->needs = sight_needed(context->snapshot, finding);
 	observed->digest = digest_of(finding);
 	observed->json = json.data;
 	observed->json_length = json.length;

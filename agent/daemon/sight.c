@@ -53,17 +53,20 @@ static bool knows_host_mounts(const struct snapshot *snapshot)
 	return false;
 }
 
-static uint32_t sight_of_host(const struct snapshot *snapshot)
+static uint64_t sight_of_host(const struct snapshot *snapshot)
 {
-	uint32_t sight = SIGHT_PROCESSES | SIGHT_PROGRAMS | SIGHT_LIMITS | SIGHT_IDENTITY;
+	uint64_t sight = SIGHT_PROCESSES | SIGHT_PROGRAMS | SIGHT_LIMITS | SIGHT_IDENTITY;
 
 	if (knows_host_mounts(snapshot))
 		sight |= SIGHT_MOUNTS;
 	if (snapshot->files_walked && missed_nothing(snapshot, &collector_filesystem))
 		sight |= SIGHT_FILES;
-	/* One sysctl is for root alone to read (net.core.bpf_jit_harden): that hides none of the others. */
 	if (snapshot->host.sysctl_count && snapshot->host.lsms_known)
 		sight |= SIGHT_HOST;
+	/* One is for root alone to read (net.core.bpf_jit_harden): that hides none of the others. */
+	for (unsigned i = 0; i < SYSCTLS_MAX; i++)
+		if (!(snapshot->host.sysctls_unread >> i & 1))
+			sight |= SIGHT_SYSCTL(i);
 	return sight;
 }
 
@@ -82,7 +85,7 @@ struct seen *sight_of(const struct snapshot *snapshot, struct arena *arena)
 		const struct process *process = &snapshot->processes[i];
 		if (is_unread(process))
 			seen[container_index(snapshot, process->container)].sight &=
-				~(uint32_t)SIGHT_PROCESSES;
+				~(uint64_t)SIGHT_PROCESSES;
 	}
 	return seen;
 }
@@ -92,7 +95,18 @@ bool sight_is_complete(const struct snapshot *snapshot)
 	return !snapshot->host.hidepid && snapshot_coverage(snapshot, collector_process.name);
 }
 
-uint32_t sight_needed(const struct rule *rule, bool of_container)
+/* The sysctl that the finding is about. */
+static uint64_t sysctl_needed(const struct snapshot *snapshot, const struct finding *finding)
+{
+	const struct host *host = &snapshot->host;
+
+	for (size_t i = 0; i < host->sysctl_count; i++)
+		if (finding->path && !strcmp(host->sysctls[i].name, finding->path))
+			return SIGHT_SYSCTL(host->sysctls[i].number);
+	return 0;
+}
+
+uint64_t sight_needed(const struct snapshot *snapshot, const struct finding *finding)
 {
 	static const struct {
 		const char *prefix;
@@ -115,10 +129,13 @@ uint32_t sight_needed(const struct rule *rule, bool of_container)
 		[SCOPE_EXCEPTION] = 0,
 	};
 	/* By its name a finding of a container is known: with another name it is another finding. */
-	uint32_t needs = of_container ? SIGHT_IDENTITY : 0;
+	uint64_t needs = finding->container ? SIGHT_IDENTITY : 0;
+	const struct rule *rule = finding->rule;
 
 	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
 		if (!strncmp(rule->id, families[i].prefix, strlen(families[i].prefix)))
 			return needs | families[i].needs;
+	if (scopes[rule->scope] & SIGHT_HOST)
+		needs |= sysctl_needed(snapshot, finding);
 	return needs | scopes[rule->scope];
 }

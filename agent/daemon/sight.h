@@ -12,7 +12,7 @@ struct seen *sight_of(const struct snapshot *snapshot, struct arena *arena);
  * gone. */
 bool sight_is_complete(const struct snapshot *snapshot);
 
-/* What has to be seen of a container, or of the host, to say that a finding of the rule is gone. */
-uint32_t sight_needed(const struct rule *rule, bool of_container);
+/* What has to be seen of its containers, or of the host, to say that the finding is gone. */
+uint64_t sight_needed(const struct snapshot *snapshot, const struct finding *finding);
 
 #endif

@@ -39,7 +39,7 @@ static void read_row(sqlite3_stmt *row, struct known *known)
 		.standing = standing_parse((const char *)sqlite3_column_text(row, 2)),
 		.digest = (uint64_t)sqlite3_column_int64(row, 3),
 		.places = (uint64_t)sqlite3_column_int64(row, 4),
-		.needs = (uint32_t)sqlite3_column_int64(row, 5),
+		.needs = (uint64_t)sqlite3_column_int64(row, 5),
 		.first_seen = sqlite3_column_int64(row, 6),
 		.last_seen = sqlite3_column_int64(row, 7),
 		.present = sqlite3_column_type(row, 7) == SQLITE_NULL,
@@ -90,7 +90,7 @@ int known_save(struct store *store, const struct known *known, const struct told
 	query_bind_text(row, 3, standings[known->standing]);
 	sqlite3_bind_int64(row, 4, (int64_t)known->digest);
 	sqlite3_bind_int64(row, 5, (int64_t)known->places);
-	sqlite3_bind_int64(row, 6, known->needs);
+	sqlite3_bind_int64(row, 6, (int64_t)known->needs);
 	sqlite3_bind_int64(row, 7, known->first_seen);
 	if (!known->present)
 		sqlite3_bind_int64(row, 8, known->last_seen);

@@ -16,7 +16,7 @@ struct known {
 	enum severity severity;
 	uint64_t digest;
 	uint64_t places;               /* hash of the containers that show it and of what they are called */
-	uint32_t needs;                /* enum sight */
+	uint64_t needs;                /* enum sight */
 	int64_t first_seen, last_seen; /* by the wall */
 	bool present;                  /* in the last pass; then that is when it was last seen */
 	int64_t missed_at;             /* by the clock: since when it is known not to be there */

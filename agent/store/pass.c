@@ -84,7 +84,7 @@ static int put_in_order(struct comparison *comparison)
 /* ---- sight --------------------------------------------------------------------------------------- */
 
 /* Whether the pass would have shown it, had it been in that container (NULL: the host). */
-static bool could_see(const struct comparison *comparison, const char *container, uint32_t needs)
+static bool could_see(const struct comparison *comparison, const char *container, uint64_t needs)
 {
 	struct seen wanted = {.container = container};
 	const struct seen *key = &wanted;

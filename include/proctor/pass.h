@@ -24,9 +24,12 @@ enum sight {
 	SIGHT_HOST = 1 << 6,     /* sysctls and settings of the machine; of the host only */
 };
 
+/* Of the host: the sysctl of that number (struct sysctl), for some only root may read. */
+#define SIGHT_SYSCTL(number) ((uint64_t)SIGHT_HOST << (1 + (number)))
+
 struct seen {
 	const char *container; /* its id; NULL: the host */
-	uint32_t sight;        /* enum sight */
+	uint64_t sight;        /* enum sight */
 };
 
 /* One finding as this pass has it. */
@@ -35,7 +38,7 @@ struct observed {
 	const char *rule;
 	enum severity severity;
 	bool excepted;  /* by the configuration: it is `suppressed` */
-	uint32_t needs; /* enum sight: what has to be seen for its absence to mean that it is gone */
+	uint64_t needs; /* enum sight: what has to be seen for its absence to mean that it is gone */
 	/* Of all that a reader is to be told of when it changes; not of pids, counts and incidental facts. */
 	uint64_t digest;
 	const char *const *containers;             /* ids of those that show it, all in `seen` */

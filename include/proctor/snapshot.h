@@ -375,9 +375,12 @@ struct file {
 
 /* ---- the machine ------------------------------------------------------------------------------- */
 
+enum { SYSCTLS_MAX = 56 };
+
 struct sysctl {
 	const char *name;  /* kernel.yama.ptrace_scope */
 	const char *value; /* without the newline */
+	unsigned number;   /* the same one in each snapshot: below SYSCTLS_MAX */
 };
 
 /* Files of /proc that tell of, or do something to, the whole machine: what runtimes mask. In the order of
@@ -443,6 +446,7 @@ struct host {
 	unsigned last_capability; /* cap_last_cap */
 	struct sysctl *sysctls;
 	size_t sysctl_count;
+	uint64_t sysctls_unread; /* 1 << number: those that are there and could not be read */
 	uint32_t proc_entries; /* 1 << enum proc_entry: those that this kernel has */
 	enum view view;
 	const char

@@ -273,7 +273,8 @@ void build_sysctl(struct build *build, const char *name, const char *value)
 
 	if (host->sysctl_count == SYSCTLS)
 		abort();
-	host->sysctls[host->sysctl_count++] = (struct sysctl){name, value};
+	host->sysctls[host->sysctl_count] = (struct sysctl){name, value, (unsigned)host->sysctl_count};
+	host->sysctl_count++;
 }
 
 /* ---- judging ----------------------------------------------------------------------------------- */

@@ -84,7 +84,7 @@ int look_at(struct store *store, const struct look *look)
 		return -1;
 	for (; count < LOOK_MAX && look->findings[count].letter; count++)
 		make_finding(made, look, count);
-	made->seen[seen++] = (struct seen){.sight = look->blind ? 0 : UINT32_MAX};
+	made->seen[seen++] = (struct seen){.sight = look->blind ? 0 : UINT64_MAX};
 	for (size_t i = 0; i < LOOK_MAX && look->seen[i].container; i++)
 		made->seen[seen++] = look->seen[i];
 	made->pass = (struct pass){.time = {.tv_sec = look->time ? look->time : LOOK_TIME},

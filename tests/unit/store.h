@@ -22,7 +22,7 @@ struct look {
 		uint64_t digest;
 		bool excepted, textless;
 		const char *container; /* NULL: the host */
-		uint32_t needs;
+		uint64_t needs;
 		const char *json; /* NULL: one is made */
 	} findings[LOOK_MAX];
 	struct seen seen[LOOK_MAX]; /* containers; ends with NULL */

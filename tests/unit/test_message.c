@@ -69,7 +69,7 @@ static struct message *pass_on(struct sides *sides, const struct message *messag
  */
 
 static const struct seen seen[] = {
-	{NULL, SIGHT_HOST | SIGHT_FILES}, {"b1", SIGHT_MOUNTS}, {"a2", 0}, {"c\x1b[2J\xff", SIGHT_LIMITS}};
+	{NULL, SIGHT_SYSCTL(55) | SIGHT_FILES}, {"b1", SIGHT_MOUNTS}, {"a2", 0}, {"c\x1b[2J\xff", SIGHT_LIMITS}};
 static const char *const containers[] = {"c\x1b[2J\xff", "a2", "b1"};
 static const struct observed observed[] = {
 	{.id = "0123456789abcdef0123456789abcdef",
@@ -114,7 +114,7 @@ static void test_pass_arrives(void **state)
 	assert_string_equal(pass->summary, "{}");
 	assert_int_equal(pass->seen_count, 4);
 	assert_null(pass->seen[0].container);
-	assert_int_equal(pass->seen[0].sight, SIGHT_HOST | SIGHT_FILES);
+	assert_int_equal(pass->seen[0].sight, SIGHT_SYSCTL(55) | SIGHT_FILES);
 	assert_string_equal(pass->seen[1].container, "b1");
 	assert_string_equal(pass->seen[3].container, "c\\x1b[2J\\xff"); /* as documents have it */
 	assert_int_equal(pass->observed_count, 2);
@@ -411,7 +411,7 @@ static void put_observed(struct wire_writer *writer, const char *id, const char 
 	wire_put_text(writer, &any, rule, strlen(rule));
 	wire_put_32(writer, severity);
 	wire_put_32(writer, 0);
-	wire_put_32(writer, 0);
+	wire_put_64(writer, 0);
 	wire_put_64(writer, 0);
 	wire_put_32(writer, 0);
 	wire_put_text(writer, &any, name, strlen(name));

@@ -35,7 +35,7 @@ static void know_all(struct build *build)
 		build->snapshot->processes[i].known |= WANTED;
 }
 
-static uint32_t sight_at(struct build *build, size_t index)
+static uint64_t sight_at(struct build *build, size_t index)
 {
 	struct seen *seen = sight_of(build->snapshot, build->snapshot->arena);
 
@@ -105,17 +105,26 @@ static void test_hidepid_hides_containers(void **state)
 	assert_false(sight_is_complete(build->snapshot));
 }
 
+static uint64_t needed(struct build *build, const struct rule *rule, struct container *container)
+{
+	const struct finding finding = {.rule = rule, .container = container};
+
+	return sight_needed(build->snapshot, &finding);
+}
+
 static void test_every_rule_needs_something_but_that_of_the_policy(void **state)
 {
-	(void)state;
+	struct build *build = *state;
+	struct container *container = build_container(build, "a");
+
 	for (const struct rule *const *family = rule_families; *family; family++)
 		for (const struct rule *rule = *family; rule->id; rule++)
-			assert_int_equal(sight_needed(rule, false) != 0,
+			assert_int_equal(needed(build, rule, NULL) != 0,
 					 strncmp(rule->id, "policy.", 7) != 0);
-	assert_int_equal(sight_needed(rule_find("limit.memory"), true), SIGHT_LIMITS | SIGHT_IDENTITY);
-	assert_int_equal(sight_needed(rule_find("image.shell"), true), SIGHT_FILES | SIGHT_IDENTITY);
-	assert_int_equal(sight_needed(rule_find("file.setuid"), false), SIGHT_FILES | SIGHT_PROCESSES);
-	assert_int_equal(sight_needed(rule_find("host.sysctl"), false), SIGHT_HOST);
+	assert_int_equal(needed(build, rule_find("limit.memory"), container), SIGHT_LIMITS | SIGHT_IDENTITY);
+	assert_int_equal(needed(build, rule_find("image.shell"), container), SIGHT_FILES | SIGHT_IDENTITY);
+	assert_int_equal(needed(build, rule_find("file.setuid"), NULL), SIGHT_FILES | SIGHT_PROCESSES);
+	assert_int_equal(needed(build, rule_find("host.sysctl"), NULL), SIGHT_HOST);
 }
 
 /* The pass of what is judged now. */
@@ -164,6 +173,34 @@ static void test_a_finding_is_told_as_in_a_document(void **state)
 			 1);
 	json_decref(json);
 	json_decref(summary);
+}
+
+/* One that could not be read hides what is told of it, and of no other. */
+static void test_each_sysctl_has_to_be_seen(void **state)
+{
+	struct build *build = *state;
+	struct host *host = &build->snapshot->host;
+	struct seen *seen;
+	struct pass pass;
+
+	cover(build);
+	build_sysctl(build, "net.core.bpf_jit_harden", "0");
+	build_sysctl(build, "kernel.dmesg_restrict", "0");
+	host->lsms_known = true;
+	pass = pass_of(build);
+	assert_int_equal(pass.seen[0].sight & SIGHT_HOST, SIGHT_HOST);
+	host->sysctls_unread = UINT64_C(1) << host->sysctls[0].number;
+	seen = sight_of(build->snapshot, build->snapshot->arena);
+	assert_non_null(seen);
+	for (size_t i = 0; i < pass.observed_count; i++) {
+		const struct observed *observed = &pass.observed[i];
+		if (strcmp(observed->rule, "host.sysctl") != 0)
+			continue;
+		assert_int_equal(observed->needs & ~pass.seen[0].sight, 0);
+		assert_int_equal((observed->needs & ~seen[0].sight) != 0,
+				 strstr(observed->json, "bpf_jit_harden") != NULL);
+	}
+	assert_non_null(observed_of(&pass, "host.sysctl"));
 }
 
 static void test_more_findings_than_a_pass_holds_are_cut(void **state)
@@ -269,8 +306,9 @@ int main(void)
 		BUILD_TEST(test_pid_1_that_nobody_may_look_at_hides_nothing),
 		BUILD_TEST(test_what_was_not_walked_or_read_is_not_seen),
 		BUILD_TEST(test_hidepid_hides_containers),
-		cmocka_unit_test(test_every_rule_needs_something_but_that_of_the_policy),
+		BUILD_TEST(test_every_rule_needs_something_but_that_of_the_policy),
 		BUILD_TEST(test_a_finding_is_told_as_in_a_document),
+		BUILD_TEST(test_each_sysctl_has_to_be_seen),
 		cmocka_unit_test(test_more_findings_than_a_pass_holds_are_cut),
 		BUILD_TEST(test_the_digest_is_of_what_decided),
 		cmocka_unit_test(test_what_was_sent_is_not_sent_whole_again),

@@ -101,7 +101,7 @@ static void test_user_namespaces(void **state)
 	build->snapshot->host.sysctls[1].value = "0";
 	assert_severity(build, "host.user-namespaces", SEVERITY_NONE);
 	build->snapshot->host.sysctls[1] =
-		(struct sysctl){"kernel.apparmor_restrict_unprivileged_userns", "1"};
+		(struct sysctl){"kernel.apparmor_restrict_unprivileged_userns", "1", 1};
 	assert_severity(build, "host.user-namespaces", SEVERITY_NONE);
 }
 

@@ -158,6 +158,16 @@ static void test_each_container_has_to_be_seen(void **state)
 	assert_string_equal(PASS(.all_containers = true, SEEN("other", 0)), "resolved a");
 }
 
+static void test_a_sysctl_has_to_be_seen(void **state)
+{
+	const uint64_t last = SIGHT_SYSCTL(SYSCTLS_MAX - 1);
+
+	(void)state;
+	PASS(SEEN("web", last), .findings = {{.letter = 'a', .container = "web", .needs = last}});
+	assert_string_equal(PASS(SEEN("web", ~last)), "");
+	assert_string_equal(PASS(SEEN("web", last)), "resolved a");
+}
+
 static void test_what_it_needs_may_change(void **state)
 {
 	(void)state;
@@ -347,6 +357,7 @@ int main(void)
 		TEST(test_an_exception_suppresses_it_and_its_end_opens_it),
 		TEST(test_loss_of_sight_is_not_resolution),
 		TEST(test_each_container_has_to_be_seen),
+		TEST(test_a_sysctl_has_to_be_seen),
 		TEST(test_what_it_needs_may_change),
 		TEST_PATIENT(test_it_is_resolved_after_a_while),
 		TEST_PATIENT(test_one_that_comes_back_meanwhile_was_never_gone),
