@@ -127,6 +127,20 @@ const struct mount *mount_of_path(const struct mount_namespace *namespace, const
 /* Characters of a container's id: all of them, and as many as name it. */
 enum { LONG_ID = 64, SHORT_ID = 12 };
 
+int task_label(const struct container *container, char **label)
+{
+	const struct task *task = container ? container->task : NULL;
+
+	*label = NULL;
+	if (!task || !task->family)
+		return 0;
+	if (asprintf(label, "%s%s%s", task->family, task->revision ? ":" : "",
+		     task->revision ? task->revision : "") >= 0)
+		return 0;
+	*label = NULL;
+	return -1;
+}
+
 bool container_is_called(const struct container *container, const char *text)
 {
 	size_t length = strlen(text);

@@ -1,6 +1,5 @@
 #include "agent/daemon/observe.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "agent/daemon/sight.h"
@@ -70,16 +69,6 @@ static uint64_t digest_of(const struct finding *finding)
 	return number;
 }
 
-static const char *task_of(const struct container *container, struct arena *arena)
-{
-	const struct task *task = container ? container->task : NULL;
-
-	if (!task || !task->family)
-		return NULL;
-	return task->revision ? arena_printf(arena, "%s:%s", task->family, task->revision)
-			      : arena_string(arena, task->family);
-}
-
 static int copy_text(struct arena *arena, const char **to, const char *text)
 {
 	*to = text ? arena_string(arena, text) : NULL;
@@ -107,6 +96,7 @@ static int observe_finding(const struct finding *finding, struct record_context 
 {
 	const struct container *container = finding->container;
 	struct bytes json = keep_json(record_json(&record_finding, finding, context, false), arena);
+	_cleanup_free_ char *task = NULL;
 
 	memcpy(observed->id, finding->id, sizeof(observed->id));
 	observed->rule = finding->rule->id;
@@ -118,9 +108,9 @@ static int observe_finding(const struct finding *finding, struct record_context 
 	observed->json_length = json.length;
 	if (!json.data || keep_containers(finding, arena, observed) ||
 	    copy_text(arena, &observed->container_name, container ? container->name : NULL) ||
-	    copy_text(arena, &observed->image, container ? container->image : NULL))
+	    copy_text(arena, &observed->image, container ? container->image : NULL) ||
+	    task_label(container, &task) || copy_text(arena, &observed->task, task))
 		return -1;
-	observed->task = task_of(container, arena);
 	return 0;
 }
 

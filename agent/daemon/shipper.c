@@ -52,12 +52,10 @@ struct shipper {
 
 /* ---- what is told of ourselves ------------------------------------------------------------------ */
 
-/* A text of JSON made by `make` of what is known now; owned by the caller. NULL: memory is exhausted, or the
- * store has failed. */
-static char *tell(struct shipper *shipper, json_t *(*make)(const struct status_facts *facts),
-		  struct error **error)
+/* A text of JSON made by `make` of what is known now; owned by the caller. NULL: memory is exhausted. */
+static char *tell(struct shipper *shipper, const struct store_state *state,
+		  json_t *(*make)(const struct status_facts *facts), struct error **error)
 {
-	struct store_state *state = store_state(shipper->store, error);
 	struct status_facts facts = {.settings = shipper->settings,
 				     .state = state,
 				     .started = shipper->setup->started,
@@ -65,8 +63,6 @@ static char *tell(struct shipper *shipper, json_t *(*make)(const struct status_f
 	_cleanup_json_ json_t *json = NULL;
 	char *text;
 
-	if (!state)
-		return NULL;
 	pthread_mutex_lock(&shipper->lock);
 	facts.reports = shipper->reports;
 	facts.summary = shipper->summary;
@@ -77,10 +73,19 @@ static char *tell(struct shipper *shipper, json_t *(*make)(const struct status_f
 	facts.counters = shipper->counters;
 	json = make(&facts);
 	pthread_mutex_unlock(&shipper->lock);
-	store_state_free(state);
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	if (!text)
 		error_set(error, 0, "telling the agent's state: out of memory");
+	return text;
+}
+
+static char *answer_status(struct shipper *shipper, size_t *length, struct error **error)
+{
+	struct store_state *state = store_state(shipper->store, error);
+	char *text = state ? tell(shipper, state, status_json, error) : NULL;
+
+	store_state_free(state);
+	*length = text ? strlen(text) : 0;
 	return text;
 }
 
@@ -94,17 +99,12 @@ static char *answer_image(struct shipper *shipper, size_t *length, struct error 
 /* For the control socket. */
 static char *answer(void *context, const char *question, size_t *length, struct error **error)
 {
-	char *text;
-
 	if (!strcmp(question, "database"))
 		return answer_image(context, length, error);
-	if (strcmp(question, "status") != 0) {
-		error_set(error, 0, "the question is not known");
-		return NULL;
-	}
-	text = tell(context, status_json, error);
-	*length = text ? strlen(text) : 0;
-	return text;
+	if (!strcmp(question, "status"))
+		return answer_status(context, length, error);
+	error_set(error, 0, "the question is not known");
+	return NULL;
 }
 
 static char *answer_metrics(void *context)
@@ -162,9 +162,11 @@ static void keep_summary(struct shipper *shipper, const struct pass *pass)
 /* A heartbeat is written with each full pass; what status tells is kept along. */
 static int write_heartbeat(struct shipper *shipper, struct error **error)
 {
-	_cleanup_free_ char *heartbeat = tell(shipper, heartbeat_json, error);
-	_cleanup_free_ char *status = heartbeat ? tell(shipper, status_json, error) : NULL;
+	struct store_state *state = store_state(shipper->store, error);
+	_cleanup_free_ char *heartbeat = state ? tell(shipper, state, heartbeat_json, error) : NULL;
+	_cleanup_free_ char *status = heartbeat ? tell(shipper, state, status_json, error) : NULL;
 
+	store_state_free(state);
 	if (!status || store_append(shipper->store, "heartbeat", heartbeat, strlen(heartbeat), error))
 		return -1;
 	return store_set_status(shipper->store, status, strlen(status), error);

@@ -1,5 +1,3 @@
-#include <stdio.h>
-
 #include "agent/formats/field.h"
 #include "proctor/cleanup.h"
 
@@ -57,19 +55,12 @@ static json_t *container_text(const void *record, const struct field *field, str
 static json_t *task(const void *record, const struct field *field, struct record_context *context)
 {
 	const struct finding *finding = record;
-	const struct task *task = finding->container ? finding->container->task : NULL;
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *label = NULL;
 
 	(void)field;
-	if (!task || !task->family)
-		return NULL;
-	if (!task->revision)
-		return json_of_text(task->family, context);
-	if (asprintf(&text, "%s:%s", task->family, task->revision) < 0) {
-		text = NULL;
+	if (task_label(finding->container, &label))
 		return json_made(NULL, context);
-	}
-	return json_of_text(text, context);
+	return json_of_text(label, context);
 }
 
 static const void *ecs_task_item(const void *record, const struct field *field, size_t index)

@@ -513,6 +513,10 @@ const struct mount *mount_of_path(const struct mount_namespace *namespace, const
  * in `buffer`. `host` for NULL. */
 const char *container_label(const struct container *container, char *buffer, size_t size);
 
+/* The container's task definition as `family:revision`, or its family alone, in *label, owned by the caller;
+ * NULL: there is none, or it is not known. -1 when memory is exhausted. */
+int task_label(const struct container *container, char **label);
+
 /* True when `text` is the container's name, its id, or at least the first 12 characters of that. */
 bool container_is_called(const struct container *container, const char *text);
 

@@ -100,9 +100,7 @@ static struct snapshot *collect(struct target target, unsigned long *calls, stru
 	const pid_t changed = getpid();
 	struct request request = {
 		.proc = "/proc",
-		.facts = (uint32_t)(REQUEST_STAT | REQUEST_CGROUP | REQUEST_EXECUTABLE |
-				    REQUEST_COMMAND_LINE | REQUEST_LSM | REQUEST_THREADS | REQUEST_ROOT |
-				    REQUEST_USER_MAPS | REQUEST_NAMESPACES_ALL | REQUEST_MACHINE),
+		.facts = REQUEST_AUDIT | REQUEST_COMMAND_LINE,
 		.workers = 2,
 		.paths = target.containers ? NULL : &tree,
 		.path_count = !target.containers,

@@ -137,9 +137,7 @@ static int step_audit(char **words)
 {
 	const struct request request = {
 		.proc = "/proc",
-		.facts = REQUEST_STAT | REQUEST_CGROUP | REQUEST_EXECUTABLE | REQUEST_LSM | REQUEST_THREADS |
-			 REQUEST_ROOT | REQUEST_USER_MAPS | REQUEST_MACHINE | REQUEST_NAMESPACES_ALL |
-			 REQUEST_COMMAND_LINE,
+		.facts = REQUEST_AUDIT | REQUEST_COMMAND_LINE,
 		.workers = 4,
 		.docker_socket = "",
 		.fetch = fetch_nothing,

@@ -143,9 +143,7 @@ static struct snapshot *look(struct looks *looks, const struct snapshot *previou
 	_cleanup_error_ struct error *error = NULL;
 	struct request request = {
 		.proc = "/proc",
-		.facts = (uint32_t)(REQUEST_STAT | REQUEST_CGROUP | REQUEST_EXECUTABLE |
-				    REQUEST_COMMAND_LINE | REQUEST_LSM | REQUEST_THREADS | REQUEST_ROOT |
-				    REQUEST_USER_MAPS | REQUEST_NAMESPACES_ALL | REQUEST_MACHINE),
+		.facts = REQUEST_AUDIT | REQUEST_COMMAND_LINE,
 		.excluded_paths = looks->excluded,
 		.excluded_count = looks->excluded_count,
 		.docker_socket = looks->docker_socket,

@@ -149,6 +149,7 @@ static void test_a_finding_is_told_as_in_a_document(void **state)
 {
 	struct build *build = *state;
 	struct container *container = build_container(build, "web");
+	struct task task = {.family = "shop", .revision = "42"};
 	struct pass pass;
 	const struct observed *observed;
 	json_t *json, *summary;
@@ -156,12 +157,15 @@ static void test_a_finding_is_told_as_in_a_document(void **state)
 	cover(build);
 	build_root(build_process(build, 10, container, "/bin/web"), CAPABILITY_MASK(CAP_SYS_ADMIN));
 	know_all(build);
+	container->task = &task;
 	pass = pass_of(build);
 	observed = observed_of(&pass, "process.root-user");
 	assert_non_null(observed);
+	assert_string_equal(observed->task, "shop:42");
 	json = json_loadb(observed->json, observed->json_length, 0, NULL);
 	assert_string_equal(json_string_value(json_object_get(json, "id")), observed->id);
 	assert_string_equal(json_string_value(json_object_get(json, "rule")), "process.root-user");
+	assert_string_equal(json_string_value(json_object_get(json, "task")), "shop:42");
 	assert_string_equal(observed->container_name, "web");
 	assert_int_equal(observed->container_count, 1);
 	assert_string_equal(observed->containers[0], container->id);
