@@ -44,15 +44,16 @@ static void take_answer(const struct message *message, struct fetch *fetches, si
 }
 
 /* Receives what comes until the time is up. False: the shipper has gone. */
-static bool receive(struct channel *channel, struct fetch *fetches, size_t count, size_t *missing, int wait)
+static bool receive(struct asking *asking, struct fetch *fetches, size_t count, size_t *missing, int wait)
 {
-	struct pollfd polled = {.fd = channel_socket(channel), .events = POLLIN};
+	struct pollfd polled = {.fd = channel_socket(asking->shipper), .events = POLLIN};
 	struct message *message = NULL;
 	int result;
 
 	if (poll(&polled, 1, wait) < 0)
 		return errno == EINTR;
-	while ((result = channel_receive(channel, &message, NULL)) > 0) {
+	while ((result = channel_receive(asking->shipper, &message, NULL)) > 0) {
+		asking->again |= message->kind == MESSAGE_AGAIN;
 		if (message->kind == MESSAGE_ANSWER)
 			take_answer(message, fetches, count, missing);
 		message_free(message);
@@ -62,7 +63,7 @@ static bool receive(struct channel *channel, struct fetch *fetches, size_t count
 
 void ask_shipper(void *context, struct fetch *fetches, size_t count)
 {
-	struct channel *channel = context;
+	struct asking *asking = context;
 	struct message question = {.kind = MESSAGE_ASK};
 	uint64_t end = clock_ms() + WAIT_MS, now;
 	size_t missing = count;
@@ -72,10 +73,10 @@ void ask_shipper(void *context, struct fetch *fetches, size_t count)
 		fetches[i].number = EAGAIN; /* asked, no answer yet */
 		question.endpoints |= 1u << fetches[i].endpoint;
 	}
-	if (!count || channel_send(channel, &question, NULL))
+	if (!count || channel_send(asking->shipper, &question, NULL))
 		missing = 0;
 	while (missing && (now = clock_ms()) < end)
-		if (!receive(channel, fetches, count, &missing, (int)(end - now)))
+		if (!receive(asking, fetches, count, &missing, (int)(end - now)))
 			break;
 	for (size_t i = 0; i < count; i++)
 		if (fetches[i].fault == FETCH_NO_ANSWER && fetches[i].number == EAGAIN)

@@ -5,8 +5,12 @@
 #include "agent/daemon/message.h"
 #include "collectors/fetch.h"
 
-/* As request.fetch: `context` is the channel to the shipper. Each fetch has its answer or its fault
- * afterwards. */
+struct asking {
+	struct channel *shipper;
+	bool again; /* set when MESSAGE_AGAIN came between the answers */
+};
+
+/* As request.fetch: `context` is a struct asking. Each fetch has its answer or its fault afterwards. */
 void ask_shipper(void *context, struct fetch *fetches, size_t count);
 
 /* What the shipper does with such a question: fetches, and answers on the channel. -1 and *error when the

@@ -255,6 +255,7 @@ static void note_between(struct auditor *auditor, struct snapshot *snapshot)
 static struct snapshot *collect(struct auditor *auditor, bool full, struct error **error)
 {
 	const struct settings *settings = auditor->settings;
+	struct asking asking = {.shipper = auditor->shipper};
 	struct request request = {
 		.proc = "/proc",
 		.facts = REQUEST_AUDIT | REQUEST_COMMAND_LINE,
@@ -263,7 +264,7 @@ static struct snapshot *collect(struct auditor *auditor, bool full, struct error
 		.docker_socket = settings->docker_socket,
 		.task_metadata = getenv(TASK_METADATA_VARIABLE),
 		.fetch = ask_shipper,
-		.fetch_context = auditor->shipper,
+		.fetch_context = &asking,
 		.file_memory = auditor->files,
 		.granted = auditor->setup->granted,
 		.previous = auditor->snapshot,
@@ -280,6 +281,8 @@ static struct snapshot *collect(struct auditor *auditor, bool full, struct error
 		request.changed_count = auditor->changed.count;
 	}
 	snapshot = snapshot_collect(collectors, &request, error);
+	if (asking.again)
+		sent_clear(&auditor->sent); /* the pass that this becomes is told whole */
 	if (!snapshot)
 		return NULL;
 	count_unread(auditor, snapshot);
