@@ -314,20 +314,16 @@ static int send_to_shipper(struct auditor *auditor, const struct message *messag
 }
 
 /* Sends the pass. The shipper may have gone: the parent then sends another, which wants all. */
-static int send_pass(struct auditor *auditor, const struct snapshot *snapshot,
+static int send_pass(struct auditor *auditor, struct snapshot *snapshot,
 		     const struct findings *findings, bool full, struct error **error)
 {
 	_cleanup_arena_ struct arena *arena = arena_new();
 	struct message message = {.kind = MESSAGE_PASS};
 	const struct message counters = {.kind = MESSAGE_COUNTERS, .counters = auditor->counters};
-	size_t fitting;
 
 	if (!arena || observe(snapshot, findings, full, arena, &message.pass, error))
 		return -1;
 	sent_shorten(&auditor->sent, (struct observed *)message.pass.observed, message.pass.observed_count);
-	fitting = message_fitting(&message.pass);
-	message.pass.truncated |= fitting < message.pass.observed_count;
-	message.pass.observed_count = fitting;
 	if (send_to_shipper(auditor, &counters, error) || send_to_shipper(auditor, &message, error))
 		return -1;
 	sent_keep(&auditor->sent, &message.pass);

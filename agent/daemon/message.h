@@ -14,10 +14,9 @@
 /* Bounds of a pass beside those of its texts (message_form.c). One that does not keep to them is not sent. */
 enum {
 	MESSAGE_FINDINGS_MAX = 10000,
-	MESSAGE_CONTAINERS_MAX = 8192,
-	MESSAGE_SEEN_MAX = MESSAGE_CONTAINERS_MAX + 1, /* and the host */
-	MESSAGE_FINDING_BYTES = 1024 * 1024,           /* of JSON: one names all containers that show it */
+	MESSAGE_FINDING_BYTES = 1024 * 1024, /* of JSON */
 	MESSAGE_SUMMARY_BYTES = 1024 * 1024,
+	MESSAGE_SEEN_BYTES = 16 * 1024 * 1024, /* 200,000 containers with ids of 64 digits */
 	MESSAGE_PASS_BYTES = 64 * 1024 * 1024,
 	MESSAGE_INVENTORY_BYTES = 32 * 1024 * 1024,
 };
@@ -87,6 +86,10 @@ int channel_receive(struct channel *channel, struct message **message, struct er
 
 /* Frees a received message and all it points to, but does not close its descriptor. NULL is allowed. */
 void message_free(struct message *message);
+
+/* Whether what was seen of containers fits one message. Whoever sends it without them sends no finding of them
+ * either. */
+bool message_fits_seen(const struct pass *pass);
 
 /* How many of the pass's findings, from the first on, fit one message with all else of it. Whoever sends
  * fewer than there are marks the pass as truncated. */

@@ -126,13 +126,59 @@ static void put_observed(struct wire_writer *writer, const struct observed *obse
 	wire_put_text(writer, &finding_text, observed->json, observed->json_length);
 }
 
+/* No name is longer on the wire than four times what it is here (text_escape), or its bound. */
+static size_t name_size(const struct wire_text *rule, const char *name)
+{
+	size_t length = name ? strlen(name) : 0;
+
+	if (!name || text_is_safe(name, length))
+		length = length < rule->max ? length : rule->max;
+	else
+		length = length < rule->max / 4 ? 4 * length : rule->max;
+	return wire_text_size(name, length);
+}
+
+static size_t observed_size(const struct observed *observed)
+{
+	return OBSERVED_LEAST + strlen(observed->rule) + observed->container_count * sizeof(uint32_t) +
+	       name_size(&name_text, observed->container_name) + name_size(&image_text, observed->image) +
+	       name_size(&task_text, observed->task) + wire_text_size(observed->json, observed->json_length);
+}
+
+static size_t seen_size(const struct pass *pass)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < pass->seen_count; i++)
+		size += sizeof(uint64_t) + name_size(&container_text, pass->seen[i].container);
+	return size;
+}
+
+bool message_fits_seen(const struct pass *pass)
+{
+	return seen_size(pass) <= MESSAGE_SEEN_BYTES;
+}
+
+size_t message_fitting(const struct pass *pass)
+{
+	size_t size = 16 * sizeof(uint32_t) + MESSAGE_SUMMARY_BYTES + seen_size(pass), fitting = 0;
+
+	while (fitting < pass->observed_count && fitting < MESSAGE_FINDINGS_MAX) {
+		size += observed_size(&pass->observed[fitting]);
+		if (size > MESSAGE_PASS_BYTES)
+			break;
+		fitting++;
+	}
+	return fitting;
+}
+
 static void put_pass(struct wire_writer *writer, const struct message *message)
 {
 	const struct pass *pass = &message->pass;
 	_cleanup_free_ struct place *places = NULL;
 	size_t count;
 
-	if (pass->seen_count > MESSAGE_SEEN_MAX || pass->observed_count > MESSAGE_FINDINGS_MAX) {
+	if (!message_fits_seen(pass) || pass->observed_count > MESSAGE_FINDINGS_MAX) {
 		writer->fault = "more containers or findings than are sent";
 		return;
 	}
@@ -161,7 +207,7 @@ static const struct seen *take_seen(struct wire_reader *reader, struct arena *ar
 {
 	struct seen *seen;
 
-	*count = wire_take_count(reader, MESSAGE_SEEN_MAX, SEEN_LEAST, "a number of containers");
+	*count = wire_take_count(reader, MESSAGE_SEEN_BYTES / SEEN_LEAST, SEEN_LEAST, "a number of containers");
 	seen = arena_array(arena, *count, sizeof(*seen));
 	if (!seen) {
 		*count = 0;
@@ -178,7 +224,7 @@ static const struct seen *take_seen(struct wire_reader *reader, struct arena *ar
 static void take_containers(struct wire_reader *reader, struct arena *arena, const struct pass *pass,
 			    struct observed *observed)
 {
-	size_t count = wire_take_count(reader, MESSAGE_CONTAINERS_MAX, sizeof(uint32_t),
+	size_t count = wire_take_count(reader, pass->seen_count, sizeof(uint32_t),
 				       "a finding's number of containers");
 	const char **containers = arena_array(arena, count, sizeof(*containers));
 
@@ -238,40 +284,6 @@ static void take_pass(struct wire_reader *reader, struct message *message)
 	for (size_t i = 0; i < pass->observed_count && !reader->fault; i++)
 		take_observed(reader, message->arena, pass, &observed[i]);
 	pass->observed = observed;
-}
-
-/* No name is longer on the wire than four times what it is here (text_escape), or its bound. */
-static size_t name_size(const struct wire_text *rule, const char *name)
-{
-	size_t length = name ? strlen(name) : 0;
-
-	if (!name || text_is_safe(name, length))
-		length = length < rule->max ? length : rule->max;
-	else
-		length = length < rule->max / 4 ? 4 * length : rule->max;
-	return wire_text_size(name, length);
-}
-
-static size_t observed_size(const struct observed *observed)
-{
-	return OBSERVED_LEAST + strlen(observed->rule) + observed->container_count * sizeof(uint32_t) +
-	       name_size(&name_text, observed->container_name) + name_size(&image_text, observed->image) +
-	       name_size(&task_text, observed->task) + wire_text_size(observed->json, observed->json_length);
-}
-
-size_t message_fitting(const struct pass *pass)
-{
-	size_t size = 16 * sizeof(uint32_t) + pass->summary_length, fitting = 0;
-
-	for (size_t i = 0; i < pass->seen_count; i++)
-		size += sizeof(uint64_t) + name_size(&container_text, pass->seen[i].container);
-	while (fitting < pass->observed_count && fitting < MESSAGE_FINDINGS_MAX) {
-		size += observed_size(&pass->observed[fitting]);
-		if (size > MESSAGE_PASS_BYTES)
-			break;
-		fitting++;
-	}
-	return fitting;
 }
 
 /* ---- the other kinds ---------------------------------------------------------------------------------- */

@@ -2,9 +2,11 @@
 
 #include <string.h>
 
+#include "agent/daemon/message.h"
 #include "agent/daemon/sight.h"
 #include "agent/fingerprint.h"
 #include "proctor/cleanup.h"
+#include "proctor/collector.h"
 #include "proctor/record.h"
 
 /* ---- JSON -------------------------------------------------------------------------------------- */
@@ -91,11 +93,35 @@ static int keep_containers(const struct finding *finding, struct arena *arena, s
 	return 0;
 }
 
+/* How many of its containers the finding's JSON names: three quarters of what it may have in bytes. */
+static size_t named_containers(const struct finding *finding)
+{
+	size_t left = MESSAGE_FINDING_BYTES / 4 * 3, named = 0;
+
+	for (; named < finding->container_count; named++) {
+		const char *id = finding->containers[named]->id;
+		size_t length = strlen(id), size = (text_is_safe(id, length) ? length : 6 * length) + 3;
+		if (size > left)
+			break;
+		left -= size;
+	}
+	return named;
+}
+
+static struct bytes json_of_finding(const struct finding *finding, struct record_context *context,
+				    struct arena *arena)
+{
+	struct finding told = *finding;
+
+	told.container_count = named_containers(finding);
+	return keep_json(record_json(&record_finding, &told, context, false), arena);
+}
+
 static int observe_finding(const struct finding *finding, struct record_context *context, struct arena *arena,
 			   struct observed *observed)
 {
 	const struct container *container = finding->container;
-	struct bytes json = keep_json(record_json(&record_finding, finding, context, false), arena);
+	struct bytes json = json_of_finding(finding, context, arena);
 	_cleanup_free_ char *task = NULL;
 
 	memcpy(observed->id, finding->id, sizeof(observed->id));
@@ -116,41 +142,94 @@ static int observe_finding(const struct finding *finding, struct record_context 
 
 /* ---- all of it --------------------------------------------------------------------------------- */
 
-static int observe_all(const struct findings *findings, struct record_context *context, struct arena *arena,
-		       struct pass *pass)
+static struct observed *observe_all(const struct findings *findings, struct record_context *context,
+				    struct arena *arena, struct pass *pass)
 {
 	size_t count = findings->count < OBSERVED_MAX ? findings->count : OBSERVED_MAX;
-	struct observed *observed = arena_array(arena, count, sizeof(*observed));
+	struct observed *observed = arena_array(arena, count + 1, sizeof(*observed));
 
-	if (count && !observed)
-		return -1;
-	for (size_t i = 0; i < count; i++)
-		if (observe_finding(findings->list[i], context, arena, &observed[i]))
-			return -1;
 	pass->observed = observed;
-	pass->observed_count = count;
-	pass->truncated = count < findings->count;
-	return 0;
+	pass->observed_count = 0;
+	for (size_t i = 0; observed && i < count; i++) {
+		struct observed *next = &observed[pass->observed_count];
+		if (observe_finding(findings->list[i], context, arena, next))
+			return NULL;
+		pass->observed_count += next->json_length <= MESSAGE_FINDING_BYTES;
+	}
+	return observed;
 }
 
-int observe(const struct snapshot *snapshot, const struct findings *findings, bool full, struct arena *arena,
+/* What is of the host alone; of containers nothing is said, so none is taken for gone. */
+static void leave_out_containers(struct observed *observed, struct pass *pass)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < pass->observed_count; i++)
+		if (!observed[i].container_count)
+			observed[kept++] = observed[i];
+	pass->observed_count = kept;
+	pass->seen += pass->seen_count - 1; /* the host comes last */
+	pass->seen_count = 1;
+	pass->all_containers = false;
+}
+
+static void note(struct snapshot *snapshot, const struct collector *collector, const char *reason, size_t count)
+{
+	struct coverage *coverage = snapshot_coverage(snapshot, collector->name);
+
+	if (count && coverage)
+		coverage_note_count(coverage, snapshot->arena, reason, count, NULL, NULL);
+}
+
+/* Containers that findings do not name, though they show them. */
+static size_t count_unnamed(const struct findings *findings)
+{
+	size_t unnamed = 0;
+
+	for (size_t i = 0; i < findings->count; i++)
+		unnamed += findings->list[i]->container_count - named_containers(findings->list[i]);
+	return unnamed;
+}
+
+/* Cuts the pass to what one message holds, and tells of what is left out. */
+static void fit(struct snapshot *snapshot, const struct findings *findings, struct observed *observed,
+		struct pass *pass)
+{
+	if (!message_fits_seen(pass)) {
+		leave_out_containers(observed, pass);
+		note(snapshot, &collector_container,
+		     "more containers than a pass holds: what was found in them is not told",
+		     snapshot->container_count);
+	}
+	pass->observed_count = message_fitting(pass);
+	pass->truncated = pass->observed_count < findings->count;
+	note(snapshot, &collector_process,
+	     "more findings than a pass holds: this one is not told, and none is resolved meanwhile",
+	     findings->count - pass->observed_count);
+	note(snapshot, &collector_container,
+	     "more containers than a finding names: this one is not named in it", count_unnamed(findings));
+}
+
+int observe(struct snapshot *snapshot, const struct findings *findings, bool full, struct arena *arena,
 	    struct pass *pass, struct error **error)
 {
 	struct record_context context = {.snapshot = snapshot, .findings = findings};
-	struct bytes summary = keep_json(summary_of(&context), arena);
-	int result = summary.data ? observe_all(findings, &context, arena, pass) : -1;
+	struct observed *observed = observe_all(findings, &context, arena, pass);
+	struct bytes summary = {0};
 
-	record_context_free(&context);
 	pass->time = snapshot->started_at;
 	pass->full = full;
 	pass->all_containers = sight_is_complete(snapshot);
 	pass->seen = sight_of(snapshot, arena);
 	pass->seen_count = snapshot->container_count + 1;
+	if (observed && pass->seen) {
+		fit(snapshot, findings, observed, pass);
+		summary = keep_json(summary_of(&context), arena);
+	}
+	record_context_free(&context);
 	pass->summary = summary.data;
 	pass->summary_length = summary.length;
-	if (!result && pass->seen)
-		return 0;
-	return error_set(error, 0, "telling what was found: out of memory");
+	return summary.data ? 0 : error_set(error, 0, "telling what was found: out of memory");
 }
 
 struct bytes observe_inventory(const struct snapshot *snapshot, struct arena *arena)

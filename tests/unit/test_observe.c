@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "agent/daemon/changed.h"
+#include "agent/daemon/message_form.h"
 #include "agent/daemon/observe.h"
 #include "agent/daemon/sent.h"
 #include "agent/daemon/sight.h"
@@ -207,6 +208,93 @@ static void test_each_sysctl_has_to_be_seen(void **state)
 	assert_non_null(observed_of(&pass, "host.sysctl"));
 }
 
+/* So many containers that are alike, with ids of that length, a process as root in each. */
+static struct build *build_crowd(size_t count, int length)
+{
+	struct build *build = build_new(count);
+	struct container *first = build_container(build, "web");
+	struct snapshot *snapshot = build->snapshot;
+
+	cover(build);
+	for (size_t i = 0; i < count; i++) {
+		struct container *container = first;
+		if (i) {
+			container = arena_alloc(snapshot->arena, sizeof(*container));
+			assert_non_null(container);
+			*container = *first;
+			snapshot->containers[snapshot->container_count++] = container;
+		}
+		container->id = arena_printf(snapshot->arena, "%0*zu", length, i);
+		build_root(build_process(build, (pid_t)(10 + i), container, "/bin/web"),
+			   CAPABILITY_MASK(CAP_SYS_ADMIN));
+	}
+	know_all(build);
+	return build;
+}
+
+static uint64_t told(const struct build *build, const struct collector *collector, const char *words)
+{
+	const struct coverage *coverage = snapshot_coverage(build->snapshot, collector->name);
+
+	for (const struct coverage_reason *reason = coverage->reasons; reason; reason = reason->next)
+		if (strstr(reason->reason, words))
+			return reason->count;
+	return 0;
+}
+
+static void assert_can_be_sent(const struct pass *pass)
+{
+	const struct message message = {.kind = MESSAGE_PASS, .pass = *pass};
+	struct wire_writer writer = {0};
+
+	assert_int_equal(message_encode(&message, &writer, NULL), 0);
+	free(writer.data);
+}
+
+static void test_any_number_of_containers_is_told(void **state)
+{
+	enum { COUNT = 20000 };
+	struct build *build = build_crowd(COUNT, 64);
+	struct pass pass = pass_of(build);
+	const struct observed *observed = observed_of(&pass, "process.root-user");
+	json_t *json, *ids;
+
+	(void)state;
+	assert_int_equal(pass.seen_count, COUNT + 1);
+	assert_true(pass.all_containers);
+	assert_false(pass.truncated);
+	assert_int_equal(observed->container_count, COUNT);
+	json = json_loadb(observed->json, observed->json_length, 0, NULL);
+	ids = json_object_get(json, "container_ids");
+	assert_in_range(json_array_size(ids), 10000, COUNT - 1);
+	assert_true(told(build, &collector_container, "not named in it") >= COUNT - json_array_size(ids));
+	json_decref(json);
+	assert_can_be_sent(&pass);
+	build_free(build);
+}
+
+static void test_beyond_all_bounds_the_host_is_told(void **state)
+{
+	enum { COUNT = 20000 };
+	struct build *build = build_crowd(COUNT, 1000);
+	struct pass pass;
+
+	(void)state;
+	build_sysctl(build, "kernel.dmesg_restrict", "0");
+	pass = pass_of(build);
+	assert_int_equal(pass.seen_count, 1);
+	assert_null(pass.seen[0].container);
+	assert_false(pass.all_containers);
+	assert_true(pass.truncated);
+	assert_null(observed_of(&pass, "process.root-user"));
+	assert_non_null(observed_of(&pass, "host.sysctl"));
+	assert_int_equal(told(build, &collector_container, "more containers than a pass holds"), COUNT);
+	assert_true(told(build, &collector_process, "more findings than a pass holds") > 0);
+	assert_non_null(strstr(pass.summary, "more containers than a pass holds"));
+	assert_can_be_sent(&pass);
+	build_free(build);
+}
+
 static void test_more_findings_than_a_pass_holds_are_cut(void **state)
 {
 	struct build *build = build_new(OBSERVED_MAX + 10);
@@ -224,6 +312,8 @@ static void test_more_findings_than_a_pass_holds_are_cut(void **state)
 	pass = pass_of(build);
 	assert_true(pass.truncated);
 	assert_int_equal(pass.observed_count, OBSERVED_MAX);
+	assert_int_equal(told(build, &collector_process, "more findings than a pass holds"),
+			 build->findings->count - OBSERVED_MAX);
 	build_free(build);
 }
 
@@ -314,6 +404,8 @@ int main(void)
 		BUILD_TEST(test_a_finding_is_told_as_in_a_document),
 		BUILD_TEST(test_each_sysctl_has_to_be_seen),
 		cmocka_unit_test(test_more_findings_than_a_pass_holds_are_cut),
+		cmocka_unit_test(test_any_number_of_containers_is_told),
+		cmocka_unit_test(test_beyond_all_bounds_the_host_is_told),
 		BUILD_TEST(test_the_digest_is_of_what_decided),
 		cmocka_unit_test(test_what_was_sent_is_not_sent_whole_again),
 		cmocka_unit_test(test_changed_processes_are_kept_once_and_in_order),
