@@ -21,6 +21,7 @@ enum {
 	ALIVE_MS = 5000,
 	CLOSING_MS = 2000, /* of stop_timeout: left for closing what is open */
 	AGAIN_MS = 10000,  /* after a pass that could not be kept */
+	LOCK_MS = 200,     /* between two tries for a state that another agent has */
 	FROM_AUDITOR = MESSAGE_BIT(MESSAGE_READY) | MESSAGE_BIT(MESSAGE_ASK) | MESSAGE_BIT(MESSAGE_PASS) |
 		       MESSAGE_BIT(MESSAGE_COUNTERS) | MESSAGE_BIT(MESSAGE_INVENTORY),
 };
@@ -330,6 +331,31 @@ static void on_notice(void *context, const char *line)
 	log_write(&shipper->setup->log, LOG_WARNING, line, NULL);
 }
 
+/* Another agent that has the state may be ending: it is waited for as long as that may take (stop_timeout). */
+static int open_store(struct shipper *shipper, const struct store_options *options, struct error **error)
+{
+	struct pollfd signals = {.fd = shipper->setup->signals, .events = POLLIN};
+	uint64_t end = shipper->started_at + shipper->settings->stop_timeout * UINT64_C(1000);
+	struct error *failed = NULL;
+	bool told = false;
+
+	while (!(shipper->store = store_open(options, &failed))) {
+		if (error_number(failed) != EBUSY || shipper->stopping || clock_ms() >= end) {
+			*error = failed;
+			return -1;
+		}
+		error_free(failed);
+		failed = NULL;
+		if (!told)
+			log_write(&shipper->setup->log, LOG_WARNING, "waiting for another agent to end",
+				  "state", options->directory, NULL);
+		told = true;
+		shipper->stopping |= poll(&signals, 1, LOCK_MS) > 0;
+		tell_parent(shipper);
+	}
+	return 0;
+}
+
 static int start(struct shipper *shipper, struct error **error)
 {
 	const struct settings *settings = shipper->settings;
@@ -343,8 +369,7 @@ static int start(struct shipper *shipper, struct error **error)
 		.notice_context = shipper,
 	};
 
-	shipper->store = store_open(&options, error);
-	if (!shipper->store)
+	if (open_store(shipper, &options, error))
 		return -1;
 	shipper->delivery = delivery_start(settings, shipper->store, &shipper->setup->log, error);
 	if (!shipper->delivery)

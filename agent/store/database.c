@@ -75,7 +75,7 @@ int database_lock(const char *directory, struct error **error)
 		error_set(error, errno, "writing to the state directory %s", directory);
 		error_remedy(error, "give it to the agent's user, or set state = memory");
 	} else if (errno == EWOULDBLOCK) {
-		error_set(error, 0, "%s is in use by another agent", directory);
+		error_set(error, EBUSY, "%s is in use by another agent", directory);
 		error_remedy(error, "end it, or give this one a state directory of its own");
 	} else {
 		error_set(error, errno, "locking %s", directory);

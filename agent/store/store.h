@@ -28,8 +28,8 @@ struct store_options {
 };
 
 /* Opens, or makes, and migrates the state; owned by the caller. A corrupt file is set aside beside it and a
- * new one begun. NULL and *error: a file of a newer version, one that another agent has open, a directory
- * that cannot be written. */
+ * new one begun. NULL and *error: a file of a newer version, one that another agent has open (EBUSY), a
+ * directory that cannot be written. */
 struct store *store_open(const struct store_options *options, struct error **error);
 void store_close(struct store *store);
 

@@ -344,6 +344,38 @@ class Ending(ProcessesCase):
         self.assertEqual(agent.stop(), 0)
         self.assertIn('"heartbeat"', pathlib.Path(f"{out}/records").read_text())
 
+    def locked(self):
+        """A state directory that is another agent's."""
+        directory = self.scratch()
+        os.chmod(directory, 0o777)
+        os.mkdir(f"{directory}/state")
+        os.chmod(f"{directory}/state", 0o777)
+        lock = os.open(f"{directory}/state", os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return directory, lock
+
+    def test_an_agent_that_is_ending_is_waited_for(self):
+        directory, lock = self.locked()
+        agent = Agent(self, directory=directory, wait=False)
+        agent.wait_for_log("waiting for another agent to end")
+        os.close(lock)
+        agent.wait_for_log("watching")
+        self.assertEqual(agent.log().count("waiting for another agent"), 1)
+
+    def test_an_agent_that_stays_is_not_waited_for_without_end(self):
+        directory, lock = self.locked()
+        agent = Agent(self, directory=directory, wait=False, environment={"PROCTOR_STOP_TIMEOUT": "1"})
+        self.assertEqual(agent.process.wait(timeout=harness.TIMEOUT), 3)
+        self.assertIn("in use by another agent", agent.log())
+        os.close(lock)
+
+    def test_it_ends_while_it_waits_for_another(self):
+        directory, lock = self.locked()
+        agent = Agent(self, directory=directory, wait=False, environment={"PROCTOR_STOP_TIMEOUT": "60"})
+        agent.wait_for_log("waiting for another agent to end")
+        self.ended(agent, within=20)
+        os.close(lock)
+
     def test_with_children_that_hang(self):
         agent = Agent(self, environment={"PROCTOR_STOP_TIMEOUT": "3"})
         for pid in [agent.role(role) for role in ("auditor", "shipper")]:
