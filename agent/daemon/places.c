@@ -1,8 +1,10 @@
 #include "agent/daemon/places.h"
 
+#include <cap-ng.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -101,19 +103,37 @@ struct confinement places_confinement(const struct places *places, const struct 
 
 /* ---- making them -------------------------------------------------------------------------------- */
 
-/* Makes the directory for the user, where there is none. */
+/* From now on files are made as that user's (setfsuid(2)), who takes no right of root's along but the one to
+ * write to any directory, where that is to be had. False: it is not allowed. */
+static bool become(const struct confine_ids *ids)
+{
+	setfsgid(ids->gid);
+	setfsuid(ids->uid);
+	capng_get_caps_process();
+	capng_update(CAPNG_ADD, CAPNG_EFFECTIVE, CAP_DAC_OVERRIDE);
+	capng_apply(CAPNG_SELECT_CAPS);
+	return (uid_t)setfsuid((uid_t)-1) == ids->uid && (gid_t)setfsgid((gid_t)-1) == ids->gid;
+}
+
+/* Root's rights come back with its id: capabilities(7), "Effect of user ID changes on capabilities". */
+static void become_root(void)
+{
+	setfsuid(0);
+	setfsgid(getegid());
+}
+
+/* Makes the directory, where there is none, as the user's from the start: what was given to it afterwards could
+ * be another one by then, put there by who may write to the directory above. */
 static int make_directory(const char *path, const struct confine_ids *ids, struct error **error)
 {
-	if (!mkdir(path, S_IRWXU | S_IRGRP | S_IXGRP)) {
-		if (!lchown(path, ids->uid, ids->gid))
-			return 0;
-		error_set(error, errno, "giving %s to the user %u", path, ids->uid);
-		rmdir(path);
-		return -1;
-	}
-	if (errno == EEXIST)
+	int number = EPERM;
+
+	if (become(ids))
+		number = mkdir(path, S_IRWXU | S_IRGRP | S_IXGRP) ? errno : 0;
+	become_root();
+	if (!number || number == EEXIST)
 		return 0;
-	return error_set(error, errno, "making the directory %s", path);
+	return error_set(error, number, "making the directory %s for the user %u", path, ids->uid);
 }
 
 int places_make(const struct places *places, const struct settings *settings, struct error **error)
