@@ -52,6 +52,12 @@ class DefinitionsTest(harness.Case):
     def test_all_are_there(self):
         self.assertEqual(sorted(path.stem for path in PLACE.glob("*.json")), sorted(NAMES))
 
+    def test_image_is_of_this_version(self):
+        version = self.proctor("--version").stdout.decode().split()[1]
+        for name in NAMES:
+            with self.subTest(name):
+                self.assertEqual(container_of(read(name))["image"].rpartition(":")[2], version)
+
     def test_what_types_do_not_tell(self):
         for name in NAMES:
             with self.subTest(name):
