@@ -5,7 +5,7 @@ set -eu
 usage='Usage: dist/image.sh [BUILD] DIRECTORY|FILE.tar
 
 Makes the root file system of the container image from what was built in BUILD (default: build): the program,
-the libraries that it needs with their licenses, one user, the configuration. Into a directory that is not there
+the libraries that it needs with their licenses, the certificates of authorities, one user, the configuration. Into a directory that is not there
 yet, or as an archive for docker import, the same one each time. As root: the files belong to root, and the
 program carries capabilities.'
 
@@ -15,8 +15,8 @@ program carries capabilities.'
 capabilities=cap_dac_read_search,cap_net_admin,cap_sys_ptrace+p
 # Loaded by dlopen(3) when they are wanted; those that the program is linked with ldd(1) tells.
 loaded='libcurl.so.4 libmicrohttpd.so.12 libmsgpackc.so.2 libz.so.1'
-# Whom the program trusts in TLS, where the libcurl of Debian and that of Fedora look.
-bundles='/etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt'
+# Of the authorities that servers are checked by, those of the distribution: the machine may have others of its own.
+authorities=/usr/share/ca-certificates/mozilla
 user=65532 # `nonroot` of other images without a distribution
 
 PATH=$PATH:/usr/sbin:/sbin
@@ -72,15 +72,6 @@ put_program() {
 	setcap "$capabilities" "$root/usr/bin/proctor"
 }
 
-put_authorities() {
-	for bundle in $bundles; do
-		[ -f "$bundle" ] || continue
-		install -D -m 644 "$bundle" "$root$bundle"
-		return
-	done
-	fail 'there are no certificates of authorities: install ca-certificates'
-}
-
 put_files() {
 	install -d -m 755 "$root/dev" "$root/etc" "$root/proc" "$root/sys"
 	install -d -m 750 -o $user -g $user "$root/var/lib/proctor"
@@ -88,6 +79,17 @@ put_files() {
 	echo "proctor:x:$user:" >"$root/etc/group"
 	chmod 644 "$root/etc/passwd" "$root/etc/group"
 	install -D -m 644 "$source/dist/proctor.conf" "$root/etc/proctor/proctor.conf"
+}
+
+# Into one file, where libcurl looks for it.
+put_authorities() {
+	bundle=$(curl-config --ca)
+	install -d -m 755 "$root${bundle%/*}"
+	if [ -d "$authorities" ]; then
+		awk 1 "$authorities"/*.crt # each ends in a newline, then
+	else
+		cat "$bundle"
+	fi >"$root$bundle"
 }
 
 # Nothing in it tells of the day and the place.
@@ -118,7 +120,7 @@ case $target in
 esac
 install -d -m 755 "$root"
 put_program
-put_authorities
 put_files
+put_authorities
 put_licenses
 [ "$root" = "$target" ] || put_archive "$target"

@@ -9,7 +9,7 @@ import unittest
 import containers
 import harness
 
-COMMANDS = ("ldconfig", "ldd", "runc", "setcap", "strip", "tar")
+COMMANDS = ("curl-config", "ldconfig", "ldd", "runc", "setcap", "strip", "tar")
 USER = 65532
 STATE = "/var/lib/proctor"  # what the image's user may write to
 

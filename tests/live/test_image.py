@@ -1,10 +1,13 @@
 """The container image: its root file system by dist/image.sh, Proctor in it as a user without rights, and the last
 stage of dist/Dockerfile by a real dockerd."""
 
+import ctypes
 import json
 import os
+import pathlib
 import re
 import shutil
+import ssl
 import subprocess
 
 import containers
@@ -13,7 +16,8 @@ import harness
 import image
 from image import STATE, USER
 
-BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
+AUTHORITIES = pathlib.Path("/usr/share/ca-certificates/mozilla")
+CURLINFO_CAINFO = 0x100000 + 61
 CARRIED = "cap_dac_read_search,cap_net_admin,cap_sys_ptrace=p"
 
 
@@ -32,10 +36,8 @@ class RootTest(ImageCase):
         plain = {path for path, (mode, *_) in found.items() if mode & 0o170000 == 0o100000}
         libraries = {path for path in plain if ".so" in path}
         licenses = {path for path in plain if path.startswith("/usr/share/doc/")}
-        bundle, = [path for path in plain if path in BUNDLES]
-        self.assertGreater(os.path.getsize(self.root + bundle), 0)
         self.assertEqual(plain - libraries - licenses,
-                         {bundle, "/usr/bin/proctor", "/etc/passwd", "/etc/group", "/etc/proctor/proctor.conf"})
+                         {"/usr/bin/proctor", "/etc/passwd", "/etc/group", "/etc/proctor/proctor.conf", self.bundle()})
         self.assertEqual(libraries, self.needed())
         self.assertIn("/usr/share/doc/proctor/LICENSE", licenses)
         owners = {path: owner for path, (_, *owner, _) in found.items() if owner != [0, 0]}
@@ -51,6 +53,25 @@ class RootTest(ImageCase):
         told = subprocess.run([harness.find_command("ldconfig"), "-p"], stdout=subprocess.PIPE, check=True).stdout.decode()
         paths = [re.search(rf"^\t{re.escape(name)} .* => (\S+)$", told, re.MULTILINE)[1] for name in names]
         return {path for item in (harness.PROCTOR, *paths) for path in containers.libraries_of(item)} | set(paths)
+
+    def bundle(self):
+        """The file in which the image's libcurl looks for authorities: curl_easy_getinfo(3), CURLINFO_CAINFO."""
+        curl = ctypes.CDLL(next(path for path in self.needed() if "/libcurl.so" in path))
+        curl.curl_easy_init.restype = ctypes.c_void_p
+        handle, path = ctypes.c_void_p(curl.curl_easy_init()), ctypes.c_char_p()
+        self.assertEqual(curl.curl_easy_getinfo(handle, CURLINFO_CAINFO, ctypes.byref(path)), 0)
+        found = path.value.decode()
+        curl.curl_easy_cleanup(handle)
+        return found
+
+    def test_authorities(self):
+        """They are those of the distribution, where libcurl looks, and TLS takes them."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cafile=self.root + self.bundle())
+        self.assertGreater(context.cert_store_stats()["x509_ca"], 50)
+        if AUTHORITIES.is_dir():
+            self.assertEqual(context.cert_store_stats()["x509_ca"], len(list(AUTHORITIES.glob("*.crt"))))
+            self.assertTrue(os.path.exists(f"{self.root}/usr/share/doc/ca-certificates/copyright"))
 
     @harness.needs("getcap")
     def test_carries_capabilities(self):
