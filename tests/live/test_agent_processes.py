@@ -328,8 +328,8 @@ class Ending(ProcessesCase):
         self.ended(agent, within=12)
         self.assertNotIn("did not end in time", agent.log())
 
-    def test_a_sink_that_failed_is_tried_once_more(self):
-        """What could not be delivered for a while is out before an agent ends that has its queue in memory only."""
+    def test_what_waited_is_out_before_it_ends(self):
+        """All that could not be delivered for a while, when the queue is in memory only."""
         directory = self.scratch()
         os.chmod(directory, 0o777)
         out = f"{directory}/out"
@@ -339,10 +339,16 @@ class Ending(ProcessesCase):
         agent = Agent(self, state="memory", to=f"file://{out}/records",
                       environment={"PROCTOR_CONTROL": f"{directory}/control", "PROCTOR_STOP_TIMEOUT": "5"})
         agent.wait_for_log("level=warning")
-        time.sleep(20)  # by then it waits for longer than it is given at the end
+        self.wait_for(lambda: agent.status()["last_pass"])
+        waiting = agent.status()["queue"][0]["waiting"]
         os.rmdir(f"{out}/records")
         self.assertEqual(agent.stop(), 0)
-        self.assertIn('"heartbeat"', pathlib.Path(f"{out}/records").read_text())
+        records = [json.loads(line) for line in pathlib.Path(f"{out}/records").read_text().splitlines()]
+        self.assertGreater(waiting, 1)
+        self.assertGreaterEqual(len(records), waiting)
+        self.assertIn("heartbeat", {record["type"] for record in records})
+        sequences = [record["sequence"] for record in records]
+        self.assertEqual(sequences, list(range(sequences[0], sequences[0] + len(sequences))))
 
     def locked(self):
         """A state directory that is another agent's."""
