@@ -46,14 +46,6 @@ static int look(const struct beneath *beneath, int fd, const struct mount **moun
 	return 0;
 }
 
-int beneath_open(struct beneath *beneath, int directory, const struct mount_namespace *namespace)
-{
-	int root = openat(directory, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	*beneath = (struct beneath){.root = root};
-	return root < 0 ? -1 : beneath_open_at(beneath, root, namespace);
-}
-
 int beneath_open_at(struct beneath *beneath, int root, const struct mount_namespace *namespace)
 {
 	const struct mount *mount;

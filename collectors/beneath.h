@@ -17,11 +17,8 @@ struct beneath {
 	size_t count;
 };
 
-/* Opens the root of the process whose /proc/PID is open as `directory`; `namespace` is its mount table.
- * Returns -1 with errno: EACCES without CAP_SYS_PTRACE, ESRCH or ENOENT when it vanished. */
-int beneath_open(struct beneath *beneath, int directory, const struct mount_namespace *namespace);
-
-/* The same with the root open already; takes it over, also when it fails. */
+/* Takes over the root (O_PATH) of a process whose mount table is `namespace`, also when it fails: -1 with
+ * errno, EREMOTE when it may hang. */
 int beneath_open_at(struct beneath *beneath, int root, const struct mount_namespace *namespace);
 
 void beneath_close(struct beneath *beneath);

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "collectors/cgroup.h"
-#include "collectors/namespace.h"
+#include "collectors/held.h"
 #include "collectors/root.h"
 #include "proctor/cleanup.h"
 #include "proctor/collector.h"
@@ -124,16 +124,17 @@ static bool has_host_mounts(const struct grouping *grouping, const struct proces
 	       mounts == grouping->snapshot->host.mount_namespace;
 }
 
-/* A pid that was used again since its namespaces were read would be in another mount namespace. */
-static bool is_still_there(const struct grouping *grouping, const struct process *process)
+/* Its root directory. A pid that was used again since its namespaces were read would be in another mount
+ * namespace. */
+static bool read_root(const struct grouping *grouping, const struct process *process, struct root *root)
 {
-	char path[16];
+	_cleanup_held_ struct held held;
+	_cleanup_close_ int opened = held_begin(&held, grouping->snapshot, grouping->proc, process)
+					     ? -1
+					     : held_open(&held, "root", O_PATH | O_CLOEXEC);
 
-	snprintf(path, sizeof(path), "%d", (int)process->pid);
-	_cleanup_close_ int directory = openat(grouping->proc, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	return directory >= 0 &&
-	       namespace_read(directory, NAMESPACE_MNT) == process->namespaces[NAMESPACE_MNT];
+	return opened >= 0 && !root_read_open(opened, root) &&
+	       held_is_in(&held, process->namespaces[NAMESPACE_MNT]);
 }
 
 /* For a process with a mount namespace of its own and no id in its cgroup: is that a container? */
@@ -146,8 +147,8 @@ static bool judge_namespace(const struct grouping *grouping, const struct proces
 		return true;
 	if (process->silent && !(process->known & PROCESS_KNOWS_ROOT))
 		return false;
-	if (!grouping->host_root_known || root_read(grouping->proc, process->pid, &root) ||
-	    root_equal(&root, &grouping->host_root) || !is_still_there(grouping, process))
+	if (!grouping->host_root_known || !read_root(grouping, process, &root) ||
+	    root_equal(&root, &grouping->host_root))
 		return false;
 	return (pids && grouping->host_pids && pids != grouping->host_pids) ||
 	       (process->cgroup && !cgroup_is_unit(process->cgroup));

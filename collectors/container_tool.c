@@ -141,7 +141,7 @@ static bool open_root(struct leads *leads)
 	char label[64];
 
 	if (leads->root < 0 && mounts)
-		leads->root = namespace_open_root(tools->proc, tools->snapshot, mounts, tools->buffer);
+		leads->root = namespace_open_root(tools->proc, tools->snapshot, mounts);
 	if (leads->root >= 0)
 		return true;
 	note_missed(

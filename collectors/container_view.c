@@ -89,15 +89,14 @@ static void see_upper(struct container_view *view, const struct host_view *host)
 }
 
 int container_view_open(struct container_view *view, int proc, const struct host_view *host,
-			const struct snapshot *snapshot, const struct mount_namespace *mounts,
-			struct buffer *buffer)
+			const struct snapshot *snapshot, const struct mount_namespace *mounts)
 {
 	int root = -1;
 
 	*view = (struct container_view){.mounts = mounts, .beneath = {.root = -1}, .upper = -1};
 	errno = ESRCH;
 	if (mounts && mounts->root)
-		root = namespace_open_root(proc, snapshot, mounts, buffer);
+		root = namespace_open_root(proc, snapshot, mounts);
 	if (root >= 0 && !beneath_open_at(&view->beneath, root, mounts)) {
 		see_upper(view, host);
 		return 0;

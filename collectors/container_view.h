@@ -23,8 +23,7 @@ struct host_view {
 
 /* Opens both. What fails stands in the view. -1: no memory. */
 int container_view_open(struct container_view *view, int proc, const struct host_view *host,
-			const struct snapshot *snapshot, const struct mount_namespace *mounts,
-			struct buffer *buffer);
+			const struct snapshot *snapshot, const struct mount_namespace *mounts);
 
 void container_view_close(struct container_view *view);
 

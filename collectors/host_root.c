@@ -4,15 +4,17 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "collectors/hold.h"
+#include "collectors/held.h"
 #include "proctor/cleanup.h"
 
-static int open_root_of(int proc, const struct process *process, struct buffer *buffer)
+static int open_root_of(int proc, const struct snapshot *snapshot, const struct process *process)
 {
-	_cleanup_close_ int directory = process_hold(proc, process);
-	int root = directory < 0 ? -1 : openat(directory, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_held_ struct held held;
+	int root = held_begin(&held, snapshot, proc, process)
+			   ? -1
+			   : held_open(&held, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if (root < 0 || process_is_held(directory, process, buffer))
+	if (root < 0 || held_is_same(&held))
 		return root;
 	close(root);
 	errno = ESRCH;
@@ -28,7 +30,7 @@ static bool is_of_host(const struct snapshot *snapshot, const struct process *pr
 	       (process->known & PROCESS_KNOWS_ROOT) && !process->root_changed;
 }
 
-int host_open_root(int proc, const struct snapshot *snapshot, struct buffer *buffer)
+int host_open_root(int proc, const struct snapshot *snapshot)
 {
 	int root = -1;
 
@@ -39,6 +41,6 @@ int host_open_root(int proc, const struct snapshot *snapshot, struct buffer *buf
 		return openat(proc, "self/root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	for (size_t i = 0; root < 0 && i < snapshot->process_count; i++)
 		if (is_of_host(snapshot, &snapshot->processes[i]))
-			root = open_root_of(proc, &snapshot->processes[i], buffer);
+			root = open_root_of(proc, snapshot, &snapshot->processes[i]);
 	return root;
 }

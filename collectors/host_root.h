@@ -2,12 +2,10 @@
 #ifndef COLLECTORS_HOST_ROOT_H
 #define COLLECTORS_HOST_ROOT_H
 
-#include "collectors/read.h"
 #include "proctor/snapshot.h"
 
 /* Opens (O_PATH) the root that the host's processes see: our own when we are in the host's mount namespace,
- * else that of one of them. -1 with errno: none may be opened, or we do not see the host (ESRCH). Overwrites
- * the buffer. */
-int host_open_root(int proc, const struct snapshot *snapshot, struct buffer *buffer);
+ * else that of one of them. -1 with errno: none may be opened, or we do not see the host (ESRCH). */
+int host_open_root(int proc, const struct snapshot *snapshot);
 
 #endif

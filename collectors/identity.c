@@ -241,7 +241,7 @@ static int ask(struct identification *identification)
 {
 	struct snapshot *snapshot = identification->snapshot;
 
-	identification->root = host_open_root(identification->proc, snapshot, &identification->buffer);
+	identification->root = host_open_root(identification->proc, snapshot);
 	identification->unanswered = identification->root < 0 && snapshot->host.view == VIEW_HOST;
 	if (identification->unanswered)
 		identity_note(identification,

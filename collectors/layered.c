@@ -391,7 +391,7 @@ static int begin(struct subject *subject)
 		return give_up(subject, "the host's mounts are not seen");
 	if (layered->begun)
 		return 0;
-	root = namespace_open_root(layered->proc, layered->snapshot, layered->host, layered->buffer);
+	root = namespace_open_root(layered->proc, layered->snapshot, layered->host);
 	if (root < 0)
 		return give_up_by_error(subject, "the host's root may not be opened");
 	layered->begun = true;

@@ -9,7 +9,7 @@
 
 #include "collectors/carry.h"
 #include "collectors/cgroup_limit.h"
-#include "collectors/hold.h"
+#include "collectors/held.h"
 #include "collectors/namespace.h"
 #include "collectors/rlimit_text.h"
 #include "proctor/cleanup.h"
@@ -135,12 +135,12 @@ static bool read_rlimits(struct limiting *limiting, int directory, pid_t pid, st
 static int read_container(struct limiting *limiting, struct container *container)
 {
 	const struct process *init = container->init;
-	_cleanup_close_ int directory = process_hold(limiting->proc, init);
+	_cleanup_held_ struct held held;
 	struct draft draft = {.fault = CGROUP_NO_FAULT};
 
 	read_cgroups(limiting, init->cgroups, &draft);
-	if (directory < 0 || !read_rlimits(limiting, directory, init->pid, &draft) ||
-	    !process_is_held(directory, init, &limiting->buffer)) {
+	if (held_begin(&held, limiting->snapshot, limiting->proc, init) ||
+	    !read_rlimits(limiting, held.directory, init->pid, &draft) || !held_is_same(&held)) {
 		if (draft.fault == CGROUP_NO_MEMORY)
 			return -1;
 		limiting->coverage->missed++;

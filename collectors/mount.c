@@ -9,7 +9,7 @@
 #include "collectors/beneath.h"
 #include "collectors/carry.h"
 #include "collectors/device.h"
-#include "collectors/hold.h"
+#include "collectors/held.h"
 #include "collectors/mount_kind.h"
 #include "collectors/mountinfo.h"
 #include "collectors/namespace.h"
@@ -83,13 +83,13 @@ static void mark_foreign(const struct gathering *gathering, struct mount_namespa
 static int read_table(struct gathering *gathering, const struct process *process,
 		      struct mount_namespace **namespace)
 {
-	_cleanup_close_ int directory = process_hold(gathering->proc, process);
+	_cleanup_held_ struct held held;
 	struct arena *arena = gathering->snapshot->arena;
 	struct mount_namespace *new;
 	struct mountinfo_faults faults;
 
 	*namespace = NULL;
-	if (directory < 0)
+	if (held_begin(&held, gathering->snapshot, gathering->proc, process))
 		return 0;
 	new = arena_alloc(arena, sizeof(*new));
 	if (!new)
@@ -97,10 +97,10 @@ static int read_table(struct gathering *gathering, const struct process *process
 	*new = (struct mount_namespace){.inode = process->namespaces[NAMESPACE_MNT],
 					.pid = process->pid,
 					.start_time = process->start_time};
-	if (mountinfo_read(directory, "mountinfo", &gathering->buffer, arena, new, &faults))
+	if (mountinfo_read(held.directory, "mountinfo", &gathering->buffer, arena, new, &faults))
 		return errno == ENOMEM ? -1 : 0;
-	new->owner = namespace_mount_owner(directory);
-	if (!process_is_held(directory, process, &gathering->buffer))
+	new->owner = held_mount_owner(&held);
+	if (!held_is_same(&held))
 		return 0;
 	note_faults(gathering, process->pid, &faults);
 	mark_foreign(gathering, new);
@@ -391,18 +391,20 @@ static bool verify_sockets(struct gathering *gathering, const struct container *
 static int look_inside(struct gathering *gathering, struct container *container)
 {
 	const struct process *init = container->init;
-	_cleanup_close_ int directory = process_hold(gathering->proc, init);
+	_cleanup_held_ struct held held;
 	_cleanup_beneath_ struct beneath beneath = {.root = -1};
 	struct device_faults faults;
+	int root;
 
-	if (directory < 0) {
+	if (held_begin(&held, gathering->snapshot, gathering->proc, init)) {
 		note_file(gathering,
 			  "the first process of a container cannot be held: its devices and sockets were not "
 			  "looked at",
 			  init->pid, "", NULL);
 		return 0;
 	}
-	if (beneath_open(&beneath, directory, container->mount_namespace)) {
+	root = held_open(&held, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0 || beneath_open_at(&beneath, root, container->mount_namespace)) {
 		if (errno == ENOMEM)
 			return -1;
 		note_file(gathering,
@@ -413,7 +415,7 @@ static int look_inside(struct gathering *gathering, struct container *container)
 			  init->pid, "root", errno == EREMOTE ? NULL : needs_trace);
 		return 0;
 	}
-	if (!process_is_held(directory, init, &gathering->buffer)) {
+	if (!held_is_same(&held)) {
 		note_file(
 			gathering,
 			"the first process of a container ended: its devices and sockets were not looked at",

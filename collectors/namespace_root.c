@@ -5,8 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "collectors/hold.h"
-#include "collectors/namespace.h"
+#include "collectors/held.h"
 #include "proctor/cleanup.h"
 
 /* True for the directory that the mount table has at its root. */
@@ -22,11 +21,11 @@ static bool is_root(int descriptor, const struct mount_namespace *mounts)
 	       (facts.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
 
-/* Opens what `name` (`root`, `self/root`) is beneath `directory`, of procfs. */
-static int open_root(int directory, const char *name, const struct mount_namespace *mounts)
-{
-	int root = openat(directory, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+enum { ROOT_FLAGS = O_PATH | O_DIRECTORY | O_CLOEXEC };
 
+/* The descriptor, when it is of the namespace's root; else it is closed. */
+static int check_root(int root, const struct mount_namespace *mounts)
+{
 	if (root < 0 || is_root(root, mounts))
 		return root;
 	close(root);
@@ -34,23 +33,24 @@ static int open_root(int directory, const char *name, const struct mount_namespa
 	return -1;
 }
 
-/* True when the open /proc/PID is of a process in the same mount namespace: whoever is in it will do. Only
- * one of which that is not known has to be the same process still. */
-static bool is_still_in(int directory, const struct process *process, struct buffer *buffer)
+/* True when the process is in the same mount namespace: whoever is in it will do. Only one of which that is not
+ * known has to be the same process still. */
+static bool is_still_in(const struct held *held)
 {
-	uint64_t inode = process->namespaces[NAMESPACE_MNT];
+	uint64_t inode = held->process->namespaces[NAMESPACE_MNT];
 
-	return inode ? namespace_read(directory, NAMESPACE_MNT) == inode
-		     : process_is_held(directory, process, buffer);
+	return inode ? held_is_in(held, inode) : held_is_same(held);
 }
 
-static int open_root_of(int proc, const struct process *process, const struct mount_namespace *mounts,
-			struct buffer *buffer)
+static int open_root_of(int proc, const struct snapshot *snapshot, const struct process *process,
+			const struct mount_namespace *mounts)
 {
-	_cleanup_close_ int directory = process_hold(proc, process);
-	int root = directory < 0 ? -1 : open_root(directory, "root", mounts);
+	_cleanup_held_ struct held held;
+	int root = held_begin(&held, snapshot, proc, process)
+			   ? -1
+			   : check_root(held_open(&held, "root", ROOT_FLAGS), mounts);
 
-	if (root < 0 || is_still_in(directory, process, buffer))
+	if (root < 0 || is_still_in(&held))
 		return root;
 	close(root);
 	errno = ESRCH;
@@ -63,24 +63,23 @@ static bool is_in(const struct process *process, const struct mount_namespace *m
 			     : process->pid == mounts->pid;
 }
 
-int namespace_open_root(int proc, const struct snapshot *snapshot, const struct mount_namespace *mounts,
-			struct buffer *buffer)
+int namespace_open_root(int proc, const struct snapshot *snapshot, const struct mount_namespace *mounts)
 {
 	const struct process *first = snapshot_process(snapshot, mounts->pid);
 	int root = -1, number = ESRCH;
 
 	errno = ESRCH;
 	if (mounts->inode && mounts->inode == snapshot->self.namespaces[NAMESPACE_MNT])
-		root = open_root(proc, "self/root", mounts);
+		root = check_root(openat(proc, "self/root", ROOT_FLAGS), mounts);
 	if (root < 0 && first)
-		root = open_root_of(proc, first, mounts, buffer);
+		root = open_root_of(proc, snapshot, first, mounts);
 	for (size_t i = 0; root < 0 && i < snapshot->process_count; i++) {
 		const struct process *process = &snapshot->processes[i];
 		if (process == first || !is_in(process, mounts))
 			continue;
 		if (errno != ESRCH && errno != ENOENT)
 			number = errno;
-		root = open_root_of(proc, process, mounts, buffer);
+		root = open_root_of(proc, snapshot, process, mounts);
 	}
 	if (root < 0 && (errno == ESRCH || errno == ENOENT))
 		errno = number;

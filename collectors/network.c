@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "collectors/carry.h"
-#include "collectors/hold.h"
+#include "collectors/held.h"
 #include "collectors/route_text.h"
 #include "proctor/cleanup.h"
 #include "proctor/collector.h"
@@ -37,13 +37,14 @@ static const struct container *neighbour(const struct snapshot *snapshot, size_t
 
 static enum route_state read_routes(struct looking *looking, const struct process *init)
 {
-	_cleanup_close_ int directory = process_hold(looking->proc, init);
+	_cleanup_held_ struct held held;
 	enum route_state state;
 
-	if (directory < 0 || buffer_read(&looking->buffer, directory, "net/route", TEXT_LIMIT) != 0)
+	if (held_begin(&held, looking->snapshot, looking->proc, init) ||
+	    buffer_read(&looking->buffer, held.directory, "net/route", TEXT_LIMIT) != 0)
 		return ROUTE_UNKNOWN;
 	state = route_find(looking->buffer.data, looking->buffer.length, htonl(INSTANCE_METADATA));
-	return process_is_held(directory, init, &looking->buffer) ? state : ROUTE_UNKNOWN;
+	return held_is_same(&held) ? state : ROUTE_UNKNOWN;
 }
 
 /* What the container at `index` was found to have the last time, in the same namespace; NULL: it is to be

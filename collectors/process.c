@@ -487,8 +487,7 @@ static int collect_into(struct walk *walk, struct snapshot *snapshot, struct cov
 static int collect(struct snapshot *snapshot, const struct request *request, struct coverage *coverage,
 		   struct error **error)
 {
-	struct silent silent = {.count = 0};
-	struct walk walk = {.request = request, .silent = request->silent ? request->silent : &silent};
+	struct walk walk = {.request = request, .silent = snapshot->silent};
 	_cleanup_close_ int proc = open(request->proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int result;
 
@@ -502,7 +501,6 @@ static int collect(struct snapshot *snapshot, const struct request *request, str
 	user_namespace_table_init(&walk.namespaces);
 	result = collect_into(&walk, snapshot, coverage, error);
 	user_namespace_table_free(&walk.namespaces);
-	silent_free(&silent);
 	free(walk.listed);
 	free(walk.unread);
 	return result;

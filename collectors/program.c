@@ -186,8 +186,7 @@ static int open_view(struct gathering *gathering, const struct process *process)
 		return 0;
 	gathering->viewed = true;
 	container_view_close(view);
-	if (container_view_open(view, gathering->proc, &gathering->host, gathering->snapshot, mounts,
-				&gathering->buffer))
+	if (container_view_open(view, gathering->proc, &gathering->host, gathering->snapshot, mounts))
 		return -1;
 	if (view->beneath.root < 0)
 		note(gathering,
@@ -407,21 +406,20 @@ static void open_host(struct gathering *gathering)
 		if (snapshot->mount_namespaces[i]->host && snapshot->mount_namespaces[i]->root)
 			gathering->host.mounts = snapshot->mount_namespaces[i];
 	if (gathering->host.mounts)
-		gathering->host.root = namespace_open_root(gathering->proc, snapshot, gathering->host.mounts,
-							   &gathering->buffer);
+		gathering->host.root =
+			namespace_open_root(gathering->proc, snapshot, gathering->host.mounts);
 }
 
 static int collect(struct snapshot *snapshot, const struct request *request, struct coverage *coverage,
 		   struct error **error)
 {
 	_cleanup_close_ int proc = open(request->proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct silent silent = {.count = 0};
 	struct gathering gathering = {
 		.snapshot = snapshot,
 		.request = request,
 		.coverage = coverage,
 		.proc = proc,
-		.reader = {.proc = proc, .silent = request->silent ? request->silent : &silent},
+		.reader = {.proc = proc, .silent = snapshot->silent},
 		.host = {.root = -1}};
 	int result;
 
@@ -436,7 +434,6 @@ static int collect(struct snapshot *snapshot, const struct request *request, str
 	cleanup_close(&gathering.host.root);
 	free(gathering.path);
 	buffer_free(&gathering.buffer);
-	silent_free(&silent);
 	return result ? error_set(error, ENOMEM, "reading what containers execute") : 0;
 }
 

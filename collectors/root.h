@@ -16,6 +16,9 @@ struct root {
  * a file system that does not answer. -1 with errno: EACCES without CAP_SYS_PTRACE. */
 int root_read(int proc, pid_t pid, struct root *root);
 
+/* The same of a directory that is open (O_PATH). */
+int root_read_open(int directory, struct root *root);
+
 bool root_equal(const struct root *a, const struct root *b);
 
 #endif

@@ -78,3 +78,15 @@ void silent_note(struct coverage *coverage, struct arena *arena, const char *pro
 		"a file of a process does not answer: what could be read before is all that is known of it",
 		example, SILENT_REMEDY);
 }
+
+void silent_tell(struct silent *silent, struct coverage *coverage, struct arena *arena, const char *proc)
+{
+	size_t count = atomic_load(&silent->count);
+
+	for (size_t i = 0; i < count; i++) {
+		struct silent_process *process = &silent->processes[i];
+		if (process->untold)
+			silent_note(coverage, arena, proc, process);
+		process->untold = false;
+	}
+}

@@ -23,6 +23,9 @@ void silent_forget(struct silent *silent);
 /* Whether no more threads may be left behind. There is room for four of them even then. */
 bool silent_is_full(const struct silent *silent);
 
+/* Tells of those that are `untold` in the coverage. */
+void silent_tell(struct silent *silent, struct coverage *coverage, struct arena *arena, const char *proc);
+
 /* Tells of one in the coverage. */
 void silent_note(struct coverage *coverage, struct arena *arena, const char *proc,
 		 const struct silent_process *process);

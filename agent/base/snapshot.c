@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "collectors/silent.h"
 #include "proctor/collector.h"
 
 const char *const namespace_names[NAMESPACE_COUNT] = {"cgroup", "ipc",  "mnt",  "net",
@@ -194,6 +195,7 @@ static int snapshot_run(struct snapshot *snapshot, const struct collector *const
 		coverage->collector = (*enabled)->name;
 		if ((*enabled)->collect(snapshot, request, coverage, error))
 			return -1;
+		silent_tell(snapshot->silent, coverage, snapshot->arena, request->proc);
 		coverage->duration_ns = clock_ns() - before;
 		snapshot->coverage_count++;
 		if (request->collected)
@@ -206,15 +208,20 @@ static int snapshot_run(struct snapshot *snapshot, const struct collector *const
 struct snapshot *snapshot_collect(const struct collector *const *enabled, const struct request *request,
 				  struct error **error)
 {
+	struct silent silent = {.count = 0};
 	struct snapshot *snapshot = snapshot_new();
+	int failed;
 
 	if (!snapshot) {
 		error_set(error, 0, "collecting facts: out of memory");
 		return NULL;
 	}
-	if (snapshot_run(snapshot, enabled, request, error)) {
-		snapshot_free(snapshot);
-		return NULL;
-	}
-	return snapshot;
+	snapshot->silent = request->silent ? request->silent : &silent;
+	failed = snapshot_run(snapshot, enabled, request, error);
+	snapshot->silent = NULL;
+	silent_free(&silent);
+	if (!failed)
+		return snapshot;
+	snapshot_free(snapshot);
+	return NULL;
 }

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "collectors/hold.h"
+#include "collectors/held.h"
 #include "collectors/identity/identity.h"
 #include "collectors/identity/runc_state.h"
 #include "proctor/cleanup.h"
@@ -91,18 +91,19 @@ static char *namespace_in(char *path)
 static bool claim_by_shim(struct identification *identification, const struct container *container)
 {
 	const struct process *shim = shim_of(identification->snapshot, container);
-	_cleanup_close_ int held = shim ? process_hold(identification->proc, shim) : -1;
-	_cleanup_close_ int bundle = held < 0 ? -1 : openat(held, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_held_ struct held held = {.directory = -1};
+	bool holds = shim && !held_begin(&held, identification->snapshot, identification->proc, shim);
+	_cleanup_close_ int bundle = holds ? held_open(&held, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 	_cleanup_close_ int all = bundle < 0 ? -1 : openat(bundle, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct place place = {.read = spec_read};
 	const char *namespace, *path;
 
-	if (all < 0 || buffer_readlink(&identification->buffer, held, "cwd"))
+	if (all < 0 || held_readlink(&held, "cwd", &identification->buffer))
 		return false;
 	namespace = namespace_in(identification->buffer.data);
 	if (namespace)
 		place.runtime = runtime_of(namespace);
-	if (!process_is_held(held, shim, &identification->buffer))
+	if (!held_is_same(&held))
 		return false;
 	path = path_of(identification, ".", container->id, "config.json");
 	return path && claim_file(identification, container, all, path, &place);

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "collectors/hold.h"
+#include "collectors/held.h"
 #include "proctor/cleanup.h"
 
 enum { ARGUMENTS_LIMIT = 64 * 1024 };
@@ -88,16 +88,17 @@ static bool is_dockerd(const struct process *process)
 static struct bytes read_arguments(struct identification *identification, const struct process *process)
 {
 	struct buffer *buffer = &identification->buffer;
-	_cleanup_close_ int held = process_hold(identification->proc, process);
+	_cleanup_held_ struct held held;
 	struct bytes arguments = {0};
 
-	if (held >= 0 && buffer_read(buffer, held, "cmdline", ARGUMENTS_LIMIT) >= 0) {
+	if (!held_begin(&held, identification->snapshot, identification->proc, process) &&
+	    held_read(&held, "cmdline", ARGUMENTS_LIMIT, buffer) >= 0) {
 		arguments = (struct bytes){
 			arena_copy(identification->snapshot->arena, buffer->data, buffer->length),
 			buffer->length};
 		identification->failed |= !arguments.data;
 	}
-	if (arguments.data && process_is_held(held, process, buffer))
+	if (arguments.data && held_is_same(&held))
 		return arguments;
 	identity_note(identification,
 		      "where dockerd keeps its data is not known: its arguments cannot be read", NULL,

@@ -50,6 +50,7 @@ struct silent {
 		uint32_t facts;      /* enum request_fact: what could be read before that */
 		const char *file;    /* a constant: which one it was */
 		struct watch *watch; /* of the thread */
+		bool untold;         /* in coverage */
 	} processes[SILENT_ROOM];
 	_Atomic size_t count;
 };
@@ -116,7 +117,7 @@ struct request {
 
 	/* Those that are known to be silent, to which those are added that are found to be: the caller's, who
 	 * keeps them from one snapshot to the next in the same process. NULL: they are found anew each time.
-	 */
+	 * Collectors have them in snapshot->silent. */
 	struct silent *silent;
 
 	/* Called now and then from any thread, one at a time, with what was done so far; NULL: no one asks.

@@ -458,8 +458,11 @@ struct host {
 
 /* ---- all of it --------------------------------------------------------------------------------- */
 
+struct silent;
+
 struct snapshot {
 	struct arena *arena;
+	struct silent *silent;      /* processes that do not answer, while it is collected; then NULL */
 	struct timespec started_at; /* CLOCK_REALTIME */
 	uint64_t duration_ns;
 	struct host host;

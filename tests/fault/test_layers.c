@@ -43,6 +43,7 @@ struct scene {
 	struct walk_plan plan;
 	struct walked_parts parts;
 	int proc, root;
+	struct silent silent;
 };
 
 /* ---- the scene --------------------------------------------------------------------------------- */
@@ -83,6 +84,7 @@ static void open_scene(struct scene *scene, enum remembering remembering)
 		scene->request.file_memory = roots;
 	if (remembering == LAYERS)
 		scene->request.remembered_layers = (struct bytes){memory, memory_length};
+	scene->snapshot->silent = &scene->silent;
 	setting.arena = scene->snapshot->arena;
 	read_mounts(scene, &scene->host, getpid());
 	read_mounts(scene, &scene->own, inside);
@@ -97,7 +99,7 @@ static void open_scene(struct scene *scene, enum remembering remembering)
 	scene->found = (struct found){.request = &scene->request, .container = &scene->container};
 	scene->share.found = &scene->found;
 	assert_int_equal(walk_plan_make(&scene->plan, &setting), 0);
-	scene->root = namespace_open_root(scene->proc, scene->snapshot, &scene->own, &scene->buffer);
+	scene->root = namespace_open_root(scene->proc, scene->snapshot, &scene->own);
 	assert_true(scene->root >= 0);
 }
 

@@ -27,7 +27,7 @@ struct looks {
 	const char *excluded[EXCLUDED_MAX];
 	size_t excluded_count;
 	const char *docker_socket;
-	bool records;
+	bool records, pauses;
 	pid_t changed[CHANGED_MAX];
 	size_t changed_count;
 	struct snapshot *snapshot; /* the last one that others rest on */
@@ -137,6 +137,21 @@ static void remember_layers(struct looks *looks, const struct snapshot *snapshot
 	looks->layers = (struct bytes){copy, layers.length};
 }
 
+/* With --pause: once the processes were read, it says so, and waits for a line. */
+static void pause_after(void *context, const struct snapshot *snapshot, const struct collector *collector)
+{
+	const struct looks *looks = context;
+	char line[8];
+
+	(void)snapshot;
+	if (!looks->pauses || collector != &collector_process)
+		return;
+	puts("paused");
+	fflush(stdout);
+	if (!fgets(line, sizeof(line), stdin))
+		exit(1);
+}
+
 static struct snapshot *look(struct looks *looks, const struct snapshot *previous, bool walk_again,
 			     struct file_memory *memory)
 {
@@ -155,6 +170,8 @@ static struct snapshot *look(struct looks *looks, const struct snapshot *previou
 		.changed_count = looks->changed_count,
 		.walk_again = walk_again,
 		.silent = &looks->silent,
+		.collected = pause_after,
+		.collected_context = looks,
 	};
 	struct snapshot *snapshot = snapshot_collect(collectors, &request, &error);
 
@@ -222,6 +239,8 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--records"))
 			looks.records = true;
+		else if (!strcmp(argv[i], "--pause"))
+			looks.pauses = true;
 		else if (!strcmp(argv[i], "--exclude") && i + 1 < argc && looks.excluded_count < EXCLUDED_MAX)
 			looks.excluded[looks.excluded_count++] = argv[++i];
 		else if (!strcmp(argv[i], "--docker-socket") && i + 1 < argc)

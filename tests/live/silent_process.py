@@ -1,9 +1,10 @@
 """A program for test_silent_process.py: mounts a FUSE of its own in a user namespace, and a child of it, which
 Proctor takes for a container, waits for an answer of it for ever, with locks held that others wait for who read its
 /proc/PID. It says `ready PID` then, and
-ends with its standard input: the child does with it, as its FUSE does.
+ends with its standard input: the child does with it, as its FUSE does. `later`: it says `waiting PID` first, and the
+child begins when a byte comes.
 
-    silent_process.py exec|unmap DIRECTORY
+    silent_process.py exec|unmap DIRECTORY [later]
 
 exec:   runs another program, with a file open that is closed thereby; the FLUSH is not answered
         (do_close_on_exec in begin_new_exec, fs/exec.c, holds exec_update_lock)
@@ -80,7 +81,7 @@ def make_root(place):
             mount(f"/{name}", f"{place}/{name}", None, flags=MS_BIND | MS_REC)
 
 
-def main(way, place):
+def main(way, place, later=None):
     act, silent = {"exec": (run_another, FLUSH), "unmap": (unmap, WRITE)}[way]
     check(LIBC.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID))
     for file, text in (("setgroups", "deny"), ("uid_map", "0 0 1"), ("gid_map", "0 0 1")):
@@ -91,14 +92,21 @@ def main(way, place):
     make_root(place)
     os.mkdir(f"{place}/fuse")
     mount("fuse", f"{place}/fuse", "fuse", f"fd={server},rootmode=40000,user_id=0,group_id=0")
+    prepared = os.pipe()
     child = os.fork()
     if not child:
         os.close(server)
         check(LIBC.unshare(CLONE_NEWNS))
         os.chroot(place)
         os.chdir("/")
+        os.write(prepared[1], b"x")
+        if later:
+            os.read(0, 1)
         act("/fuse/file")
         os._exit(1)
+    os.read(prepared[0], 1)
+    if later:
+        print("waiting", child, flush=True)
     while not answer(server, silent):
         pass
     print("ready", child, flush=True)

@@ -108,6 +108,26 @@ class SilentInPassesTest(harness.Case):
             self.assertEqual(look["reasons"][NOT_ALL], 2)
             self.assertEqual(self.threads(passes), 3)
 
+    def test_one_that_begins_after_it_was_read(self):
+        """Whoever comes back to it is not held up either, and all else is told."""
+        passes = Passes(self, "--records", "--pause", wrap=WRAP)
+        process = self.spawn(sys.executable, harness.SOURCE / "tests/live/silent_process.py", "exec",
+                             self.scratch(), "later", ready=False)
+        line = process.stdout.readline().split()
+        if not line:
+            self.skipTest("no FUSE can be mounted in a user namespace")
+        pid = int(line[1])
+        passes.process.stdin.write(b"first\n")
+        passes.process.stdin.flush()
+        self.assertEqual(passes.process.stdout.readline(), b"paused\n")
+        process.stdin.write(b"x")
+        process.stdin.flush()
+        self.assertEqual(process.stdout.readline().split()[0], b"ready")
+        look = passes.look("")
+        self.assertIn(pid, [record["pid"] for record in look["records"]["processes"]])
+        self.assertEqual(look["reasons"][NOT_ALL], 1)
+        self.assertEqual(self.threads(passes), 2)
+
     def test_answered_after_all(self):
         """When its server ends, so does the thread, and the process is read as any other."""
         passes = Passes(self, "--records", wrap=WRAP)

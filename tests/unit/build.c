@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "proctor/collector.h"
+
 enum { CONTAINER_MOUNTS = 64, SYSCTLS = 32, LSMS = 4 };
 
 /* A test that runs out of memory is broken, not failed. */
@@ -64,6 +66,7 @@ struct build *build_new(size_t capacity)
 	struct snapshot *snapshot = build->snapshot = need(snapshot_new());
 
 	build->capacity = capacity;
+	snapshot->silent = build_array(build, 1, sizeof(*snapshot->silent));
 	snapshot->processes = build_array(build, capacity, sizeof(*snapshot->processes));
 	snapshot->containers = build_array(build, capacity, sizeof(struct container *));
 	snapshot->mount_namespaces = build_array(build, capacity + 1, sizeof(struct mount_namespace *));

@@ -20,6 +20,7 @@ struct scene {
 	char proc[64];
 	struct snapshot *snapshot;
 	struct coverage coverage;
+	struct silent silent;
 };
 
 static int scene_make(void **state)
@@ -29,6 +30,7 @@ static int scene_make(void **state)
 	strcpy(scene->proc, "/tmp/proctor-test-container-XXXXXX");
 	assert_non_null(mkdtemp(scene->proc));
 	scene->snapshot = snapshot_new();
+	scene->snapshot->silent = &scene->silent;
 	scene->snapshot->processes =
 		arena_array(scene->snapshot->arena, PROCESSES_MAX, sizeof(struct process));
 	scene->snapshot->host.view = VIEW_HOST;

@@ -46,9 +46,17 @@ static int view_drop(void **state)
 	return 0;
 }
 
+static int open_root(struct sight *view)
+{
+	int root = openat(view->directory, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	assert_true(root >= 0);
+	return beneath_open_at(&view->beneath, root, &view->mounts);
+}
+
 static void view_open(struct sight *view)
 {
-	assert_int_equal(beneath_open(&view->beneath, view->directory, &view->mounts), 0);
+	assert_int_equal(open_root(view), 0);
 	if (view->mounts.mounts && beneath_path(&view->beneath, "/proc", NULL) < 0 && errno == EREMOTE)
 		skip(); /* our own root is on a file system that is not entered, or Linux is older than 5.8 */
 }
@@ -106,7 +114,7 @@ static void test_a_mount_that_is_not_in_the_table(void **state)
 		if (strcmp(view->mounts.mounts[i].point, "/proc") != 0)
 			view->mounts.mounts[kept++] = view->mounts.mounts[i];
 	view->mounts.mount_count = kept;
-	assert_int_equal(beneath_open(&view->beneath, view->directory, &view->mounts), 0);
+	assert_int_equal(open_root(view), 0);
 	assert_refused(view, "/proc", EREMOTE);
 	assert_refused(view, "/proc/uptime", EREMOTE);
 }
@@ -118,7 +126,7 @@ static void test_a_mount_that_may_hang(void **state)
 	for (size_t i = 0; i < view->mounts.mount_count; i++)
 		if (!strcmp(view->mounts.mounts[i].point, "/proc"))
 			view->mounts.mounts[i].type = "fuse.slow";
-	assert_int_equal(beneath_open(&view->beneath, view->directory, &view->mounts), 0);
+	assert_int_equal(open_root(view), 0);
 	assert_refused(view, "/proc", EREMOTE);
 }
 
@@ -128,11 +136,11 @@ static void test_a_root_that_may_hang(void **state)
 
 	for (size_t i = 0; i < view->mounts.mount_count; i++)
 		view->mounts.mounts[i].type = "fuse";
-	assert_int_equal(beneath_open(&view->beneath, view->directory, &view->mounts), -1);
+	assert_int_equal(open_root(view), -1);
 	assert_int_equal(errno, EREMOTE);
 	beneath_close(&view->beneath);
 	view->mounts.mount_count = 0;
-	assert_int_equal(beneath_open(&view->beneath, view->directory, &view->mounts), -1);
+	assert_int_equal(open_root(view), -1);
 	assert_int_equal(errno, EREMOTE);
 }
 
@@ -169,7 +177,7 @@ static void make_dev(unsigned long flags)
 static void collect(struct sight *view, struct container *container, struct device_faults *faults)
 {
 	*container = (struct container){0};
-	assert_int_equal(beneath_open(&view->beneath, view->directory, &view->mounts), 0);
+	assert_int_equal(open_root(view), 0);
 	assert_int_equal(device_collect(container, &view->beneath, view->arena, faults), 0);
 }
 
@@ -255,7 +263,7 @@ static void test_dev_is_a_link(void **state)
 	assert_int_equal(mkdir("/dev/root", 0700), 0);
 	assert_int_equal(symlink("/dev", "/dev/root/dev"), 0);
 	struct sight *view = view_again(state);
-	assert_int_equal(beneath_open(&view->beneath, view->directory, &view->mounts), 0);
+	assert_int_equal(open_root(view), 0);
 	close(view->beneath.root);
 	view->beneath.root = open("/dev/root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	container = (struct container){0};
