@@ -365,7 +365,8 @@ const struct setting agent_settings[] = {
 	 .put = put_seconds,
 	 .least = 1,
 	 .most = 10 * MINUTE,
-	 .help = "What SIGTERM leaves the sinks to send what waits, and a new agent an old one to end, 1s to 10m. "
+	 .help = "What SIGTERM leaves the sinks to send what waits, and a new agent an old one to end, 1s to "
+		 "10m. "
 		 "ECS kills after 30 seconds"},
 	{.key = "metrics",
 	 MEMBER(metrics),

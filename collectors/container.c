@@ -124,17 +124,14 @@ static bool has_host_mounts(const struct grouping *grouping, const struct proces
 	       mounts == grouping->snapshot->host.mount_namespace;
 }
 
-/* Its root directory. A pid that was used again since its namespaces were read would be in another mount
- * namespace. */
+/* Its root directory. */
 static bool read_root(const struct grouping *grouping, const struct process *process, struct root *root)
 {
 	_cleanup_held_ struct held held;
-	_cleanup_close_ int opened = held_begin(&held, grouping->snapshot, grouping->proc, process)
-					     ? -1
-					     : held_open(&held, "root", O_PATH | O_CLOEXEC);
+	_cleanup_close_ int opened =
+		held_begin(&held, grouping->snapshot, grouping->proc, process) ? -1 : held_open_root(&held);
 
-	return opened >= 0 && !root_read_open(opened, root) &&
-	       held_is_in(&held, process->namespaces[NAMESPACE_MNT]);
+	return opened >= 0 && !root_read_open(opened, root);
 }
 
 /* For a process with a mount namespace of its own and no id in its cgroup: is that a container? */

@@ -202,8 +202,7 @@ static int walk_namespace(struct gathering *gathering, struct container *contain
 	}
 	if (walk_plan_make(&plan, &setting))
 		return -1;
-	_cleanup_close_ int root =
-		namespace_open_root(gathering->proc, gathering->snapshot, mounts);
+	_cleanup_close_ int root = namespace_open_root(gathering->proc, gathering->snapshot, mounts);
 	whole = root < 0 ? miss_root(gathering, &plan, errno)
 			 : walk_root(gathering, container, root, &plan, &setting);
 	if (whole < 0)

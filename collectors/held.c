@@ -22,9 +22,8 @@ struct question {
 	int directory;
 	size_t limit;
 	int flags;
-	uint64_t mounts;
 	struct buffer buffer;
-	uint64_t number;
+	uint64_t owner;
 	int result, error;
 };
 
@@ -45,20 +44,29 @@ static int ask_read(struct question *question)
 	return buffer_read(&question->buffer, question->directory, question->file, question->limit);
 }
 
-static int ask_owner(struct question *question)
-{
-	question->number = namespace_mount_owner(question->directory);
-	return 0;
-}
-
 static int ask_same(struct question *question)
 {
-	return process_is_held(question->directory, &question->process, &question->buffer);
+	if (process_is_held(question->directory, &question->process, &question->buffer))
+		return 0;
+	errno = ESRCH;
+	return -1;
 }
 
-static int ask_mounts(struct question *question)
+static int ask_owner(struct question *question)
 {
-	return namespace_read(question->directory, NAMESPACE_MNT) == question->mounts;
+	question->owner = namespace_mount_owner(question->directory);
+	return ask_same(question);
+}
+
+static int ask_root(struct question *question)
+{
+	int root = openat(question->directory, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (root < 0 || !ask_same(question))
+		return root;
+	close(root);
+	errno = ESRCH;
+	return -1;
 }
 
 /* ---- how it is asked ---------------------------------------------------------------------------- */
@@ -86,7 +94,7 @@ static void *put_watched(void *argument)
 
 	watch_enter(watch, question->file);
 	put(question);
-	if (!watch_leave(watch) && question->ask == ask_open)
+	if (!watch_leave(watch) && (question->ask == ask_open || question->ask == ask_root))
 		opened = question->result; /* nobody waits for it any more */
 	cleanup_close(&opened);
 	release(question);
@@ -165,7 +173,7 @@ static int ask(const struct held *held, struct question *asked)
 	if (answered) {
 		asked->buffer = question->buffer;
 		question->buffer = (struct buffer){0};
-		asked->number = question->number;
+		asked->owner = question->owner;
 		asked->error = question->error;
 		asked->result = question->result;
 	}
@@ -189,8 +197,7 @@ static int ask_text(const struct held *held, struct question *asked, struct buff
 
 int held_begin(struct held *held, const struct snapshot *snapshot, int proc, const struct process *process)
 {
-	*held = (struct held){
-		.silent = snapshot->silent, .process = process, .proc = proc, .directory = -1};
+	*held = (struct held){.silent = snapshot->silent, .process = process, .proc = proc, .directory = -1};
 	if (silent_find(held->silent, proc, process->pid, process->entry)) {
 		errno = ETIMEDOUT;
 		return -1;
@@ -228,25 +235,35 @@ int held_read(const struct held *held, const char *name, size_t limit, struct bu
 	return ask_text(held, &question, buffer);
 }
 
-uint64_t held_mount_owner(const struct held *held)
+/* One that uses the buffer for itself alone. */
+static int ask_only(const struct held *held, struct question *asked)
+{
+	int result = ask(held, asked), number = errno;
+
+	buffer_free(&asked->buffer);
+	errno = number;
+	return result;
+}
+
+int held_open_root(const struct held *held)
+{
+	struct question question = {.ask = ask_root, .file = "root"};
+
+	return ask_only(held, &question);
+}
+
+int held_mount_owner(const struct held *held, uint64_t *owner)
 {
 	struct question question = {.ask = ask_owner, .file = "ns/mnt"};
+	int result = ask_only(held, &question);
 
-	return ask(held, &question) < 0 ? 0 : question.number;
+	*owner = question.owner;
+	return result;
 }
 
 bool held_is_same(const struct held *held)
 {
 	struct question question = {.ask = ask_same, .file = "stat"};
-	bool same = ask(held, &question) > 0;
 
-	buffer_free(&question.buffer);
-	return same;
-}
-
-bool held_is_in(const struct held *held, uint64_t mounts)
-{
-	struct question question = {.ask = ask_mounts, .file = "ns/mnt", .mounts = mounts};
-
-	return ask(held, &question) > 0;
+	return !ask_only(held, &question);
 }

@@ -1,5 +1,5 @@
-/* Processes of the snapshot, read again: what is asked of one may never be answered (collectors/watch.h), so each
- * question is put by a thread of its own, which is left behind when it is not. */
+/* Processes of the snapshot, read again: what is asked of one may never be answered (collectors/watch.h), so
+ * each question is put by a thread of its own, which is left behind when it is not. */
 #ifndef COLLECTORS_HELD_H
 #define COLLECTORS_HELD_H
 
@@ -25,13 +25,13 @@ int held_open(const struct held *held, const char *name, int flags);
 int held_readlink(const struct held *held, const char *name, struct buffer *buffer);
 int held_read(const struct held *held, const char *name, size_t limit, struct buffer *buffer);
 
-/* As namespace_mount_owner: 0 also when it does not answer. */
-uint64_t held_mount_owner(const struct held *held);
-
-/* As process_is_held: to be asked after reading. False also when it does not answer. */
+/* Whether the process is still the one of the snapshot, in the same mount namespace (process_is_held): to be
+ * asked after reading. False also when it does not answer. */
 bool held_is_same(const struct held *held);
 
-/* The same, of its mount namespace alone. */
-bool held_is_in(const struct held *held, uint64_t mounts);
+/* Both at once, since each question costs a thread: its root directory (O_PATH), or what
+ * namespace_mount_owner tells. -1 with errno: ESRCH: it is not the same any more. */
+int held_open_root(const struct held *held);
+int held_mount_owner(const struct held *held, uint64_t *owner);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <unistd.h>
 
 #include "collectors/held.h"
 #include "proctor/cleanup.h"
@@ -10,15 +9,8 @@
 static int open_root_of(int proc, const struct snapshot *snapshot, const struct process *process)
 {
 	_cleanup_held_ struct held held;
-	int root = held_begin(&held, snapshot, proc, process)
-			   ? -1
-			   : held_open(&held, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if (root < 0 || held_is_same(&held))
-		return root;
-	close(root);
-	errno = ESRCH;
-	return -1;
+	return held_begin(&held, snapshot, proc, process) ? -1 : held_open_root(&held);
 }
 
 /* One whose own choice of a root leads nobody astray: root's, without a chroot of its own. */

@@ -99,8 +99,7 @@ static int read_table(struct gathering *gathering, const struct process *process
 					.start_time = process->start_time};
 	if (mountinfo_read(held.directory, "mountinfo", &gathering->buffer, arena, new, &faults))
 		return errno == ENOMEM ? -1 : 0;
-	new->owner = held_mount_owner(&held);
-	if (!held_is_same(&held))
+	if (held_mount_owner(&held, &new->owner))
 		return 0;
 	note_faults(gathering, process->pid, &faults);
 	mark_foreign(gathering, new);
@@ -403,7 +402,14 @@ static int look_inside(struct gathering *gathering, struct container *container)
 			  init->pid, "", NULL);
 		return 0;
 	}
-	root = held_open(&held, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	root = held_open_root(&held);
+	if (root < 0 && errno == ESRCH) {
+		note_file(
+			gathering,
+			"the first process of a container ended: its devices and sockets were not looked at",
+			init->pid, "root", NULL);
+		return 0;
+	}
 	if (root < 0 || beneath_open_at(&beneath, root, container->mount_namespace)) {
 		if (errno == ENOMEM)
 			return -1;
@@ -413,13 +419,6 @@ static int look_inside(struct gathering *gathering, struct container *container)
 					   : "the root of a container cannot be opened: its devices and "
 					     "sockets were not looked at",
 			  init->pid, "root", errno == EREMOTE ? NULL : needs_trace);
-		return 0;
-	}
-	if (!held_is_same(&held)) {
-		note_file(
-			gathering,
-			"the first process of a container ended: its devices and sockets were not looked at",
-			init->pid, "root", NULL);
 		return 0;
 	}
 	container->looked_into = verify_sockets(gathering, container, &beneath);

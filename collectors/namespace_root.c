@@ -21,8 +21,6 @@ static bool is_root(int descriptor, const struct mount_namespace *mounts)
 	       (facts.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
 
-enum { ROOT_FLAGS = O_PATH | O_DIRECTORY | O_CLOEXEC };
-
 /* The descriptor, when it is of the namespace's root; else it is closed. */
 static int check_root(int root, const struct mount_namespace *mounts)
 {
@@ -33,28 +31,12 @@ static int check_root(int root, const struct mount_namespace *mounts)
 	return -1;
 }
 
-/* True when the process is in the same mount namespace: whoever is in it will do. Only one of which that is not
- * known has to be the same process still. */
-static bool is_still_in(const struct held *held)
-{
-	uint64_t inode = held->process->namespaces[NAMESPACE_MNT];
-
-	return inode ? held_is_in(held, inode) : held_is_same(held);
-}
-
 static int open_root_of(int proc, const struct snapshot *snapshot, const struct process *process,
 			const struct mount_namespace *mounts)
 {
 	_cleanup_held_ struct held held;
-	int root = held_begin(&held, snapshot, proc, process)
-			   ? -1
-			   : check_root(held_open(&held, "root", ROOT_FLAGS), mounts);
 
-	if (root < 0 || is_still_in(&held))
-		return root;
-	close(root);
-	errno = ESRCH;
-	return -1;
+	return held_begin(&held, snapshot, proc, process) ? -1 : check_root(held_open_root(&held), mounts);
 }
 
 static bool is_in(const struct process *process, const struct mount_namespace *mounts)
@@ -70,7 +52,7 @@ int namespace_open_root(int proc, const struct snapshot *snapshot, const struct 
 
 	errno = ESRCH;
 	if (mounts->inode && mounts->inode == snapshot->self.namespaces[NAMESPACE_MNT])
-		root = check_root(openat(proc, "self/root", ROOT_FLAGS), mounts);
+		root = check_root(openat(proc, "self/root", O_PATH | O_DIRECTORY | O_CLOEXEC), mounts);
 	if (root < 0 && first)
 		root = open_root_of(proc, snapshot, first, mounts);
 	for (size_t i = 0; root < 0 && i < snapshot->process_count; i++) {

@@ -406,21 +406,19 @@ static void open_host(struct gathering *gathering)
 		if (snapshot->mount_namespaces[i]->host && snapshot->mount_namespaces[i]->root)
 			gathering->host.mounts = snapshot->mount_namespaces[i];
 	if (gathering->host.mounts)
-		gathering->host.root =
-			namespace_open_root(gathering->proc, snapshot, gathering->host.mounts);
+		gathering->host.root = namespace_open_root(gathering->proc, snapshot, gathering->host.mounts);
 }
 
 static int collect(struct snapshot *snapshot, const struct request *request, struct coverage *coverage,
 		   struct error **error)
 {
 	_cleanup_close_ int proc = open(request->proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct gathering gathering = {
-		.snapshot = snapshot,
-		.request = request,
-		.coverage = coverage,
-		.proc = proc,
-		.reader = {.proc = proc, .silent = snapshot->silent},
-		.host = {.root = -1}};
+	struct gathering gathering = {.snapshot = snapshot,
+				      .request = request,
+				      .coverage = coverage,
+				      .proc = proc,
+				      .reader = {.proc = proc, .silent = snapshot->silent},
+				      .host = {.root = -1}};
 	int result;
 
 	if (proc < 0)

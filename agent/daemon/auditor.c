@@ -314,8 +314,8 @@ static int send_to_shipper(struct auditor *auditor, const struct message *messag
 }
 
 /* Sends the pass. The shipper may have gone: the parent then sends another, which wants all. */
-static int send_pass(struct auditor *auditor, struct snapshot *snapshot,
-		     const struct findings *findings, bool full, struct error **error)
+static int send_pass(struct auditor *auditor, struct snapshot *snapshot, const struct findings *findings,
+		     bool full, struct error **error)
 {
 	_cleanup_arena_ struct arena *arena = arena_new();
 	struct message message = {.kind = MESSAGE_PASS};

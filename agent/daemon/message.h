@@ -87,8 +87,8 @@ int channel_receive(struct channel *channel, struct message **message, struct er
 /* Frees a received message and all it points to, but does not close its descriptor. NULL is allowed. */
 void message_free(struct message *message);
 
-/* Whether what was seen of containers fits one message. Whoever sends it without them sends no finding of them
- * either. */
+/* Whether what was seen of containers fits one message. Whoever sends it without them sends no finding of
+ * them either. */
 bool message_fits_seen(const struct pass *pass);
 
 /* How many of the pass's findings, from the first on, fit one message with all else of it. Whoever sends

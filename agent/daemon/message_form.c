@@ -207,7 +207,8 @@ static const struct seen *take_seen(struct wire_reader *reader, struct arena *ar
 {
 	struct seen *seen;
 
-	*count = wire_take_count(reader, MESSAGE_SEEN_BYTES / SEEN_LEAST, SEEN_LEAST, "a number of containers");
+	*count = wire_take_count(reader, MESSAGE_SEEN_BYTES / SEEN_LEAST, SEEN_LEAST,
+				 "a number of containers");
 	seen = arena_array(arena, *count, sizeof(*seen));
 	if (!seen) {
 		*count = 0;

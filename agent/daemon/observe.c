@@ -173,7 +173,8 @@ static void leave_out_containers(struct observed *observed, struct pass *pass)
 	pass->all_containers = false;
 }
 
-static void note(struct snapshot *snapshot, const struct collector *collector, const char *reason, size_t count)
+static void note(struct snapshot *snapshot, const struct collector *collector, const char *reason,
+		 size_t count)
 {
 	struct coverage *coverage = snapshot_coverage(snapshot, collector->name);
 

@@ -122,8 +122,8 @@ static void become_root(void)
 	setfsgid(getegid());
 }
 
-/* Makes the directory, where there is none, as the user's from the start: what was given to it afterwards could
- * be another one by then, put there by who may write to the directory above. */
+/* Makes the directory, where there is none, as the user's from the start: what was given to it afterwards
+ * could be another one by then, put there by who may write to the directory above. */
 static int make_directory(const char *path, const struct confine_ids *ids, struct error **error)
 {
 	int number = EPERM;

@@ -331,7 +331,8 @@ static void on_notice(void *context, const char *line)
 	log_write(&shipper->setup->log, LOG_WARNING, line, NULL);
 }
 
-/* Another agent that has the state may be ending: it is waited for as long as that may take (stop_timeout). */
+/* Another agent that has the state may be ending: it is waited for as long as that may take (stop_timeout).
+ */
 static int open_store(struct shipper *shipper, const struct store_options *options, struct error **error)
 {
 	struct pollfd signals = {.fd = shipper->setup->signals, .events = POLLIN};

@@ -447,7 +447,7 @@ struct host {
 	struct sysctl *sysctls;
 	size_t sysctl_count;
 	uint64_t sysctls_unread; /* 1 << number: those that are there and could not be read */
-	uint32_t proc_entries; /* 1 << enum proc_entry: those that this kernel has */
+	uint32_t proc_entries;   /* 1 << enum proc_entry: those that this kernel has */
 	enum view view;
 	const char
 		*hidepid; /* option of the procfs that we read: `1`, `invisible`, `ptraceable`; NULL: off */

@@ -7,8 +7,8 @@
  *   fresh         as `first`, but the looks that follow do not rest on it
  * The answer has "cpu_us", "wall_us", "memory" (bytes), "read" (processes that were not taken over),
  * "collectors" (microseconds of each), "seen" (coverage of each), "reasons" (coverage: how often each), and
- * with --records "records", all by kind. `--exclude GLOB` and `--docker-socket PATH` are those of `proctor
- * audit`. */
+ * with --records "records", all by kind. With --pause each look says `paused` once processes were read, and
+ * goes on with another line. `--exclude GLOB` and `--docker-socket PATH` are those of `proctor audit`. */
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>

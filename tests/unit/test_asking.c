@@ -48,8 +48,8 @@ static void say(const struct sides *sides, const struct message *message)
 static const struct message again = {.kind = MESSAGE_AGAIN};
 static const struct message task = {.kind = MESSAGE_ANSWER,
 				    .answer = {.endpoint = ENDPOINT_TASK, .body = {"{}", 2}}};
-static const struct message refused = {
-	.kind = MESSAGE_ANSWER, .answer = {ENDPOINT_DOCKER_CONTAINERS, FETCH_STATUS, 403, {NULL, 0}}};
+static const struct message refused = {.kind = MESSAGE_ANSWER,
+				       .answer = {ENDPOINT_DOCKER_CONTAINERS, FETCH_STATUS, 403, {NULL, 0}}};
 
 static void test_answers_are_taken(void **state)
 {

@@ -21,8 +21,8 @@ static void *open_receiver(const struct sink_options *options, struct error **er
 }
 
 /* As one that is closed for an hour. */
-static int deliver(void *sink, const struct queued *records, size_t count, int stop, struct delivered *delivered,
-		   struct error **error)
+static int deliver(void *sink, const struct queued *records, size_t count, int stop,
+		   struct delivered *delivered, struct error **error)
 {
 	(void)sink, (void)records, (void)stop;
 	if (!atomic_load(&receiver.works)) {

@@ -68,8 +68,10 @@ static struct message *pass_on(struct sides *sides, const struct message *messag
 /* ---- what is sent arrives -------------------------------------------------------------------------------
  */
 
-static const struct seen seen[] = {
-	{NULL, SIGHT_SYSCTL(55) | SIGHT_FILES}, {"b1", SIGHT_MOUNTS}, {"a2", 0}, {"c\x1b[2J\xff", SIGHT_LIMITS}};
+static const struct seen seen[] = {{NULL, SIGHT_SYSCTL(55) | SIGHT_FILES},
+				   {"b1", SIGHT_MOUNTS},
+				   {"a2", 0},
+				   {"c\x1b[2J\xff", SIGHT_LIMITS}};
 static const char *const containers[] = {"c\x1b[2J\xff", "a2", "b1"};
 static const struct observed observed[] = {
 	{.id = "0123456789abcdef0123456789abcdef",
