@@ -96,7 +96,7 @@ static int keep_containers(const struct finding *finding, struct arena *arena, s
 /* How many of its containers the finding's JSON names: three quarters of what it may have in bytes. */
 static size_t named_containers(const struct finding *finding)
 {
-	size_t left = MESSAGE_FINDING_BYTES / 4 * 3, named = 0;
+	size_t left = (size_t)MESSAGE_FINDING_BYTES / 4 * 3, named = 0;
 
 	for (; named < finding->container_count; named++) {
 		const char *id = finding->containers[named]->id;
