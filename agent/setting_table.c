@@ -536,6 +536,16 @@ const struct setting sink_settings[] = {
 	 .most = 10000,
 	 .of_some = true,
 	 .help = "How many records are sent again when a connection breaks, for syslog acknowledges none"},
+	{.key = "max_message",
+	 SINK_MEMBER(options.max_message),
+	 .form = "SIZE",
+	 .otherwise = "8KiB",
+	 .put = put_size,
+	 .least = 4096,
+	 .most = MEBIBYTE,
+	 .of_some = true,
+	 .help = "The longest message that the receiver takes whole: 4KiB to 1MiB. A longer record goes in "
+		 "parts"},
 	{0},
 };
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -102,6 +103,7 @@ const struct confine_call confine_calls[] = {
 	{"ioctl", A, ONE(IS(1, NS_GET_NSTYPE))},
 	{"ioctl", A, ONE(IS(1, NS_GET_OWNER_UID))},
 	{"ioctl", S, ONE(IS(1, FIONBIO))},
+	{"ioctl", S, ONE(IS(1, SIOCOUTQ))},     /* what a receiver of syslog has not taken yet */
 	{"ioctl", S, ONE(IS(1, SIOCGIFINDEX))}, /* the interface in an IPv6 address */
 
 	/* ---- looking at files. What the auditor opens by openat2: confine_filter.c */

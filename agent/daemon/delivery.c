@@ -121,6 +121,13 @@ static int deliver(struct sender *sender, const struct batch *batch, struct erro
 	return result;
 }
 
+static int tend(const struct sender *sender, struct error **error)
+{
+	const struct sink_kind *kind = sender->setting->kind;
+
+	return kind->tend ? kind->tend(sender->sink, sender->delivery->stop, error) : 0;
+}
+
 /* 1: something was sent; 0: there is nothing; -1: it failed. */
 static int send_next(struct sender *sender, struct error **error)
 {
@@ -132,7 +139,7 @@ static int send_next(struct sender *sender, struct error **error)
 	if (!batch)
 		return -1;
 	batch_records(batch, &count);
-	result = count ? deliver(sender, batch, error) : 0;
+	result = count ? deliver(sender, batch, error) : tend(sender, error);
 	batch_free(batch);
 	return result ? -1 : count > 0;
 }

@@ -2,7 +2,7 @@
 #include "agent/sinks/url.h"
 
 const struct sink_kind *const sink_kinds[] = {
-	&sink_file, &sink_firelens, &sink_fluent, &sink_https, &sink_otlp, &sink_stdout, NULL,
+	&sink_file, &sink_firelens, &sink_fluent, &sink_https, &sink_otlp, &sink_stdout, &sink_syslog, NULL,
 };
 
 /* No part of the URL is named: it may hold a secret wherever someone mistyped it. */

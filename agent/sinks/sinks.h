@@ -4,6 +4,7 @@
 
 #include "proctor/sink.h"
 
-extern const struct sink_kind sink_file, sink_firelens, sink_fluent, sink_https, sink_otlp, sink_stdout;
+extern const struct sink_kind sink_file, sink_firelens, sink_fluent, sink_https, sink_otlp, sink_stdout,
+	sink_syslog;
 
 #endif

@@ -244,6 +244,27 @@ bool stream_is_ended(const struct stream *stream)
 	return stream_is_connected(stream) && poll(&polled, 1, 0) > 0;
 }
 
+int stream_end(struct stream *stream, struct error **error)
+{
+	char left[4096];
+	size_t got;
+	CURLcode code;
+
+	*stream->said = '\0';
+	do
+		code = stream->curl.easy_recv(stream->handle, left, sizeof(left), &got);
+	while (!code && got);
+	if (code)
+		return fail_code(stream, "sending to", code, error);
+	stream_disconnect(stream);
+	return 0;
+}
+
+int stream_socket(const struct stream *stream)
+{
+	return stream_is_connected(stream) ? stream->socket : -1;
+}
+
 /* ---- one of them -------------------------------------------------------------------------------- */
 
 /* Of a Unix socket the URL's host is but a word. */

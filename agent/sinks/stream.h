@@ -37,6 +37,13 @@ bool stream_is_ended(const struct stream *stream);
 
 void stream_disconnect(struct stream *stream);
 
+/* Of a stream that is ended: takes what is there up to its end, and disconnects. -1 and *error when it did
+ * not end in order: it was reset or, with TLS, broken off by an alert or without a word. */
+int stream_end(struct stream *stream, struct error **error);
+
+/* The socket, for what the kernel knows of it, not for bytes; -1: it is not connected. */
+int stream_socket(const struct stream *stream);
+
 /* Whom it leads to, for messages: HOST:PORT, or the path of the socket. */
 const char *stream_name(const struct stream *stream);
 

@@ -32,11 +32,12 @@ struct sink_options {
 	const char *certificate_file, *key_file; /* our own, for mutual TLS */
 	const char *shared_key;                  /* of Fluent's handshake; secret */
 	const char *shared_key_file;
-	const char *tag;   /* of Fluent's records */
-	unsigned facility; /* of syslog: RFC 5424, 6.2.1 */
-	unsigned window;   /* records that are sent again when a connection of syslog breaks */
-	bool insecure;     /* in clear to other machines */
-	unsigned timeout;  /* seconds for one exchange with the receiver */
+	const char *tag;      /* of Fluent's records */
+	unsigned facility;    /* of syslog: RFC 5424, 6.2.1 */
+	unsigned window;      /* records that are sent again when a connection of syslog breaks */
+	uint64_t max_message; /* bytes of a message of syslog */
+	bool insecure;        /* in clear to other machines */
+	unsigned timeout;     /* seconds for one exchange with the receiver */
 };
 
 /* What became of the records that a sink was given, from the first on. */
@@ -63,10 +64,13 @@ struct sink_kind {
 	 * is a descriptor that becomes readable when the sink is to give up waiting; -1: there is none. */
 	int (*deliver)(void *sink, const struct queued *records, size_t count, int stop,
 		       struct delivered *delivered, struct error **error);
+	/* Called now and then while there are no records, as deliver: for who may have to send again what was
+	 * out. NULL: nothing of that. */
+	int (*tend)(void *sink, int stop, struct error **error);
 	void (*close)(void *sink);
 };
 
-/* Every kind: file firelens fluent https otlp stdout. Ends with NULL. */
+/* Every kind: file firelens fluent https otlp stdout syslog. Ends with NULL. */
 extern const struct sink_kind *const sink_kinds[];
 
 /* The kind of the URL; NULL and *error, with the kinds there are, when there is none. */

@@ -36,12 +36,19 @@ struct batch {
 	int64_t sequence;
 };
 
+static int tend(const struct sink_kind *kind, void *sink, int stop, struct error **error)
+{
+	return kind->tend ? kind->tend(sink, stop, error) : 0;
+}
+
 /* What is not out stays in the batch, as in the queue. */
 static void deliver(const struct sink_kind *kind, void *sink, struct batch *batch, int stop)
 {
 	_cleanup_error_ struct error *error = NULL;
 	struct delivered delivered = {0};
-	int result = kind->deliver(sink, batch->records, batch->count, stop, &delivered, &error);
+	int result = batch->count
+			     ? kind->deliver(sink, batch->records, batch->count, stop, &delivered, &error)
+			     : tend(kind, sink, stop, &error);
 	size_t gone = delivered.out + delivered.refused;
 
 	for (size_t i = 0; i < gone; i++)
