@@ -18,7 +18,7 @@
 
 enum {
 	SETTLE_FIRST_MS = 100,
-	SETTLE_LAST_MS = 1600,
+	SETTLE_LAST_MS = 400,
 	ALONE_MOST = 16,
 	BURST_MOST = 4096,
 	WELL_MS = 60000, /* a connection that stands for so long is well */

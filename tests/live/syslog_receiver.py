@@ -46,7 +46,7 @@ class Receiver:
         self.begin(self.accept, self.listener)
 
     def stop(self):
-        """Refuses connections from now on, and resets those that are there."""
+        """Refuses connections from now on, and ends those that are there."""
         self.released.set()
         try:
             self.listener.shutdown(socket.SHUT_RDWR)
@@ -54,9 +54,14 @@ class Receiver:
             pass
         self.listener.close()
         for connection in self.open:
-            self.reset(connection)
+            try:
+                connection.shutdown(socket.SHUT_RDWR)  # wakes who reads from it
+            except OSError:
+                pass
         for thread in self.threads:
-            thread.join(LONG)
+            thread.join()
+        for connection in self.open:
+            connection.close()
         self.threads, self.open = [], []
 
     def release(self):
