@@ -2,10 +2,9 @@
 
 import json
 import os
-import signal
+import re
 import ssl
 import time
-import unittest
 
 import harness
 from agents import Agent
@@ -44,7 +43,7 @@ class Syslog(Sink):
             given += len(more)
             told.append(self.deliver(sink, *more))
             out += int(told[-1].split()[1].rstrip(":"))
-            if out == len(sent) and (done is None or done()):
+            if out >= len(sent) and (done is None or done()):
                 return told
             if not more or ": " in told[-1]:
                 time.sleep(0.02)
@@ -244,7 +243,7 @@ class ByReceiver(Syslog):
         self.check(["close 1"], most_doubles=300)
 
     def test_closes_after_some(self):
-        self.check(["close 5"], count=20, most_doubles=200)
+        self.check(["close 5"], count=10, most_doubles=100)
 
     def test_resets(self):
         for script in ["reset 0", "take"], ["reset 1", "take"], ["reset 7", "reset 40", "half 3", "take"]:
@@ -265,8 +264,10 @@ class ByReceiver(Syslog):
         """Then nothing is out any more, until the time is over."""
         with Receiver(["hang"]) as receiver:
             sink = self.start(f"syslog+tcp://127.0.0.1:{receiver.port}#timeout=1s")
-            told = [self.deliver(sink, *lines([record(n, size=500000)])) for n in range(30)]
-            self.assertRegex(told[-1], "^out 0: .* took too long|^out 0: .* did not take all in time")
+            told = "out 1"
+            while told == "out 1":
+                told = self.deliver(sink, *lines([record(0, size=500000)]))
+            self.assertRegex(told, "^out 0: .* took too long|^out 0: .* did not take all in time")
 
     def test_slow_reader(self):
         self.check(["slow"], count=100)
@@ -276,6 +277,7 @@ class ByReceiver(Syslog):
             sink = self.start(f"syslog+tcp://127.0.0.1:{receiver.port}#window=10")
             self.assertEqual(self.deliver(sink, *lines([record(n) for n in range(50)])), "out 50")
             receiver.release()
+            self.feed(sink, [], done=lambda: len(receiver.messages) == 10)
             self.feed(sink, lines([record(50)]), done=lambda: len(receiver.messages) == 11)
             self.assertEqual([one["sequence"] for one in receiver.bodies()], list(range(40, 51)))
 
@@ -289,8 +291,7 @@ class ByReceiver(Syslog):
             self.assertRegex(self.result(sink), "^out 0: ")
             self.assertRegex(self.deliver(sink), "^out 0: connecting to 127.0.0.1:.*onnect")
             receiver.start()
-            self.feed(sink, [], done=lambda: len({one["sequence"] for one in receiver.bodies()}) == 100)
-            self.assertIn(self.deliver(sink), ("out 100", "out 0"))
+            self.feed(sink, [], done=lambda: len({one["sequence"] for one in receiver.bodies()}) == 200)
 
     def test_stop_ends_the_wait(self):
         stopped, stop = os.pipe()
@@ -323,8 +324,7 @@ class ByReceiver(Syslog):
             sink = self.start(f"syslog+tcp://127.0.0.1:{receiver.port}")
             self.assertRegex(self.deliver(sink, *lines([record(0)]), b"no JSON", *lines([record(1)])),
                              r"^out 1 refused 1 \(no JSON object: ")
-            self.feed(sink, [], done=lambda: len(receiver.messages) == 1)
-            self.assertEqual(self.deliver(sink), "out 1")
+            self.feed(sink, [], done=lambda: len(receiver.messages) == 2)
 
     def context(self, certificates, name="server"):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -415,7 +415,8 @@ class ByDatagrams(Syslog):
         self.undo(receiver.close)
         sink = self.start(self.url)
         self.send(sink, *lines([record(0, size=900000)]))
-        receiver.take(114)
+        parts = re.search(rb' parts="(\d+)"', receiver.take(1)[0])[1]
+        receiver.take(int(parts) - 1)
         self.assertLess(max(map(len, receiver.messages)), 8193)
         self.assertEqual(self.result(sink), "out 1")
 
