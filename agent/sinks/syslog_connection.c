@@ -96,7 +96,7 @@ static int connect_datagrams(struct syslog_connection *connection, struct error 
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return fail(connection, "connecting to", ENAMETOOLONG, NULL, error);
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	connection->datagrams = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (connection->datagrams < 0)
 		return fail(connection, "connecting to", errno, NULL, error);
