@@ -124,7 +124,7 @@ class Parsed:
     def test_large_records(self):
         daemon = self.kind(self, most="256k")
         sent = [record(n, size=100000 * n) for n in range(3)]
-        self.feed(self.start(daemon.url()), lines(sent), done=lambda: len(daemon.received()) > 20)
+        self.feed(self.start(daemon.url()), lines(sent), done=lambda: len(self.joined(daemon)) == len(sent))
         self.assertEqual(self.joined(daemon), sent)
 
     def joined(self, daemon):
