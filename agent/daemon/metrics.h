@@ -13,7 +13,7 @@ struct metrics_facts {
 	size_t summary_length;
 	double pass_time; /* seconds since 1970 of the last pass */
 	struct message_counters counters;
-	uint64_t auditor_restarts, dead_letters;
+	uint64_t auditor_restarts;
 	double started; /* seconds since 1970 */
 };
 

@@ -90,6 +90,8 @@ SINK_METRIC(bytes, sink->waiting_bytes)
 SINK_METRIC(oldest, sink->oldest)
 SINK_METRIC(sent, sink->sent)
 SINK_METRIC(dropped, sink->dropped)
+SINK_METRIC(refused, sink->refused)
+SINK_METRIC(letters, sink->dead_letters)
 
 /* ---- what the last pass saw ----------------------------------------------------------------------- */
 
@@ -170,7 +172,6 @@ COUNTER_METRIC(events, facts->counters.events)
 COUNTER_METRIC(overruns, facts->counters.overruns)
 COUNTER_METRIC(unread, facts->counters.unread)
 COUNTER_METRIC(restarts, facts->auditor_restarts)
-COUNTER_METRIC(dead_letters, facts->dead_letters)
 COUNTER_METRIC(started, facts->started)
 
 static void put_build(struct metrics_writer *writer, const struct metrics_facts *facts)
@@ -209,8 +210,11 @@ const struct metric metrics_table[] = {
 	{"proctor_sink_records_sent_total", "counter", "Records that a sink delivered.", "sink",
 	 put_sink_sent},
 	{"proctor_sink_records_dropped_total", "counter",
-	 "Records that fell out of the queue before a sink delivered them.", "sink", put_sink_dropped},
-	{"proctor_dead_letters", "gauge", "Records that a receiver refused for good.", "", put_dead_letters},
+	 "Records that fell out at a bound before a sink delivered them.", "sink", put_sink_dropped},
+	{"proctor_sink_records_refused_total", "counter", "Records that a receiver refused for good.", "sink",
+	 put_sink_refused},
+	{"proctor_dead_letters", "gauge", "Records that a receiver refused for good, and that are kept.",
+	 "sink", put_sink_letters},
 	{"proctor_store_degraded", "gauge", "Whether what should be on disk is kept in memory.", "",
 	 put_degraded},
 	{"proctor_auditor_restarts_total", "counter", "How often the auditor was started anew.", "",

@@ -157,7 +157,10 @@ static const struct field sink_fields[] = {
 	INNER("oldest_seconds", FIELD_INTEGER, false, "For how long the oldest of them has waited."),
 	INNER("sent", FIELD_INTEGER, false, "Records that it delivered since the state began."),
 	INNER("dropped", FIELD_INTEGER, false,
-	      "Records that it never had, for the queue was full or they were too old."),
+	      "Records that it never had: the queue, its part of it or its dead letters were full, or they "
+	      "were too old."),
+	INNER("refused", FIELD_INTEGER, false, "Records that its receiver refused for good."),
+	INNER("dead_letters", FIELD_INTEGER, false, "Of those, what is kept still."),
 	{0},
 };
 

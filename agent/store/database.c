@@ -55,6 +55,25 @@ static const char *const migrations[] = {
 	/* So that a state that begins anew goes on above whatever was before it: microseconds since 1970. */
 	"INSERT INTO figures VALUES (1, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000, "
 	"	1, NULL, 0, NULL, NULL);",
+
+	/* for_sink: NULL: for every sink that wants its kind and severity. */
+	"ALTER TABLE queue ADD COLUMN for_sink TEXT;"
+	"DROP INDEX queue_weight;"
+	"CREATE INDEX queue_weight ON queue (severity, sequence, kind, bytes, for_sink);"
+	"ALTER TABLE sink ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;"
+	/* Of each severity: up to where all that it had not had fell out at its own bounds. */
+	"ALTER TABLE sink ADD COLUMN past_1 INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE sink ADD COLUMN past_2 INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE sink ADD COLUMN past_3 INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE sink ADD COLUMN past_4 INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE sink ADD COLUMN past_5 INTEGER NOT NULL DEFAULT 0;"
+	/* What receivers refused. refused_at: milliseconds since 1970. */
+	"CREATE TABLE dead_letter ("
+	"	sink TEXT NOT NULL, sequence INTEGER NOT NULL, severity INTEGER NOT NULL,"
+	"	refused_at INTEGER NOT NULL, bytes INTEGER NOT NULL, reason TEXT NOT NULL, text TEXT NOT "
+	"NULL,"
+	"	PRIMARY KEY (sink, sequence));"
+	"CREATE INDEX dead_letter_size ON dead_letter (sink, bytes);",
 };
 
 const int database_version = sizeof(migrations) / sizeof(migrations[0]);
@@ -186,7 +205,7 @@ static int check_table(const struct database *database, const char *table, struc
 /* What each pass is compared with. The queue, which may be long, is found to be damaged when it is read. */
 static int check(const struct database *database, struct error **error)
 {
-	static const char *const tables[] = {"figures", "finding", "detail", "sink"};
+	static const char *const tables[] = {"figures", "finding", "detail", "sink", "dead_letter"};
 	int code = SQLITE_OK;
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && code == SQLITE_OK; i++)

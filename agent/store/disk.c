@@ -42,14 +42,15 @@ static enum database_state open_file(struct store *store, struct database **data
 int store_open_disk(struct store *store, struct error **error)
 {
 	_cleanup_error_ struct error *why = NULL;
-	enum database_state state = open_file(store, &store->disk, &why);
+	enum database_state state = store->options.existing ? database_open(store->path, &store->disk, &why)
+							    : open_file(store, &store->disk, &why);
 
 	if (state == DATABASE_OPEN) {
 		if (!store_load(store, store->disk))
 			return 0;
 		return database_error(error, store->disk, store->code, "reading the state");
 	}
-	if (state == DATABASE_NO_ROOM)
+	if (state == DATABASE_NO_ROOM && !store->options.existing)
 		return store_degrade(store, TROUBLE_UNOPENED, error_message(why));
 	error_set(error, error_number(why), "%s", error_message(why));
 	return -1;
@@ -89,7 +90,7 @@ int store_degrade(struct store *store, enum trouble trouble, const char *why)
 	struct figures figures = store->figures;
 	bool whole = true;
 
-	if (database_open(NULL, &store->memory, NULL) != DATABASE_OPEN)
+	if (store->options.existing || database_open(NULL, &store->memory, NULL) != DATABASE_OPEN)
 		return -1;
 	if (store->disk)
 		copy_parts(store->disk, store->memory, carried, &whole);
@@ -102,7 +103,7 @@ int store_degrade(struct store *store, enum trouble trouble, const char *why)
 	store->trouble = trouble;
 	store->tried = store->figures.clock;
 	store->unread = false;
-	queue_restore_sinks(store);
+	place_restore(store);
 	store_notice(store, "%s: what is told from now on is kept in memory until %s can be written to%s",
 		     why, store->path, whole ? "" : "; not all that it held could be read");
 	return 0;
@@ -115,21 +116,24 @@ static const struct part left_behind[] = {
 	{"finding", "WHERE standing = 'resolved'", COPY_ADDS},
 	{"detail", "", COPY_ADDS},
 	{"queue", "", COPY_ADDS},
+	{"dead_letter", "", COPY_ADDS},
 	{0},
 };
 
 static const struct part returned[] = {
-	{"figures", "", COPY_REPLACES}, {"finding", "", COPY_REPLACES}, {"detail", "", COPY_REPLACES},
-	{"sink", "", COPY_REPLACES},    {"queue", "", COPY_ADDS},       {0},
+	{"figures", "", COPY_REPLACES},
+	{"finding", "", COPY_REPLACES},
+	{"detail", "", COPY_REPLACES},
+	{"sink", "", COPY_REPLACES},
+	{"queue", "", COPY_ADDS},
+	{"dead_letter", "", COPY_REPLACES},
+	{0},
 };
 
 /* Of a file that could not be read before, the places of sinks stand: rather twice than never. */
 static const struct part joined[] = {
-	{"finding", "", COPY_REPLACES},
-	{"detail", "", COPY_REPLACES},
-	{"sink", "", COPY_ADDS},
-	{"queue", "", COPY_ADDS},
-	{0},
+	{"finding", "", COPY_REPLACES}, {"detail", "", COPY_REPLACES},      {"sink", "", COPY_ADDS},
+	{"queue", "", COPY_ADDS},       {"dead_letter", "", COPY_REPLACES}, {0},
 };
 
 static int run(struct database *database, const char *text)
@@ -166,6 +170,8 @@ static int merge(const struct store *store, struct database *into)
 		code = copy_parts(store->disk, into, left_behind, &whole);
 	if (code == SQLITE_OK)
 		code = copy_parts(store->memory, into, stands(store) ? joined : returned, &whole);
+	if (code == SQLITE_OK)
+		code = query_run(into, query_start(into, QUERY_QUEUE_DELETE_ALL_UNWANTED));
 	if (code == SQLITE_OK)
 		code = query_run(into, query_start(into, QUERY_SINKS_RECOUNT));
 	if (code == SQLITE_OK)

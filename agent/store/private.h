@@ -31,6 +31,9 @@ struct wakeup {
 	int fd;
 };
 
+/* The kinds of agent_kinds[], as numbers in the queue. */
+enum queued_kind { QUEUED_FINDING, QUEUED_HEARTBEAT, QUEUED_INVENTORY, QUEUED_KINDS };
+
 struct store {
 	pthread_mutex_t mutex; /* held by each public function while it works */
 	struct store_options options;
@@ -48,9 +51,16 @@ struct store {
 	size_t wakeup_count;
 	struct queue_options *sinks; /* as they were set last */
 	size_t sink_count;
-	bool unread;   /* some of the queue on the disk was passed over: it could not be read */
-	bool appended; /* in this transaction: sinks are to be woken */
-	int code;      /* of the last statement that failed */
+	bool unread; /* some of the queue on the disk was passed over: it could not be read */
+	int code;    /* of the last statement that failed */
+
+	/* Of this transaction: */
+	bool appended; /* sinks are to be woken */
+	int64_t began; /* sequence of the last record before it */
+	struct arrival {
+		enum { WANTED_UNKNOWN, WANTED_BY_NONE, WANTED_BY_SOME } wanted;
+		int64_t count, bytes;
+	} arrived[QUEUED_KINDS][SEVERITY_COUNT]; /* sinks are told of it at its end */
 };
 
 /* The database that is written to. */
@@ -97,21 +107,68 @@ int store_load(struct store *store, struct database *database);
 
 /* ---- records and the queue ----------------------------------------------------------------------- */
 
-/* The kinds of agent_kinds[], as numbers in the queue. */
-enum queued_kind { QUEUED_FINDING, QUEUED_HEARTBEAT, QUEUED_INVENTORY };
-
 struct agent_record;
 
 /* Appends the record of agent_kinds[kind], if a sink wants it. */
 int queue_add(struct store *store, enum queued_kind kind, enum severity severity,
 	      const struct agent_record *record, struct error **error);
 
-/* Gives the sinks that were set last a row where they have none. */
-void queue_restore_sinks(struct store *store);
-void queue_forget_sinks(struct store *store);
+/* Tells the sinks of what was appended in this transaction. */
+int queue_count_in(struct store *store);
 
-/* Removes what every sink has had, and what is beyond the bounds. */
+/* Deletes what is behind `after` up to `last` and waits for no sink any more. */
+int queue_delete_unwanted(struct store *store, int64_t after, int64_t last);
+
+struct amount {
+	int64_t count, bytes;
+};
+
+/* Adds the count and bytes that a query of one row tells. */
+int add_amount(struct store *store, struct database *database, sqlite3_stmt *row, struct amount *amount);
+
+/* Whether the queue that failed is the one on a disk that fails: sinks go on with what is in memory. */
+bool queue_is_passed_over(struct store *store, const struct database *queue);
+
+/* Removes what is beyond the bounds, those of the queue and those of sinks. */
 int queue_trim(struct store *store);
+
+/* ---- the sinks ----------------------------------------------------------------------------------- */
+
+/* A sink's row: where it is, what it wants, and what it waits for. */
+struct place {
+	const char *sink;
+	int64_t behind; /* the sequence that it had last */
+	int64_t minimum, wants;
+	int64_t waiting, waiting_bytes;
+	int64_t past[SEVERITY_COUNT]; /* of each severity: up to where all fell out at the sink's bounds */
+};
+
+/* -1 when there is no such sink, with *error; or with store->code. The name lives as long as the place. */
+int place_find(struct store *store, const char *sink, struct place *place, struct error **error);
+
+/* The query with ?1 to ?9 bound to the place. */
+sqlite3_stmt *place_query(struct database *database, enum query query, const struct place *place);
+
+/* What waits for the sink, up to `last`; INT64_MAX: all. */
+int place_count(struct store *store, const struct place *place, int64_t last, struct amount *amount);
+
+/* What became of records up to `sequence`. */
+struct done {
+	const char *sink;
+	int64_t sequence;
+	uint64_t sent, refused;
+	uint64_t dropped; /* dead letters that fell out */
+};
+
+/* Moves the sink behind them. */
+int place_done(struct store *store, const struct done *done, struct error **error);
+
+/* Gives the sinks that were set last a row where they have none. */
+void place_restore(struct store *store);
+void place_forget(struct store *store);
+
+/* The number of dead letters of the sink. */
+int letters_count(struct store *store, const char *sink, int64_t *count);
 
 /* CLOCK_REALTIME in milliseconds. */
 int64_t store_time(void);

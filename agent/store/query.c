@@ -2,8 +2,18 @@
 
 #include <stddef.h>
 
-/* Whether the sink wants the record: findings from its minimum on, others by the bit of their kind. */
-#define WANTED "(CASE kind WHEN 0 THEN severity >= minimum ELSE wants >> kind & 1 END)"
+/* Whether a sink wants such records: findings from its minimum on, others by the bit of their kind. */
+#define WISHED "(CASE kind WHEN 0 THEN severity >= minimum ELSE wants >> kind & 1 END)"
+
+/* The columns of a sink that tell, of each severity, up to where all fell out for it. */
+#define PAST "past_1, past_2, past_3, past_4, past_5"
+
+/* Whether the record waits for the sink: it has had neither it nor anything behind it, it did not fall out
+ * for it, and it is wanted, or meant for this sink alone. */
+#define WANTED                                                                                               \
+	"(sequence > place AND sequence > CASE severity WHEN 1 THEN past_1 WHEN 2 THEN past_2 "              \
+	"WHEN 3 THEN past_3 WHEN 4 THEN past_4 ELSE past_5 END AND "                                         \
+	"CASE WHEN for_sink IS NULL THEN " WISHED " ELSE for_sink = name END)"
 
 static const char *const texts[QUERY_COUNT] = {
 	[QUERY_BEGIN] = "BEGIN IMMEDIATE",
@@ -54,53 +64,86 @@ static const char *const texts[QUERY_COUNT] = {
 				    "task = ?5 WHERE id = ?1",
 	[QUERY_CONTAINERS] = "SELECT containers FROM detail WHERE id = ?1",
 
-	[QUERY_SINKS] = "SELECT name, waiting, waiting_bytes, sent, dropped, place, minimum, wants "
-			"FROM sink ORDER BY name",
-	[QUERY_SINK] = "SELECT place, minimum, wants FROM sink WHERE name = ?1",
+	[QUERY_SINKS] = "SELECT name, waiting, waiting_bytes, sent, dropped, refused FROM sink ORDER BY name",
+	[QUERY_SINK] =
+		"SELECT place, minimum, wants, waiting, waiting_bytes, " PAST " FROM sink WHERE name = ?1",
 	[QUERY_SINK_SET] =
 		"INSERT INTO sink (name, minimum, wants, place, waiting, waiting_bytes, sent, dropped) "
 		"VALUES (?1, ?2, ?3, ?4, 0, 0, 0, 0) "
 		"ON CONFLICT (name) DO UPDATE SET minimum = ?2, wants = ?3",
 	[QUERY_SINK_DELETE] = "DELETE FROM sink WHERE name = ?1",
-	[QUERY_SINK_PLACE] = "UPDATE sink SET place = ?2 WHERE name = ?1",
-	[QUERY_SINKS_WANT] = "SELECT count(*) FROM (SELECT ?1 AS kind, ?2 AS severity), sink WHERE " WANTED,
+	[QUERY_SINKS_WANT] = "SELECT count(*) FROM (SELECT ?1 AS kind, ?2 AS severity), sink WHERE " WISHED,
 	/* A sink that waits for nothing has had all: its place moves with the queue. */
 	[QUERY_SINKS_COUNT_IN] =
-		"UPDATE sink SET place = CASE waiting WHEN 0 THEN ?1 - 1 ELSE place END, waiting = waiting + "
-		"1, "
-		"waiting_bytes = waiting_bytes + ?2 FROM (SELECT ?3 AS kind, ?4 AS severity) WHERE " WANTED,
-	[QUERY_SINKS_DROP] =
-		"UPDATE sink SET waiting = waiting - 1, waiting_bytes = waiting_bytes - bytes, "
-		"dropped = dropped + 1 FROM queue WHERE sequence = ?1 AND sequence > place AND " WANTED,
+		"UPDATE sink SET place = CASE waiting WHEN 0 THEN max(place, ?1) ELSE place END, "
+		"waiting = waiting + ?2, waiting_bytes = waiting_bytes + ?3 "
+		"FROM (SELECT ?4 AS kind, ?5 AS severity) WHERE " WISHED,
+	[QUERY_SINKS_DROP] = "UPDATE sink SET waiting = waiting - 1, waiting_bytes = waiting_bytes - bytes, "
+			     "dropped = dropped + 1 FROM queue WHERE sequence = ?1 AND " WANTED,
+	[QUERY_SINK_DROP] = "UPDATE sink SET waiting = waiting - 1, waiting_bytes = waiting_bytes - ?2, "
+			    "dropped = dropped + 1, (" PAST ") = (?3, ?4, ?5, ?6, ?7) WHERE name = ?1",
+	[QUERY_SINK_PLACE] = "UPDATE sink SET place = max(place, ?2) WHERE name = ?1",
 	[QUERY_SINK_DONE] = "UPDATE sink SET place = max(place, ?2), waiting = waiting - ?3, "
-			    "waiting_bytes = waiting_bytes - ?4, sent = sent + ?5 WHERE name = ?1",
+			    "waiting_bytes = waiting_bytes - ?4, sent = sent + ?5, refused = refused + ?6, "
+			    "dropped = dropped + ?7 WHERE name = ?1",
 	[QUERY_SINKS_RECOUNT] =
 		"UPDATE sink SET (waiting, waiting_bytes) = (SELECT count(*), coalesce(sum(bytes), 0) "
-		"FROM queue INDEXED BY queue_weight WHERE sequence > place AND " WANTED ")",
+		"FROM queue INDEXED BY queue_weight WHERE " WANTED ")",
 	[QUERY_SINK_WAITS] = "UPDATE sink SET waiting = ?2, waiting_bytes = ?3 WHERE name = ?1",
 
 	[QUERY_QUEUE_ADD] = "INSERT INTO queue (sequence, kind, severity, made, bytes, text) "
 			    "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-/* Of what lies behind ?1, what a sink with the minimum ?2 and the kinds ?3 wants. */
-#define FOR_SINK(from) "FROM (SELECT ?2 AS minimum, ?3 AS wants), " from " WHERE sequence > ?1 AND " WANTED
+/* What waits for the sink whose row ?1 to ?9 are: a queue may be in another database than it. */
+#define FOR_SINK(from)                                                                                       \
+	"FROM (SELECT ?1 AS place, ?2 AS minimum, ?3 AS wants, ?4 AS name, ?5 AS past_1, ?6 AS past_2, "     \
+	"?7 AS past_3, ?8 AS past_4, ?9 AS past_5), " from " WHERE sequence > ?1 AND " WANTED
 	[QUERY_QUEUE_NEXT] =
-		"SELECT sequence, severity, text " FOR_SINK("queue") " ORDER BY sequence LIMIT ?4",
+		"SELECT sequence, severity, text " FOR_SINK("queue") " ORDER BY sequence LIMIT ?10",
 	[QUERY_QUEUE_OLDEST_WANTED] = "SELECT made " FOR_SINK("queue") " ORDER BY sequence LIMIT 1",
 	[QUERY_QUEUE_COUNT_TO] =
-		"SELECT count(*), coalesce(sum(bytes), 0) " FOR_SINK("queue") " AND sequence <= ?4",
+		"SELECT count(*), coalesce(sum(bytes), 0) " FOR_SINK("queue") " AND sequence <= ?10",
 	/* By the index alone: the texts of a long queue are not read. */
 	[QUERY_QUEUE_COUNT] =
 		"SELECT count(*), coalesce(sum(bytes), 0) " FOR_SINK("queue INDEXED BY queue_weight"),
-	/* Up to where every sink has had what it wants; NULL: all of it. */
-	[QUERY_QUEUE_HAD] = "SELECT min(place) FROM sink WHERE waiting > 0",
-	[QUERY_QUEUE_HAD_AMOUNT] =
-		"SELECT count(*), coalesce(sum(bytes), 0) FROM queue NOT INDEXED WHERE sequence <= ?1",
-	[QUERY_QUEUE_DELETE_HAD] = "DELETE FROM queue WHERE sequence <= ?1",
+	[QUERY_QUEUE_FIRST_OF] = "SELECT sequence, bytes, made " FOR_SINK(
+		"queue INDEXED BY queue_weight") " AND severity = ?10 AND sequence > ?11 "
+						 "ORDER BY sequence LIMIT 1",
+#define UNWANTED "NOT EXISTS (SELECT 1 FROM sink WHERE " WANTED ") RETURNING bytes"
+	[QUERY_QUEUE_DELETE_UNWANTED] =
+		"DELETE FROM queue WHERE sequence > ?1 AND sequence <= ?2 AND " UNWANTED,
+	[QUERY_QUEUE_DELETE_ALL_UNWANTED] = "DELETE FROM queue INDEXED BY queue_weight WHERE " UNWANTED,
 	[QUERY_QUEUE_DELETE] = "DELETE FROM queue WHERE sequence = ?1",
 	[QUERY_QUEUE_LEAST] = "SELECT sequence, bytes FROM queue INDEXED BY queue_weight "
 			      "ORDER BY severity, sequence LIMIT 1",
 	[QUERY_QUEUE_OLDEST] = "SELECT sequence, bytes, made FROM queue ORDER BY sequence LIMIT 1",
 	[QUERY_QUEUE_FIRST] = "SELECT min(sequence) FROM queue",
+
+	[QUERY_LETTER_ADD] = "INSERT OR REPLACE INTO dead_letter "
+			     "(sink, sequence, severity, refused_at, bytes, reason, text) "
+			     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[QUERY_LETTERS_OF_SINK] = "SELECT count(*), coalesce(sum(bytes), 0) FROM dead_letter "
+				  "INDEXED BY dead_letter_size WHERE sink = ?1",
+	[QUERY_LETTER_OLDEST] =
+		"SELECT sequence, bytes FROM dead_letter WHERE sink = ?1 ORDER BY sequence LIMIT 1",
+	[QUERY_LETTER_DELETE] = "DELETE FROM dead_letter WHERE sink = ?1 AND sequence = ?2",
+/* Of the sink ?1, or of all: those that have a sink still. By the order in which they were refused: of one
+ * finding that of its records. */
+#define OF_SINK "(?1 IS NULL OR sink = ?1)"
+#define TO_RETRY "FROM dead_letter NOT INDEXED WHERE " OF_SINK " AND sink IN (SELECT name FROM sink)"
+	[QUERY_LETTERS_TO_RETRY] =
+		"SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(rowid), 0) " TO_RETRY,
+	[QUERY_LETTERS_RETRY] = "INSERT INTO queue (sequence, kind, severity, made, bytes, text, for_sink) "
+				"SELECT ?2 + rowid, 0, severity, ?3, bytes, text, sink " TO_RETRY,
+	[QUERY_LETTERS_COUNT_IN] =
+		"UPDATE sink SET place = CASE waiting WHEN 0 THEN max(place, ?2) ELSE place END, "
+		"waiting = waiting + letters, waiting_bytes = waiting_bytes + size FROM (SELECT sink AS "
+		"letters_of, count(*) AS letters, sum(bytes) AS size " TO_RETRY " GROUP BY sink) "
+		"WHERE name = letters_of",
+	[QUERY_LETTERS_DELETE_RETRIED] =
+		"DELETE FROM dead_letter WHERE " OF_SINK " AND sink IN (SELECT name FROM sink)",
+	[QUERY_LETTERS_DELETE] = "DELETE FROM dead_letter WHERE " OF_SINK,
+	[QUERY_LETTERS_PAGE] = "SELECT bytes FROM dead_letter WHERE (sink, sequence) > (?1, ?2) "
+			       "ORDER BY sink, sequence",
 };
 
 sqlite3_stmt *query_start(struct database *database, enum query query)

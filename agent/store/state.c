@@ -53,17 +53,17 @@ static int read_counts(struct store *store, struct store_state *state)
 /* ---- sinks --------------------------------------------------------------------------------------- */
 
 /* For how long the oldest record that the sink waits for has been there, in seconds. */
-static int read_oldest(struct store *store, sqlite3_stmt *sink, double *oldest)
+static int read_oldest(struct store *store, const char *sink, double *oldest)
 {
 	struct database *queues[2];
 	size_t count = store_queues(store, queues);
+	struct place place = {0};
 	int found = 0;
 
-	*oldest = 0;
+	if (place_find(store, sink, &place, NULL))
+		return -1;
 	for (size_t i = 0; i < count && !found; i++) {
-		sqlite3_stmt *row = query_start(queues[i], QUERY_QUEUE_OLDEST_WANTED);
-		for (int column = 0; column < 3; column++) /* place, minimum, wants */
-			sqlite3_bind_int64(row, column + 1, sqlite3_column_int64(sink, 5 + column));
+		sqlite3_stmt *row = place_query(queues[i], QUERY_QUEUE_OLDEST_WANTED, &place);
 		found = store_step(store, queues[i], row);
 		if (found == 1)
 			*oldest = (double)(store->figures.clock - sqlite3_column_int64(row, 0)) / 1000;
@@ -78,6 +78,7 @@ static int add_sink(struct store *store, struct store_state *state, sqlite3_stmt
 	struct sink_state *sinks =
 		arena_grow(state->arena, state->sinks, state->sink_count, capacity, sizeof(*sinks));
 	struct sink_state *sink;
+	int64_t letters;
 
 	if (!sinks)
 		return -1;
@@ -87,10 +88,12 @@ static int add_sink(struct store *store, struct store_state *state, sqlite3_stmt
 				    .waiting = (uint64_t)sqlite3_column_int64(row, 1),
 				    .waiting_bytes = (uint64_t)sqlite3_column_int64(row, 2),
 				    .sent = (uint64_t)sqlite3_column_int64(row, 3),
-				    .dropped = (uint64_t)sqlite3_column_int64(row, 4)};
-	if (!sink->name)
+				    .dropped = (uint64_t)sqlite3_column_int64(row, 4),
+				    .refused = (uint64_t)sqlite3_column_int64(row, 5)};
+	if (!sink->name || letters_count(store, sink->name, &letters))
 		return -1;
-	return sink->waiting ? read_oldest(store, row, &sink->oldest) : 0;
+	sink->dead_letters = (uint64_t)letters;
+	return sink->waiting ? read_oldest(store, sink->name, &sink->oldest) : 0;
 }
 
 static int read_sinks(struct store *store, struct store_state *state)
@@ -154,12 +157,13 @@ static json_t *queue_json(const struct store_state *state, uint64_t *dropped)
 	for (size_t i = 0; queue && i < state->sink_count; i++) {
 		const struct sink_state *sink = &state->sinks[i];
 		*dropped += sink->dropped;
-		json_array_append_new(queue,
-				      json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "sink", sink->name,
-						"waiting", (json_int_t)sink->waiting, "waiting_bytes",
-						(json_int_t)sink->waiting_bytes, "oldest_seconds",
-						(json_int_t)sink->oldest, "sent", (json_int_t)sink->sent,
-						"dropped", (json_int_t)sink->dropped));
+		json_array_append_new(
+			queue,
+			json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sink", sink->name, "waiting",
+				  (json_int_t)sink->waiting, "waiting_bytes", (json_int_t)sink->waiting_bytes,
+				  "oldest_seconds", (json_int_t)sink->oldest, "sent", (json_int_t)sink->sent,
+				  "dropped", (json_int_t)sink->dropped, "refused", (json_int_t)sink->refused,
+				  "dead_letters", (json_int_t)sink->dead_letters));
 	}
 	return queue;
 }
@@ -204,19 +208,22 @@ int store_set_status(struct store *store, const char *json, size_t length, struc
 
 /* ---- a copy -------------------------------------------------------------------------------------- */
 
+enum { PAGE_BYTES = 1 << 20, PAGE_LETTERS = 500 };
+
+/* What is copied, and the copy. */
 struct image {
+	const struct image_part {
+		const char *table, *condition;
+	} * parts; /* ended by a NULL table */
 	unsigned char *data;
 	size_t length;
 };
 
-/* Without the queue, which may be long, and is nobody's but the sinks'. */
-static int copy_tables(struct store *store, struct database *copy)
+static int copy_parts(struct store *store, const struct image_part *parts, struct database *copy)
 {
-	static const char *const tables[] = {"figures", "finding", "detail", "sink"};
-
-	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-		int read, code = database_copy(store_database(store), copy, tables[i], "", COPY_REPLACES,
-					       &read);
+	for (; parts->table; parts++) {
+		int read, code = database_copy(store_database(store), copy, parts->table, parts->condition,
+					       COPY_REPLACES, &read);
 		store->code = code != SQLITE_OK ? code : read != SQLITE_DONE ? read : SQLITE_OK;
 		if (store->code)
 			return -1;
@@ -231,7 +238,7 @@ static int make_image(struct store *store, void *context, struct error **error)
 	unsigned char *data;
 	sqlite3_int64 length;
 
-	if (database_open(NULL, &copy, error) != DATABASE_OPEN || copy_tables(store, copy))
+	if (database_open(NULL, &copy, error) != DATABASE_OPEN || copy_parts(store, image->parts, copy))
 		return -1;
 	data = sqlite3_serialize(copy->handle, "main", &length, 0);
 	image->data = data ? malloc((size_t)length) : NULL;
@@ -242,13 +249,73 @@ static int make_image(struct store *store, void *context, struct error **error)
 	return image->data ? 0 : error_set(error, ENOMEM, "copying the state");
 }
 
+/* Without the queue, which may be long, and is nobody's but the sinks'. */
 int store_image(struct store *store, unsigned char **image, size_t *length, struct error **error)
 {
-	struct image made = {0};
+	static const struct image_part parts[] = {
+		{"figures", ""}, {"finding", ""}, {"detail", ""}, {"sink", ""}, {0}};
+	struct image made = {.parts = parts};
 
 	if (store_do(store, SAFETY_NONE, make_image, &made, error))
 		return -1;
 	*image = made.data;
 	*length = made.length;
+	return 0;
+}
+
+struct page {
+	const char *sink;
+	int64_t sequence;
+	struct image image;
+};
+
+/* How many dead letters a page holds: one at least. -1 */
+static int measure_page(struct store *store, const struct page *page)
+{
+	struct database *database = store_database(store);
+	sqlite3_stmt *rows = query_start(database, QUERY_LETTERS_PAGE);
+	int64_t bytes = 0;
+	int count = 0, found = 0;
+
+	query_bind_text(rows, 1, page->sink);
+	sqlite3_bind_int64(rows, 2, page->sequence);
+	while (bytes < PAGE_BYTES && count < PAGE_LETTERS &&
+	       (found = store_step(store, database, rows)) == 1) {
+		bytes += sqlite3_column_int64(rows, 0);
+		count++;
+	}
+	query_end(rows);
+	return found < 0 ? -1 : count;
+}
+
+static int make_page(struct store *store, void *context, struct error **error)
+{
+	struct page *page = context;
+	int count = measure_page(store, page), result = -1;
+	char *condition = count < 0 ? NULL
+				    : sqlite3_mprintf("WHERE (sink, sequence) > (%Q, %lld) "
+						      "ORDER BY sink, sequence LIMIT %d",
+						      page->sink, (long long)page->sequence, count);
+	const struct image_part parts[] = {{"figures", ""}, {"dead_letter", condition}, {0}};
+
+	page->image.parts = parts;
+	if (condition)
+		result = make_image(store, &page->image, error);
+	else if (count >= 0)
+		error_set(error, ENOMEM, "copying dead letters");
+	page->image.parts = NULL;
+	sqlite3_free(condition);
+	return result;
+}
+
+int store_letters_image(struct store *store, const char *sink, int64_t sequence, unsigned char **image,
+			size_t *length, struct error **error)
+{
+	struct page page = {.sink = sink, .sequence = sequence};
+
+	if (store_do(store, SAFETY_NONE, make_page, &page, error))
+		return -1;
+	*image = page.image.data;
+	*length = page.image.length;
 	return 0;
 }

@@ -139,7 +139,7 @@ static int transact(struct store *store, enum safety safety, store_work work, vo
 	if (set_safety(store, safety) || store_run(store, query_start(database, QUERY_BEGIN)))
 		return -1;
 	tick(store);
-	if (work(store, context, error) || queue_trim(store) || save(store))
+	if (work(store, context, error) || queue_count_in(store) || queue_trim(store) || save(store))
 		return -1;
 	return store_run(store, query_start(database, QUERY_COMMIT));
 }
@@ -164,6 +164,8 @@ static int attempt(struct store *store, enum safety safety, store_work work, voi
 
 	store->code = SQLITE_OK;
 	store->appended = false;
+	store->began = store->figures.sequence;
+	memset(store->arrived, 0, sizeof(store->arrived));
 	result = transact(store, safety, work, context, error);
 	if (result)
 		undo(store, &before, error);
@@ -288,7 +290,7 @@ void store_close(struct store *store)
 		free(store->wakeups[i]);
 	}
 	free(store->wakeups);
-	queue_forget_sinks(store);
+	place_forget(store);
 	free(store->host);
 	free(store->directory);
 	free(store->path);

@@ -19,6 +19,7 @@ struct store_options {
 	uint64_t queue_age;     /* seconds in which an agent ran; 0: no bound */
 	unsigned resolve_after; /* seconds for which a finding is not to be seen before it is resolved */
 	unsigned flap_window;   /* seconds: three openings within are flapping, and it stays open as long */
+	bool existing;          /* no damaged file is set aside, and nothing kept in memory instead of it */
 	/* What happened to the file (set aside, degraded to memory, recovered): one line to log. It may not
 	 * call the store. NULL: no one asks. */
 	void (*notice)(void *context, const char *line);
@@ -61,6 +62,8 @@ struct queue_options {
 	const char *sink;           /* its name: its place is found by it after a restart */
 	enum severity minimum;      /* findings below are passed over */
 	bool heartbeats, inventory; /* whether it wants those */
+	/* Of what waits for it; 0: no bound of its own. */
+	uint64_t max_bytes, max_age; /* bytes; seconds in which an agent ran */
 };
 
 /* Makes sure that the sink has a place in the queue; a new one begins at the oldest record that is there.
@@ -70,15 +73,32 @@ int store_set_sinks(struct store *store, const struct queue_options *sinks, size
 
 struct batch; /* records and their text */
 
-/* The sink's next records, at most `count` and about `bytes`; owned by the caller. An empty batch: there is
- * nothing. NULL and *error. */
+/* The sink's next records, at most `count` and `bytes`, but one however large; owned by the caller. An empty
+ * batch: there is nothing. NULL and *error. */
 struct batch *store_next(struct store *store, const char *sink, size_t count, size_t bytes,
 			 struct error **error);
 const struct queued *batch_records(const struct batch *batch, size_t *count);
 void batch_free(struct batch *batch);
 
+/* How much waits for the sink. -1 and *error. */
+int store_waiting(struct store *store, const char *sink, uint64_t *count, uint64_t *bytes,
+		  struct error **error);
+
 /* The sink is done with everything up to `sequence`; `sent` of it were delivered. */
 int store_done(struct store *store, const char *sink, int64_t sequence, uint64_t sent, struct error **error);
+
+/* The receiver of the sink refuses these records for good, which are its next ones: they leave the queue and
+ * are kept as dead letters with the reason, at most 8 MiB for each sink (in memory 1 MiB), of which the
+ * oldest fall out. */
+int store_refuse(struct store *store, const char *sink, const struct queued *records, size_t count,
+		 const char *reason, struct error **error);
+
+/* Puts dead letters of the sink (NULL: of all that there are still) back into its queue, behind what waits
+ * there and for it alone. *count: how many. */
+int store_retry(struct store *store, const char *sink, uint64_t *count, struct error **error);
+
+/* Deletes dead letters of the sink (NULL: of all, also of those that there are no more). */
+int store_drop(struct store *store, const char *sink, uint64_t *count, struct error **error);
 
 /* A descriptor (eventfd) that becomes readable when records were appended; one for each sink, lives as long
  * as the store. */
@@ -88,7 +108,10 @@ struct sink_state {
 	const char *name;
 	uint64_t waiting, waiting_bytes; /* records that it has not had */
 	double oldest;                   /* seconds since the oldest of them was made; 0: none */
-	uint64_t sent, dropped;          /* since the state began; dropped at the queue's bounds */
+	uint64_t sent;                   /* since the state began */
+	uint64_t dropped;                /* likewise: fell out at a bound */
+	uint64_t refused;                /* likewise: by the receiver, for good */
+	uint64_t dead_letters;           /* of those, what is there still */
 };
 
 struct store_state {
@@ -116,5 +139,9 @@ json_t *store_state_json(const struct store_state *state);
 /* A copy of the database without the queue, for who asks a running agent (agent/store/read.h); owned by the
  * caller, freed by free(3). */
 int store_image(struct store *store, unsigned char **image, size_t *length, struct error **error);
+
+/* The same of the next dead letters behind that one (sequence 0 and "": the first), about 1 MiB of them. */
+int store_letters_image(struct store *store, const char *sink, int64_t sequence, unsigned char **image,
+			size_t *length, struct error **error);
 
 #endif

@@ -11,9 +11,15 @@ static char *text_of(const char *summary)
 {
 	struct rule_count rules[] = {{"process.root-user", SEVERITY_HIGH, 2},
 				     {"a\"b\\c\nd", SEVERITY_LOW, UINT64_MAX}};
-	struct sink_state sinks[] = {
-		{.name = "to-1", .waiting = 3, .waiting_bytes = 300, .oldest = 1.5, .sent = 7, .dropped = 1},
-		{.name = "web"}};
+	struct sink_state sinks[] = {{.name = "to-1",
+				      .waiting = 3,
+				      .waiting_bytes = 300,
+				      .oldest = 1.5,
+				      .sent = 7,
+				      .dropped = 1,
+				      .refused = 9,
+				      .dead_letters = 8},
+				     {.name = "web"}};
 	struct store_state store = {.rules = rules,
 				    .rule_count = 2,
 				    .sinks = sinks,
@@ -27,7 +33,6 @@ static char *text_of(const char *summary)
 		.pass_time = 1709208000.25,
 		.counters = {.events = 10, .overruns = 1, .passes = 5, .full_passes = 2, .unread = 3},
 		.auditor_restarts = 6,
-		.dead_letters = 8,
 		.started = 1709200000};
 	char *text = metrics_text(&facts);
 
@@ -65,6 +70,8 @@ static void test_all_of_it(void **state)
 	assert_has(text, "\nproctor_sink_queue_oldest_seconds{sink=\"to-1\"} 1.5\n");
 	assert_has(text, "\nproctor_sink_records_sent_total{sink=\"to-1\"} 7\n");
 	assert_has(text, "\nproctor_sink_records_dropped_total{sink=\"to-1\"} 1\n");
+	assert_has(text, "\nproctor_sink_records_refused_total{sink=\"to-1\"} 9\n");
+	assert_has(text, "\nproctor_dead_letters{sink=\"to-1\"} 8\nproctor_dead_letters{sink=\"web\"} 0\n");
 	assert_has(text, "\nproctor_store_degraded 1\n");
 	assert_has(text, "\nproctor_auditor_restarts_total 6\n");
 	assert_has(text, "\nproctor_build_info{version=\"");
@@ -90,6 +97,9 @@ static void test_hostile_summaries(void **state)
 		_cleanup_free_ char *text = text_of(summaries[i]);
 		assert_null(strstr(text, "proctor_coverage_seen"));
 		assert_null(strstr(text, "proctor_pass_duration_seconds"));
+		assert_has(text, "\nproctor_sink_records_refused_total{sink=\"to-1\"} 9\n");
+		assert_has(text,
+			   "\nproctor_dead_letters{sink=\"to-1\"} 8\nproctor_dead_letters{sink=\"web\"} 0\n");
 		assert_has(text, "\nproctor_store_degraded 1\n");
 	}
 }

@@ -161,7 +161,7 @@ static void test_a_new_sink_begins_at_the_oldest_and_one_that_left_loses_its_pla
 	assert_null(store_next(store, "one", 1, 1, NULL));
 	assert_int_equal(store_done(store, "one", last, 0, NULL), -1);
 	set_sinks(first, 1);
-	assert_string_equal(next("one", 9, &last), "abc"); /* which waited for two */
+	assert_string_equal(next("one", 9, &last), "bc"); /* which waited for two */
 }
 
 static void test_wishes_that_change_count_anew(void **state)
@@ -213,9 +213,9 @@ static void test_bytes_bound_a_batch(void **state)
 	batch_records(batch, &count);
 	assert_int_equal(count, 1); /* one always, however large */
 	batch_free(batch);
-	batch = store_next(store, "one", 5, state_of("one").waiting_bytes / 5 + 1, NULL);
+	batch = store_next(store, "one", 5, state_of("one").waiting_bytes - 1, NULL);
 	batch_records(batch, &count);
-	assert_int_equal(count, 2);
+	assert_int_equal(count, 4);
 	batch_free(batch);
 }
 
@@ -285,6 +285,191 @@ static void test_what_is_too_old_falls_out(void **state)
 	assert_true(state_of("one").oldest == 0);
 }
 
+/* ---- bounds of a sink ---------------------------------------------------------------------------- */
+
+static void test_a_sink_loses_at_its_own_bound_and_no_other_one_does(void **state)
+{
+	struct queue_options sinks[] = {{.sink = "one", .minimum = SEVERITY_INFO, .heartbeats = true},
+					{.sink = "two", .minimum = SEVERITY_INFO}};
+	int64_t last;
+
+	(void)state;
+	sinks[0].max_bytes = bytes_of_one() * 4 + 20;
+	open_store(0, 0);
+	set_sinks(sinks, 2);
+	find("dabe");
+	assert_string_equal(next("one", 9, &last), "abde");
+	find("dabeicf");
+	assert_string_equal(next("one", 9, &last), "deci");
+	assert_string_equal(next("two", 20, &last), "abdecfi");
+	assert_int_equal(state_of("one").dropped, 3);
+	assert_int_equal(state_of("one").waiting, 4);
+	assert_int_equal(state_of("two").dropped, 0);
+	assert_int_equal(state_of("two").waiting, 7);
+	next("two", 5, &last);
+	done("two", last, 5); /* c is left to one, f and i to two */
+	assert_string_equal(next("two", 9, &last), "fi");
+	find("dabeicfjnox");
+	assert_string_equal(next("one", 9, &last), "ejox");
+	assert_int_equal(state_of("one").dropped, 7);
+	assert_string_equal(next("two", 9, &last), "fijnox");
+	done("two", last, 6);
+	next("one", 1, &last);
+	done("one", last, 1);
+	assert_string_equal(next("one", 9, &last), "jox");
+	assert_int_equal(state_of("one").waiting, 3);
+	set_sinks(sinks, 2); /* counted anew, it is the same */
+	assert_int_equal(state_of("one").waiting, 3);
+	assert_int_equal(state_of("two").waiting, 0);
+}
+
+static void test_what_no_sink_waits_for_makes_room_for_others(void **state)
+{
+	struct queue_options sinks[] = {{.sink = "slow", .minimum = SEVERITY_INFO},
+					{.sink = "fast", .minimum = SEVERITY_INFO}};
+	uint64_t one = bytes_of_one();
+	int64_t last;
+
+	(void)state;
+	sinks[0].max_bytes = one * 2 + 20;
+	open_store(one * 4 + 20, 0);
+	set_sinks(sinks, 2);
+	find("e");
+	find("ed");
+	find("edi");
+	assert_string_equal(next("slow", 9, &last), "ei"); /* d fell out, and waits for fast only */
+	next("fast", 9, &last);
+	done("fast", last, 3);
+	find("edia"); /* of e and i there is room for it, though slow has had neither */
+	find("ediaf");
+	assert_string_equal(next("fast", 9, &last), "af");
+	assert_int_equal(state_of("fast").dropped, 0);
+	assert_int_equal(state_of("slow").dropped, 3);
+}
+
+static void test_what_is_too_old_for_a_sink_falls_out_for_it(void **state)
+{
+	const struct queue_options sinks[] = {{.sink = "one", .minimum = SEVERITY_INFO, .max_age = 60},
+					      {.sink = "two", .minimum = SEVERITY_INFO}};
+	int64_t last;
+
+	(void)state;
+	open_store(0, 0);
+	set_sinks(sinks, 2);
+	find("e");
+	test_clock += 40000;
+	find("ea");
+	test_clock += 21000;
+	find("eab");
+	assert_string_equal(next("one", 9, &last), "ab");
+	assert_int_equal(state_of("one").dropped, 1);
+	test_clock += 100000;
+	find("eab");
+	assert_string_equal(next("one", 9, &last), "");
+	assert_int_equal(state_of("one").dropped, 3);
+	assert_int_equal(state_of("one").waiting_bytes, 0);
+	assert_string_equal(next("two", 9, &last), "eab");
+	assert_int_equal(state_of("two").dropped, 0);
+}
+
+/* ---- dead letters -------------------------------------------------------------------------------- */
+
+static void refuse(const char *sink, size_t count)
+{
+	struct batch *batch = store_next(store, sink, count, 1 << 20, NULL);
+	size_t got;
+	const struct queued *records = batch_records(batch, &got);
+
+	assert_int_equal(got, count);
+	assert_int_equal(store_refuse(store, sink, records, count, "413 \"too large\"\n", NULL), 0);
+	batch_free(batch);
+}
+
+static void test_what_a_receiver_refuses_is_kept_until_it_is_tried_again(void **state)
+{
+	const struct queue_options sinks[] = {{.sink = "one", .minimum = SEVERITY_INFO},
+					      {.sink = "two", .minimum = SEVERITY_INFO}};
+	struct error *error = NULL;
+	uint64_t count;
+	int64_t last;
+
+	(void)state;
+	open_store(0, 0);
+	set_sinks(sinks, 2);
+	find("abc");
+	refuse("one", 2);
+	assert_string_equal(next("one", 9, &last), "c");
+	assert_string_equal(next("two", 9, &last), "abc");
+	assert_int_equal(state_of("one").refused, 2);
+	assert_int_equal(state_of("one").dead_letters, 2);
+	assert_int_equal(state_of("one").sent, 0);
+	assert_int_equal(state_of("one").waiting, 1);
+	assert_int_equal(state_of("two").dead_letters, 0);
+	assert_int_equal(store_retry(store, "two", &count, NULL), 0);
+	assert_int_equal(count, 0);
+	assert_int_equal(store_retry(store, "three", &count, &error), -1);
+	assert_string_equal(error_message(error), "no sink is called three");
+	error_free(error);
+	find("abcd");
+	assert_int_equal(store_retry(store, "one", &count, NULL), 0);
+	assert_int_equal(count, 2);
+	assert_string_equal(next("one", 9, &last), "cdab");
+	assert_int_equal(state_of("one").waiting, 4);
+	assert_int_equal(state_of("one").dead_letters, 0);
+	assert_int_equal(state_of("one").refused, 2);
+	done("one", last, 4);
+	assert_int_equal(state_of("one").waiting_bytes, 0);
+	assert_string_equal(next("two", 9, &last), "abcd"); /* not what is for one alone */
+	find("abcdi");
+	assert_string_equal(next("one", 9, &last), "i");
+}
+
+static void test_dead_letters_of_all_sinks_or_of_one(void **state)
+{
+	const struct queue_options sinks[] = {{.sink = "one", .minimum = SEVERITY_INFO},
+					      {.sink = "two", .minimum = SEVERITY_INFO}};
+	uint64_t count;
+	int64_t last;
+
+	(void)state;
+	open_store(0, 0);
+	set_sinks(sinks, 2);
+	find("abcd");
+	refuse("one", 2);
+	refuse("two", 3);
+	assert_int_equal(store_drop(store, "one", &count, NULL), 0);
+	assert_int_equal(count, 2);
+	refuse("one", 1);
+	set_sinks(sinks, 1);
+	assert_int_equal(store_retry(store, NULL, &count, NULL), 0);
+	assert_int_equal(count, 1); /* two is not there any more */
+	assert_string_equal(next("one", 9, &last), "dc");
+	set_sinks(sinks, 2);
+	assert_int_equal(state_of("two").dead_letters, 3);
+	assert_int_equal(store_drop(store, NULL, &count, NULL), 0);
+	assert_int_equal(count, 3);
+	assert_int_equal(state_of("two").dead_letters, 0);
+}
+
+static void test_the_oldest_dead_letters_fall_out(void **state)
+{
+	const struct queue_options sink = {.sink = "one", .minimum = SEVERITY_INFO};
+	static char text[400000];
+	struct queued records[3];
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	open_store(0, 0); /* in memory: 1 MiB */
+	set_sinks(&sink, 1);
+	for (int64_t i = 0; i < 3; i++)
+		records[i] = (struct queued){
+			.sequence = i + 1, .severity = SEVERITY_LOW, .text = text, .length = sizeof(text)};
+	assert_int_equal(store_refuse(store, "one", records, 3, "", NULL), 0);
+	assert_int_equal(state_of("one").refused, 3);
+	assert_int_equal(state_of("one").dead_letters, 2);
+	assert_int_equal(state_of("one").dropped, 1);
+}
+
 /* ---- records of the agent ------------------------------------------------------------------------ */
 
 static int append(const char *type, const char *members)
@@ -342,11 +527,11 @@ static void test_the_state_as_a_heartbeat_has_it(void **state)
 	json = store_state_json(counts);
 	store_state_free(counts);
 	text = json_dumps(json, JSON_COMPACT);
-	assert_string_equal(
-		text, "{\"findings\":{\"critical\":0,\"high\":0,\"medium\":1,\"low\":1,\"info\":0,"
-		      "\"suppressed\":0},\"dropped\":0,\"queue\":[{\"sink\":\"test\",\"waiting\":0,"
-		      "\"waiting_bytes\":0,\"oldest_seconds\":0,\"sent\":2,\"dropped\":0}],\"degraded\":"
-		      "false}");
+	assert_string_equal(text,
+			    "{\"findings\":{\"critical\":0,\"high\":0,\"medium\":1,\"low\":1,\"info\":0,"
+			    "\"suppressed\":0},\"dropped\":0,\"queue\":[{\"sink\":\"test\",\"waiting\":0,"
+			    "\"waiting_bytes\":0,\"oldest_seconds\":0,\"sent\":2,\"dropped\":0,\"refused\":0,"
+			    "\"dead_letters\":0}],\"degraded\":false}");
 	assert_int_equal(append("heartbeat", text), 0);
 	assert_string_equal(told(store), "heartbeat");
 	assert_true(json_equal(json_object_get(told_last(), "queue"), json_object_get(json, "queue")));
@@ -462,6 +647,12 @@ int main(void)
 		TEST(test_bytes_bound_a_batch),
 		TEST(test_the_oldest_of_the_lowest_severity_falls_out),
 		TEST(test_what_is_too_old_falls_out),
+		TEST(test_a_sink_loses_at_its_own_bound_and_no_other_one_does),
+		TEST(test_what_no_sink_waits_for_makes_room_for_others),
+		TEST(test_what_is_too_old_for_a_sink_falls_out_for_it),
+		TEST(test_what_a_receiver_refuses_is_kept_until_it_is_tried_again),
+		TEST(test_dead_letters_of_all_sinks_or_of_one),
+		TEST(test_the_oldest_dead_letters_fall_out),
 		TEST(test_only_records_by_the_tables_are_appended),
 		TEST(test_the_state_as_a_heartbeat_has_it),
 		TEST(test_sinks_are_woken),
