@@ -15,10 +15,13 @@ struct sink_setting {
 	const char *name; /* of its section [sink.NAME]; `to-1` and so on for those by --to and PROCTOR_TO */
 	const struct sink_kind *kind;
 	struct sink_options options;
-	enum severity minimum;      /* SEVERITY_INFO: all */
-	bool heartbeats, inventory; /* `records = findings, heartbeats, inventory` */
-	unsigned batch;             /* records at once, at most */
-	const char *from;           /* of its URL, as of settings_print */
+	enum severity minimum;             /* SEVERITY_INFO: all */
+	bool heartbeats, inventory;        /* `records = findings, heartbeats, inventory` */
+	unsigned batch;                    /* records at once, at most */
+	uint64_t batch_bytes;              /* and bytes, but for one record that is larger */
+	unsigned batch_age;                /* seconds in which one that is not full waits for more */
+	uint64_t max_queue_bytes, max_age; /* of what waits for it; seconds; 0: as the queue has them */
+	const char *from;                  /* of its URL, as of settings_print */
 };
 
 /* A key and its value as they were given, and what gave them. */

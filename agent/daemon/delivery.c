@@ -8,18 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "agent/daemon/clock.h"
 #include "proctor/cleanup.h"
 
 enum {
-	BATCH_BYTES = 1024 * 1024,
-	RETRY_FIRST_MS =
-		1000, /* at most, after a failure; doubled with each: how much of it is left to chance */
+	RETRY_FIRST_MS = 1000, /* at most, after a failure, doubled with each: how much is left to chance */
 	RETRY_LAST_MS = 60000,
 	ASKED_LAST_S = 900, /* a receiver that asks to be left alone for longer is asked sooner */
 	IDLE_MS = 60000,    /* a wake-up that was lost costs no more than that */
+	BURST_MS = 60000,   /* refusals that follow each other sooner are one burst */
 };
 
 struct sender {
@@ -27,9 +27,12 @@ struct sender {
 	struct delivery *delivery;
 	void *sink;
 	pthread_t thread;
-	atomic_bool idle; /* its queue is empty */
-	unsigned failures;
-	unsigned asked; /* seconds for which the receiver asked to be left alone */
+	int wakeup;          /* readable when records came */
+	atomic_bool idle;    /* its queue is empty */
+	bool failing;        /* as was logged */
+	unsigned failures;   /* since something was delivered last */
+	unsigned asked;      /* seconds for which the receiver asked to be left alone */
+	uint64_t refused_at; /* clock_ms() of the last refusal; 0: none */
 	unsigned seed;
 };
 
@@ -65,7 +68,7 @@ static void wait_for(const struct sender *sender, int fd, int wait)
 
 static int retry_ms(struct sender *sender)
 {
-	unsigned doublings = sender->failures < 7 ? sender->failures : 6;
+	unsigned doublings = sender->failures < 7 ? sender->failures - 1 : 6;
 	int longest = RETRY_FIRST_MS << doublings;
 	unsigned asked = sender->asked < ASKED_LAST_S ? sender->asked : ASKED_LAST_S;
 
@@ -88,37 +91,84 @@ static void wait_to_retry(struct sender *sender)
 /* A failure is logged when it begins, and when it ends. */
 static void note_failure(struct sender *sender, struct error **error)
 {
-	if (!sender->failures++)
+	if (!sender->failing)
 		log_error(sender->delivery->log, LOG_WARNING, sender->setting->name, error);
+	sender->failing = true;
+	sender->failures++;
 	error_free(*error);
 	*error = NULL;
 }
 
 static void note_success(struct sender *sender)
 {
-	if (sender->failures)
+	if (sender->failing)
 		log_write(sender->delivery->log, LOG_INFO, "sink delivers again", "sink",
 			  sender->setting->name, NULL);
+	sender->failing = false;
 	sender->failures = 0;
 }
 
-/* Delivers the batch, and takes from the queue what is out. -1: the rest is for later. */
+/* A burst is logged when it begins; not with the reason, in which the receiver may have repeated what was
+ * sent.
+ */
+static void note_refusal(struct sender *sender)
+{
+	uint64_t now = clock_ms();
+
+	if (!sender->refused_at || now - sender->refused_at >= BURST_MS)
+		log_write(sender->delivery->log, LOG_WARNING,
+			  "the receiver refuses records, which are kept: see 'proctor dead-letters'", "sink",
+			  sender->setting->name, NULL);
+	sender->refused_at = now;
+}
+
+/* Takes from the queue what is out, and makes dead letters of what was refused. */
+static int settle(struct sender *sender, const struct queued *records, const struct delivered *delivered,
+		  struct error **error)
+{
+	struct store *store = sender->delivery->store;
+	const char *name = sender->setting->name;
+	size_t out = delivered->out;
+
+	if (out && store_done(store, name, records[out - 1].sequence, out, error))
+		return -1;
+	if (!delivered->refused)
+		return 0;
+	note_refusal(sender);
+	return store_refuse(store, name, records + out, delivered->refused, delivered->reason, error);
+}
+
+/* Delivers the batch. -1: the rest is for later. */
 static int deliver(struct sender *sender, const struct batch *batch, struct error **error)
 {
-	struct delivery *delivery = sender->delivery;
-	const char *name = sender->setting->name;
 	struct delivered delivered = {0};
-	size_t count, gone;
+	size_t count;
 	const struct queued *records = batch_records(batch, &count);
-	int result = sender->setting->kind->deliver(sender->sink, records, count, delivery->stop, &delivered,
-						    error);
+	int result = sender->setting->kind->deliver(sender->sink, records, count, sender->delivery->stop,
+						    &delivered, error);
 
 	sender->asked = delivered.wait;
-	gone = delivered.out + delivered.refused;
-	if (gone && store_done(delivery->store, name, records[gone - 1].sequence, delivered.out,
-			       result ? NULL : error))
-		return -1;
-	return result;
+	if (delivered.out || delivered.refused)
+		sender->failures = 0;
+	return settle(sender, records, &delivered, result ? NULL : error) ? -1 : result;
+}
+
+/* Waits until what there is fills a batch, or has waited for long enough. */
+static int gather(const struct sender *sender, struct error **error)
+{
+	const struct sink_setting *setting = sender->setting;
+	uint64_t end = clock_ms() + setting->batch_age * UINT64_C(1000), now;
+	uint64_t count, bytes;
+
+	while (!atomic_load(&sender->delivery->draining) && !is_readable(sender->delivery->stop) &&
+	       (now = clock_ms()) < end) {
+		if (store_waiting(sender->delivery->store, setting->name, &count, &bytes, error))
+			return -1;
+		if (!count || count >= setting->batch || bytes >= setting->batch_bytes)
+			return 0;
+		wait_for(sender, sender->wakeup, (int)(end - now));
+	}
+	return 0;
 }
 
 static int tend(const struct sender *sender, struct error **error)
@@ -131,11 +181,15 @@ static int tend(const struct sender *sender, struct error **error)
 /* 1: something was sent; 0: there is nothing; -1: it failed. */
 static int send_next(struct sender *sender, struct error **error)
 {
-	struct batch *batch = store_next(sender->delivery->store, sender->setting->name,
-					 sender->setting->batch, BATCH_BYTES, error);
+	const struct sink_setting *setting = sender->setting;
+	struct batch *batch;
 	size_t count = 0;
 	int result;
 
+	if (!sender->failing && setting->batch_age && gather(sender, error))
+		return -1;
+	batch = store_next(sender->delivery->store, setting->name, setting->batch, setting->batch_bytes,
+			   error);
 	if (!batch)
 		return -1;
 	batch_records(batch, &count);
@@ -148,7 +202,6 @@ static void *run_sender(void *argument)
 {
 	struct sender *sender = argument;
 	struct delivery *delivery = sender->delivery;
-	int wakeup = store_wakeup(delivery->store, sender->setting->name);
 
 	while (!is_readable(delivery->stop)) {
 		struct error *error = NULL;
@@ -165,7 +218,7 @@ static void *run_sender(void *argument)
 		atomic_store(&sender->idle, true);
 		if (atomic_load(&delivery->draining))
 			break;
-		wait_for(sender, wakeup, IDLE_MS);
+		wait_for(sender, sender->wakeup, IDLE_MS);
 		atomic_store(&sender->idle, false);
 	}
 	return NULL;
@@ -178,7 +231,12 @@ static int start_sender(struct delivery *delivery, struct sender *sender, const 
 {
 	int result;
 
-	*sender = (struct sender){.setting = setting, .delivery = delivery, .seed = (unsigned)getpid()};
+	*sender = (struct sender){.setting = setting,
+				  .delivery = delivery,
+				  .wakeup = store_wakeup(delivery->store, setting->name)};
+	/* Else all agents of a fleet that a receiver turned away would come back together. */
+	if (getrandom(&sender->seed, sizeof(sender->seed), 0) != sizeof(sender->seed))
+		return error_set(error, errno, "starting sink %s", setting->name);
 	sender->sink = setting->kind->open(&setting->options, error);
 	if (!sender->sink)
 		return -1;
@@ -196,7 +254,9 @@ static int register_sinks(const struct settings *settings, struct store *store, 
 		options[i] = (struct queue_options){.sink = settings->sinks[i].name,
 						    .minimum = settings->sinks[i].minimum,
 						    .heartbeats = settings->sinks[i].heartbeats,
-						    .inventory = settings->sinks[i].inventory};
+						    .inventory = settings->sinks[i].inventory,
+						    .max_bytes = settings->sinks[i].max_queue_bytes,
+						    .max_age = settings->sinks[i].max_age};
 	return store_set_sinks(store, options, settings->sink_count, error);
 }
 
@@ -257,7 +317,7 @@ void delivery_stop(struct delivery *delivery, uint64_t wait_ms)
 	wake(delivery->drain);
 	for (size_t i = 0; i < delivery->count; i++) {
 		atomic_store(&delivery->senders[i].idle, false);
-		wake(store_wakeup(delivery->store, delivery->senders[i].setting->name));
+		wake(delivery->senders[i].wakeup);
 	}
 	while (clock_ms() < end && !all_idle(delivery))
 		poll(NULL, 0, 20);
