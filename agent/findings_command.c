@@ -66,7 +66,7 @@ static int handle_option(void *state, int id, const char *value, struct error **
 	}
 }
 
-static const struct agent_record *next_record(void *reader)
+static const void *next_record(void *reader)
 {
 	const struct remembered *remembered = store_read_next(reader);
 

@@ -144,9 +144,11 @@ static int print_queue(struct output *output, const json_t *queue, struct error 
 		{.header = "OLDEST", .right = true, .keep = KEEP_LONGER},
 		{.header = "SENT", .right = true, .keep = KEEP_LONGER},
 		{.header = "DROPPED", .right = true, .keep = KEEP_LONGER},
+		{.header = "REFUSED", .right = true, .keep = KEEP_LONGER},
 		{.header = "TO", .weight = 1, .minimum = 16},
 	};
-	static const char *const members[] = {"sink", "waiting", "oldest_seconds", "sent", "dropped", "url"};
+	static const char *const members[] = {"sink",    "waiting", "oldest_seconds", "sent", "dropped",
+					      "refused", "url"};
 	enum { COLUMNS = sizeof(columns) / sizeof(*columns) };
 	const struct table_column *shown[COLUMNS];
 	struct table_look look = table_look_of(output);

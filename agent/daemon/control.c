@@ -19,7 +19,7 @@
 #include "proctor/cleanup.h"
 
 enum {
-	QUESTION_MAX = 64,
+	QUESTION_MAX = 128,
 	HEAD_MAX = 4096,
 	PATIENCE_MS = 10000,  /* with who asks, for all of a connection */
 	ASKING_MS = 20000,    /* with who answers: others may have asked before */

@@ -1,7 +1,8 @@
-/* The control socket: by which `proctor status`, `health` and `findings` ask a running agent.
+/* The control socket: by which `proctor status`, `health`, `findings` and `dead-letters` ask a running
+ * agent.
  *
- * Who connects sends one line, a question, and gets a line of JSON `{"length":N}` or `{"error":…}`, then N
- * bytes. Only root and the agent's own user are answered (SO_PEERCRED, unix(7)). */
+ * Who connects sends one line, a question and what it is about, and gets a line of JSON `{"length":N}` or
+ * `{"error":…}`, then N bytes. Only root and the agent's own user are answered (SO_PEERCRED, unix(7)). */
 #ifndef AGENT_DAEMON_CONTROL_H
 #define AGENT_DAEMON_CONTROL_H
 

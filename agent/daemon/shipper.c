@@ -1,8 +1,10 @@
 #include "agent/daemon/shipper.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -80,30 +82,87 @@ static char *tell(struct shipper *shipper, const struct store_state *state,
 	return text;
 }
 
-static char *answer_status(struct shipper *shipper, size_t *length, struct error **error)
+static char *answer_status(struct shipper *shipper, const char *about, size_t *length, struct error **error)
 {
 	struct store_state *state = store_state(shipper->store, error);
 	char *text = state ? tell(shipper, state, status_json, error) : NULL;
 
+	(void)about;
 	store_state_free(state);
 	*length = text ? strlen(text) : 0;
 	return text;
 }
 
-static char *answer_image(struct shipper *shipper, size_t *length, struct error **error)
+static char *answer_database(struct shipper *shipper, const char *about, size_t *length, struct error **error)
 {
 	unsigned char *image = NULL;
 
+	(void)about;
 	return store_image(shipper->store, &image, length, error) ? NULL : (char *)image;
 }
 
-/* For the control socket. */
+/* About `SINK SEQUENCE` of the last one that is known, or nothing. */
+static char *answer_letters(struct shipper *shipper, const char *about, size_t *length, struct error **error)
+{
+	_cleanup_free_ char *sink = NULL;
+	long long sequence = 0;
+	unsigned char *image = NULL;
+
+	if (*about && sscanf(about, "%ms %lld", &sink, &sequence) != 2) { // NOLINT(cert-err34-c)
+		error_set(error, 0, "the question is not understood");
+		return NULL;
+	}
+	return store_letters_image(shipper->store, sink ? sink : "", sequence, &image, length, error)
+		       ? NULL
+		       : (char *)image;
+}
+
+/* About a sink, or nothing: all. */
+static char *answer_handled(struct shipper *shipper, const char *about, size_t *length, struct error **error,
+			    int (*handle)(struct store *store, const char *sink, uint64_t *count,
+					  struct error **error))
+{
+	char *text = NULL;
+	uint64_t count;
+
+	if (handle(shipper->store, *about ? about : NULL, &count, error))
+		return NULL;
+	if (asprintf(&text, "%" PRIu64, count) < 0) {
+		error_set(error, 0, "out of memory");
+		return NULL;
+	}
+	*length = strlen(text);
+	return text;
+}
+
+static char *answer_retry(struct shipper *shipper, const char *about, size_t *length, struct error **error)
+{
+	return answer_handled(shipper, about, length, error, store_retry);
+}
+
+static char *answer_drop(struct shipper *shipper, const char *about, size_t *length, struct error **error)
+{
+	return answer_handled(shipper, about, length, error, store_drop);
+}
+
+/* For the control socket: a word, and behind a space what it is about. */
 static char *answer(void *context, const char *question, size_t *length, struct error **error)
 {
-	if (!strcmp(question, "database"))
-		return answer_image(context, length, error);
-	if (!strcmp(question, "status"))
-		return answer_status(context, length, error);
+	static const struct {
+		const char *word;
+		char *(*answer)(struct shipper *shipper, const char *about, size_t *length,
+				struct error **error);
+	} questions[] = {
+		{"status", answer_status},          {"database", answer_database},
+		{"dead-letters", answer_letters},   {"dead-letters-retry", answer_retry},
+		{"dead-letters-drop", answer_drop},
+	};
+	size_t word = strcspn(question, " ");
+	const char *about = question[word] ? question + word + 1 : "";
+
+	for (size_t i = 0; i < sizeof(questions) / sizeof(*questions); i++)
+		if (strlen(questions[i].word) == word && !memcmp(questions[i].word, question, word))
+			return questions[i].answer(context, about, length, error);
 	error_set(error, 0, "the question is not known");
 	return NULL;
 }

@@ -129,6 +129,50 @@ const struct record_kind record_change = {
 	.at = at,
 };
 
+/* ---- dead letters -------------------------------------------------------------------------------- */
+
+static const struct field letter_fields[] = {
+	{.name = "sink",
+	 .type = FIELD_STRING,
+	 .description = "The sink to whose receiver it was sent.",
+	 .get = field_text,
+	 MEMBER(struct dead_letter, sink)},
+	{.name = "sequence",
+	 .type = FIELD_INTEGER,
+	 .description = "Its place in the queue: one that was tried again has another than its record.",
+	 .get = field_number,
+	 MEMBER(struct dead_letter, sequence)},
+	{.name = "refused_at",
+	 .type = FIELD_STRING,
+	 .description = "When it was refused (RFC 3339, UTC).",
+	 .get = moment,
+	 MEMBER(struct dead_letter, refused_at)},
+	{.name = "severity",
+	 .type = FIELD_STRING,
+	 .description = "The severity it was sent with: `info` for what is no finding.",
+	 .get = field_text,
+	 MEMBER(struct dead_letter, severity)},
+	{.name = "reason",
+	 .type = FIELD_STRING,
+	 .description = "Why, as the receiver said it.",
+	 .get = field_text,
+	 MEMBER(struct dead_letter, reason)},
+	{.name = "record",
+	 .type = FIELD_JSON,
+	 .description = "The record as it was to be sent.",
+	 .get = whole,
+	 MEMBER(struct dead_letter, record)},
+	{0},
+};
+
+const struct record_kind record_dead_letter = {
+	.type = "dead_letter",
+	.member = "dead_letters",
+	.description = "A record that a receiver refused for good.",
+	.fields = letter_fields,
+	.at = at,
+};
+
 /* ---- heartbeats ---------------------------------------------------------------------------------- */
 
 static const struct field count_fields[] = {

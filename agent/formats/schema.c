@@ -144,6 +144,8 @@ static void append_kinds(json_t *array, const struct record_kind *const *kinds,
 		json_append(array, reference_to(definition_of(*kinds), context), context);
 }
 
+static const struct record_kind *const letter_kinds[] = {&record_dead_letter, NULL};
+
 /* A line of ndjson: a record of any kind, with its type. */
 static json_t *schema_of_line(struct record_context *context)
 {
@@ -153,6 +155,7 @@ static json_t *schema_of_line(struct record_context *context)
 	append_kinds(kinds, plan_kinds, context);
 	append_kinds(kinds, reference_kinds, context);
 	append_kinds(kinds, agent_kinds, context);
+	append_kinds(kinds, letter_kinds, context);
 	return json_made(json_pack("{s:s, s:[s], s:o}", "description", "A line of ndjson.", "required",
 				   "type", "oneOf", kinds),
 			 context);
@@ -206,6 +209,7 @@ static json_t *schemas_of_all(struct record_context *context)
 {
 	static const struct record_kind *const nothing[] = {NULL};
 	static const struct record_kind *const findings[] = {&record_about, &record_change, NULL};
+	static const struct record_kind *const letters[] = {&record_about, &record_dead_letter, NULL};
 	json_t *schemas = json_made(json_object(), context);
 
 	put(schemas, "document",
@@ -218,12 +222,16 @@ static json_t *schemas_of_all(struct record_context *context)
 	    context);
 	put(schemas, "findings",
 	    schema_of_document(findings, nothing, "What the agent remembers: findings.", context), context);
+	put(schemas, "dead_letters",
+	    schema_of_document(letters, nothing, "What receivers refused for good: dead-letters.", context),
+	    context);
 	put(schemas, "record", schema_of_agent(context), context);
 	put(schemas, "line", schema_of_line(context), context);
 	put_kinds(schemas, record_kinds, context);
 	put_kinds(schemas, plan_kinds, context);
 	put_kinds(schemas, reference_kinds, context);
 	put_kinds(schemas, agent_kinds, context);
+	put_kinds(schemas, letter_kinds, context);
 	return schemas;
 }
 
@@ -239,7 +247,7 @@ json_t *record_schema(void)
 {
 	struct record_context context = {0};
 	json_t *schema = json_made(json_object(), &context);
-	json_t *otherwise = json_made(json_object(), &context);
+	json_t *otherwise = json_made(json_object(), &context), *rest = json_made(json_object(), &context);
 
 	put_text(schema, "$schema", DIALECT, &context);
 	put(schema, "$id", json_sprintf("urn:proctor:schema:%s", record_schema_version), &context);
@@ -253,7 +261,9 @@ json_t *record_schema(void)
 	put_choice(schema, "host", "document", &context); /* is it of a machine? */
 	put(schema, "else", otherwise, &context);
 	put_choice(otherwise, "findings", "findings", &context);
-	put(otherwise, "else", reference_to("reference", &context), &context);
+	put(otherwise, "else", rest, &context);
+	put_choice(rest, "dead_letters", "dead_letters", &context);
+	put(rest, "else", reference_to("reference", &context), &context);
 	put(schema, "$defs", schemas_of_all(&context), &context);
 	if (!context.failed)
 		return schema;

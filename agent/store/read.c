@@ -17,11 +17,12 @@ enum {
 
 struct store_reader {
 	sqlite3 *handle;
-	sqlite3_stmt *findings, *detail, *status;
+	sqlite3_stmt *findings, *detail, *status, *letters;
 	int64_t pass_time;
 	const struct finding_filter *filter;
 	struct remembered remembered;
-	json_t *finding, *host;
+	struct dead_letter letter;
+	json_t *finding, *host, *record;
 	unsigned looks;
 	struct error *error;
 };
@@ -214,9 +215,11 @@ void store_read_close(struct store_reader *reader)
 	sqlite3_finalize(reader->findings);
 	sqlite3_finalize(reader->detail);
 	sqlite3_finalize(reader->status);
+	sqlite3_finalize(reader->letters);
 	sqlite3_close(reader->handle);
 	json_decref(reader->finding);
 	json_decref(reader->host);
+	json_decref(reader->record);
 	error_free(reader->error);
 	free(reader);
 }
@@ -264,6 +267,14 @@ static const char *text_of(sqlite3_stmt *row, int column)
 	return (const char *)sqlite3_column_text(row, column);
 }
 
+static enum severity severity_of(sqlite3_stmt *row, int column)
+{
+	int severity = sqlite3_column_int(row, column);
+
+	return severity > SEVERITY_NONE && severity < SEVERITY_COUNT ? (enum severity)severity
+								     : SEVERITY_INFO;
+}
+
 /* Of ids, each ended by NUL, whether one begins with the text. */
 static bool has_container(const char *ids, size_t length, const char *text)
 {
@@ -299,11 +310,11 @@ static bool is_status(const char *text)
 	return false;
 }
 
-/* The finding that the row of details holds; NULL: it holds none. */
-static json_t *read_finding(sqlite3_stmt *detail)
+/* The object that the column holds; NULL: it holds none. */
+static json_t *object_of(sqlite3_stmt *row, int column)
 {
-	const char *text = text_of(detail, 2);
-	json_t *json = text ? json_loadb(text, (size_t)sqlite3_column_bytes(detail, 2), 0, NULL) : NULL;
+	const char *text = text_of(row, column);
+	json_t *json = text ? json_loadb(text, (size_t)sqlite3_column_bytes(row, column), 0, NULL) : NULL;
 
 	if (json_is_object(json))
 		return json;
@@ -321,11 +332,10 @@ static int damaged(struct store_reader *reader, const char *id)
 static int take(struct store_reader *reader)
 {
 	sqlite3_stmt *row = reader->findings;
-	int severity = sqlite3_column_int(row, 2);
 	struct remembered *remembered = &reader->remembered;
 
 	json_decref(reader->finding);
-	reader->finding = read_finding(reader->detail);
+	reader->finding = object_of(reader->detail, 2);
 	*remembered = (struct remembered){
 		.record = {.id = text_of(row, 7),
 			   .sequence = (uint64_t)sqlite3_column_int64(row, 6),
@@ -336,8 +346,7 @@ static int take(struct store_reader *reader)
 			   .host = reader->host,
 			   .finding = reader->finding},
 		.standing = text_of(row, 1),
-		.severity = severity > SEVERITY_NONE && severity < SEVERITY_COUNT ? (enum severity)severity
-										  : SEVERITY_INFO,
+		.severity = severity_of(row, 2),
 		.rule = text_of(row, 3),
 		.container_name = text_of(reader->detail, 1),
 		.on_host = !sqlite3_column_blob(reader->detail, 0),
@@ -386,6 +395,48 @@ int store_read_failed(struct store_reader *reader, struct error **error)
 	if (!reader->error)
 		return 0;
 	return error_set(error, 0, "%s", error_message(reader->error));
+}
+
+/* ---- dead letters -------------------------------------------------------------------------------- */
+
+int store_read_letters(struct store_reader *reader, struct error **error)
+{
+	return prepare(reader,
+		       "SELECT sink, sequence, severity, refused_at, reason, text FROM dead_letter "
+		       "ORDER BY sink, sequence",
+		       &reader->letters, error);
+}
+
+/* Takes the row. -1: it is not what Proctor writes. */
+static int take_letter(struct store_reader *reader)
+{
+	sqlite3_stmt *row = reader->letters;
+
+	json_decref(reader->record);
+	reader->record = object_of(row, 5);
+	reader->letter = (struct dead_letter){.sink = text_of(row, 0),
+					      .sequence = (uint64_t)sqlite3_column_int64(row, 1),
+					      .severity = severity_names[severity_of(row, 2)],
+					      .refused_at = sqlite3_column_int64(row, 3),
+					      .reason = text_of(row, 4),
+					      .record = reader->record};
+	if (reader->record && reader->letter.sink && reader->letter.reason)
+		return 0;
+	return error_set(&reader->error, 0, "reading the state: a dead letter is damaged");
+}
+
+const struct dead_letter *store_read_letter(struct store_reader *reader)
+{
+	int code;
+
+	if (reader->error)
+		return NULL;
+	code = sqlite3_step(reader->letters);
+	if (code == SQLITE_ROW)
+		return take_letter(reader) ? NULL : &reader->letter;
+	if (code != SQLITE_DONE)
+		failed(reader, &reader->error);
+	return NULL;
 }
 
 /* ---- the agent itself ---------------------------------------------------------------------------- */

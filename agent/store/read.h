@@ -43,6 +43,12 @@ const struct remembered *store_read_next(struct store_reader *reader);
 /* -1 and *error when reading ended before its end. */
 int store_read_failed(struct store_reader *reader, struct error **error);
 
+/* Begins to read dead letters, by sinks, each one's oldest first. -1 and *error. */
+int store_read_letters(struct store_reader *reader, struct error **error);
+
+/* The next one, which lives until the next call; NULL as of store_read_next. */
+const struct dead_letter *store_read_letter(struct store_reader *reader);
+
 /* What the agent told of itself last, JSON that lives as long as the reader; NULL: nothing. */
 const char *store_read_status(struct store_reader *reader);
 

@@ -64,6 +64,15 @@ struct agent_record {
 	const json_t *members; /* of a heartbeat or inventory: an object */
 };
 
+/* A record that the receiver of a sink refused for good. JSON is borrowed. */
+struct dead_letter {
+	const char *sink;
+	uint64_t sequence;
+	int64_t refused_at; /* milliseconds since 1970 */
+	const char *severity, *reason;
+	const json_t *record; /* as it was to be sent */
+};
+
 /* opened changed resolved suppressed; ends with NULL. */
 extern const char *const agent_statuses[];
 
@@ -73,9 +82,9 @@ struct record_context {
 	const struct findings *findings;   /* NULL: not judged */
 	const struct plans *plans;         /* NULL: not asked for */
 	const struct reference *reference; /* of reference_kinds[]; NULL for all others */
-	/* Of agent_kinds[]: the next record of `agent_records`, which lives until the next call; NULL: there
-	 * is none. */
-	const struct agent_record *(*next_agent_record)(void *agent_records);
+	/* Of agent_kinds[] (a struct agent_record) and dead letters: the next record of `agent_records`,
+	 * which lives until the next call; NULL: there is none. */
+	const void *(*next_agent_record)(void *agent_records);
 	void *agent_records;
 	bool with_arguments; /* command lines with their arguments; else their first word only */
 	bool unfinished;     /* the snapshot is still being collected */
@@ -143,6 +152,9 @@ extern const struct record_kind *const agent_kinds[];
 
 extern const struct record_kind record_change, record_heartbeat, record_inventory;
 
+/* A struct dead_letter. */
+extern const struct record_kind record_dead_letter;
+
 /* Version of the schema: the first number changes when a reader of the old one would fail. */
 extern const char record_schema_version[];
 
@@ -153,8 +165,8 @@ json_t *record_json(const struct record_kind *kind, const void *record, struct r
 
 /* The JSON Schema (2020-12) of all documents, from the tables; owned by the caller. NULL when memory is
  * exhausted. `$defs/document` is what is told of a machine, `$defs/findings` what the agent remembers,
- * `$defs/reference` that of reference_kinds[], `$defs/line` a line of ndjson, `$defs/record` what the agent
- * sends. */
+ * `$defs/dead_letters` what receivers refused, `$defs/reference` that of reference_kinds[], `$defs/line` a
+ * line of ndjson, `$defs/record` what the agent sends. */
 json_t *record_schema(void);
 
 void record_context_free(struct record_context *context);
