@@ -34,13 +34,42 @@ static struct store *open_store(void)
 }
 
 /* Applies passes until it is killed. */
-static _Noreturn void run_child(unsigned number)
+static _Noreturn void run_auditor(unsigned number)
 {
 	struct store *store = open_store();
 
 	for (;; number++) {
 		struct look look = look_of(number);
 		if (look_at(store, &look))
+			_exit(1);
+	}
+}
+
+/* Refuses what is next, or has it tried again. */
+static int refuse_or_retry(struct store *store)
+{
+	struct batch *batch = store_next(store, "test", 3, 1 << 20, NULL);
+	uint64_t retried;
+	size_t count;
+	int result;
+
+	if (!batch)
+		return -1;
+	const struct queued *records = batch_records(batch, &count);
+	result = rand_r(&seed) % 4 ? store_refuse(store, "test", records, count, "no", NULL)
+				   : store_retry(store, "test", &retried, NULL);
+	batch_free(batch);
+	return result;
+}
+
+/* The same, for a receiver that takes nothing. */
+static _Noreturn void run_refused(unsigned number)
+{
+	struct store *store = open_store();
+
+	for (seed = number;; number++) {
+		struct look look = look_of(number);
+		if (look_at(store, &look) || refuse_or_retry(store))
 			_exit(1);
 	}
 }
@@ -85,21 +114,51 @@ static void replay_record(const char *text, size_t length)
 								 : SEEN_OPEN;
 }
 
-static void drain(struct store *store)
+struct copied {
+	int64_t sequence; /* its own, which stays when it is tried again */
+	char *text;
+};
+
+static int compare_copied(const void *left, const void *right)
 {
-	size_t count;
+	int64_t a = ((const struct copied *)left)->sequence, b = ((const struct copied *)right)->sequence;
+
+	return (a > b) - (a < b);
+}
+
+static struct copied copy_of(const struct queued *record)
+{
+	_cleanup_json_ json_t *json = json_loadb(record->text, record->length, 0, NULL);
+
+	return (struct copied){.sequence = json_integer_value(json_object_get(json, "sequence")),
+			       .text = strndup(record->text, record->length)};
+}
+
+/* Takes all that waits, and replays it: as it came, or in the order in which it was made. */
+static void drain(struct store *store, bool in_order)
+{
+	_cleanup_free_ struct copied *all = NULL;
+	size_t total = 0, count;
 
 	do {
 		struct batch *batch = store_next(store, "test", 100, 1 << 20, NULL);
 		assert_non_null(batch);
 		const struct queued *records = batch_records(batch, &count);
+		all = reallocarray(all, total + count + 1, sizeof(*all));
+		assert_non_null(all);
 		for (size_t i = 0; i < count; i++)
-			replay_record(records[i].text, records[i].length);
+			all[total++] = copy_of(&records[i]);
 		if (count)
 			assert_int_equal(store_done(store, "test", records[count - 1].sequence, count, NULL),
 					 0);
 		batch_free(batch);
 	} while (count);
+	if (in_order)
+		qsort(all, total, sizeof(*all), compare_copied);
+	for (size_t i = 0; i < total; i++) {
+		replay_record(all[i].text, strlen(all[i].text));
+		free(all[i].text);
+	}
 }
 
 /* What was told comes to what is there. */
@@ -116,33 +175,35 @@ static void check_against(const struct look *look)
 	assert_memory_equal(replay.letters, expected, sizeof(expected));
 }
 
-static void kill_one(unsigned number)
+static void kill_one(void (*run)(unsigned number), unsigned number)
 {
 	int status;
 	pid_t child = fork();
 
 	assert_true(child >= 0);
 	if (!child)
-		run_child(number);
+		run(number);
 	usleep((useconds_t)(rand_r(&seed) % 20000));
 	kill(child, SIGKILL);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFSIGNALED(status)); /* it did not fail before */
 }
 
-static void test_killed_at_random(void **state)
+static void kill_many(void (*run)(unsigned number), bool refused)
 {
-	(void)state;
+	replay = (struct replay){0};
 	directory = test_directory();
 	for (unsigned i = 0; i < KILLS; i++) {
 		struct look look = look_of(i);
 		struct store *store;
-		kill_one(i * 1000);
+		uint64_t retried;
+		kill_one(run, i * 1000);
 		store = open_store();
 		assert_string_equal(test_notices, "");
-		drain(store);
+		assert_int_equal(store_retry(store, NULL, &retried, NULL), 0);
+		drain(store, refused);
 		assert_int_equal(look_at(store, &look), 0);
-		drain(store);
+		drain(store, false);
 		check_against(&look);
 		store_close(store);
 	}
@@ -151,10 +212,23 @@ static void test_killed_at_random(void **state)
 	test_directory_remove();
 }
 
+static void test_killed_at_random(void **state)
+{
+	(void)state;
+	kill_many(run_auditor, false);
+}
+
+static void test_killed_while_all_is_refused(void **state)
+{
+	(void)state;
+	kill_many(run_refused, true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_killed_at_random),
+		cmocka_unit_test(test_killed_while_all_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
