@@ -14,6 +14,7 @@
 #include "agent/daemon/clock.h"
 #include "agent/daemon/control.h"
 #include "agent/daemon/delivery.h"
+#include "agent/daemon/heap.h"
 #include "agent/daemon/metrics.h"
 #include "agent/daemon/status_record.h"
 #include "agent/store/store.h"
@@ -475,6 +476,7 @@ int shipper_run(const struct shipper_setup *setup)
 	const struct message ready = {.kind = MESSAGE_CONFINED, .json = {"{}", 2}};
 	int status = EXIT_AUDITED;
 
+	heap_share();
 	if (start(&shipper, &error)) {
 		log_error(&setup->log, LOG_ERROR, "starting", &error);
 		status = EXIT_FAILED;

@@ -58,8 +58,9 @@ static const char *const texts[QUERY_COUNT] = {
 
 	[QUERY_DETAIL] = "SELECT json FROM detail WHERE id = ?1",
 	[QUERY_DETAIL_SET] =
-		"INSERT OR REPLACE INTO detail (id, containers, container_name, image, task, json) "
-		"VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+		"INSERT INTO detail (id, containers, container_name, image, task, json) "
+		"VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET containers = ?2, "
+		"container_name = ?3, image = ?4, task = ?5, json = ?6",
 	[QUERY_DETAIL_SET_PLACES] = "UPDATE detail SET containers = ?2, container_name = ?3, image = ?4, "
 				    "task = ?5 WHERE id = ?1",
 	[QUERY_CONTAINERS] = "SELECT containers FROM detail WHERE id = ?1",

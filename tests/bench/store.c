@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "agent/daemon/heap.h"
 #include "agent/store/store.h"
 #include "proctor/cleanup.h"
 
@@ -73,6 +74,25 @@ static void look(struct store *store, const struct many *many, size_t count)
 		die("a pass", error);
 }
 
+/* Takes all that waits, at most `most`, and returns how many those were. */
+static size_t take(struct store *store, size_t most)
+{
+	struct error *error = NULL;
+	size_t count = 1, all = 0;
+
+	while (count && all < most) {
+		struct batch *batch = store_next(store, "bench", BATCH, 1 << 20, &error);
+		if (!batch)
+			die("the queue", error);
+		const struct queued *records = batch_records(batch, &count);
+		if (count && store_done(store, "bench", records[count - 1].sequence, count, &error))
+			die("the queue", error);
+		all += count;
+		batch_free(batch);
+	}
+	return all;
+}
+
 /* ---- what is measured ---------------------------------------------------------------------------- */
 
 static void appended(struct store *store, struct many *many)
@@ -86,6 +106,24 @@ static void appended(struct store *store, struct many *many)
 	}
 	time = now(CLOCK_MONOTONIC) - start;
 	printf("records appended, each %d durable at once: %.0f a second\n", BATCH, ROUNDS * BATCH / time);
+}
+
+/* As with a receiver that acknowledges at once. */
+static void through(struct store *store, struct many *many)
+{
+	enum { ROUNDS = 40 };
+	double start;
+	size_t all = 0;
+
+	take(store, SIZE_MAX);
+	start = now(CLOCK_MONOTONIC);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		make(many, BATCH, 100 + i);
+		look(store, many, BATCH);
+		all += take(store, SIZE_MAX);
+	}
+	printf("through the queue, each %d durable, then read and done: %.0f records a second\n", BATCH,
+	       (double)all / (now(CLOCK_MONOTONIC) - start));
 }
 
 static void unchanged(struct store *store, struct many *many)
@@ -141,20 +179,9 @@ static void queued(struct store *store, struct many *many, size_t records)
 
 static void delivered(struct store *store)
 {
-	size_t count = 1, all = 0;
 	double start = now(CLOCK_MONOTONIC);
-	struct error *error = NULL;
+	size_t all = take(store, 100000);
 
-	while (count && all < 100000) {
-		struct batch *batch = store_next(store, "bench", BATCH, 1 << 20, &error);
-		if (!batch)
-			die("the queue", error);
-		const struct queued *records = batch_records(batch, &count);
-		if (count && store_done(store, "bench", records[count - 1].sequence, count, &error))
-			die("the queue", error);
-		all += count;
-		batch_free(batch);
-	}
 	printf("taken from the queue: %.0f a second\n", (double)all / (now(CLOCK_MONOTONIC) - start));
 }
 
@@ -167,9 +194,11 @@ int main(int argc, char **argv)
 	struct store *store = many ? store_open(&options, &error) : NULL;
 	double start;
 
+	heap_share();
 	if (!store || store_set_sinks(store, &sink, 1, &error))
 		die("opening", error);
 	appended(store, many);
+	through(store, many);
 	unchanged(store, many);
 	queued(store, many, argc > 2 ? strtoul(argv[2], NULL, 10) : 20000);
 	delivered(store);
