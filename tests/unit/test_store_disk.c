@@ -504,6 +504,28 @@ static void test_a_disk_that_is_full_at_the_start(void **state)
 	umount2(directory, MNT_DETACH);
 }
 
+/* ---- memory -------------------------------------------------------------------------------------- */
+
+/* The short form of tests/bench/store. */
+static void test_memory_does_not_grow_with_the_queue(void **state)
+{
+	enum { LOOKS = 400, MOST = 2 << 20 };
+	struct store_options options = test_options(test_directory());
+	sqlite3_int64 before;
+
+	(void)state;
+	sqlite3_memory_highwater(1);
+	before = sqlite3_memory_used();
+	store = test_store(&options);
+	for (uint64_t i = 1; i <= LOOKS; i++) {
+		struct look look = {.time = LOOK_TIME};
+		for (size_t k = 0; k < LOOK_MAX - 1; k++)
+			look.findings[k] = (typeof(look.findings[0])){.letter = (char)('a' + k), .digest = i};
+		assert_int_equal(look_at(store, &look), 0);
+	}
+	assert_true(sqlite3_memory_used() - before < MOST && sqlite3_memory_highwater(0) - before < MOST);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
 
 int main(void)
@@ -526,6 +548,7 @@ int main(void)
 		TEST(test_a_full_disk_loses_and_doubles_nothing),
 		TEST(test_sinks_go_on_while_the_disk_is_full),
 		TEST(test_a_disk_that_is_full_at_the_start),
+		TEST(test_memory_does_not_grow_with_the_queue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
