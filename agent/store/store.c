@@ -136,6 +136,9 @@ static int transact(struct store *store, enum safety safety, store_work work, vo
 		tick(store);
 		return work(store, context, error);
 	}
+	if (!sqlite3_get_autocommit(
+		    database->handle)) /* for want of memory the last one could not be undone */
+		query_run(database, query_start(database, QUERY_ROLLBACK));
 	if (set_safety(store, safety) || store_run(store, query_start(database, QUERY_BEGIN)))
 		return -1;
 	tick(store);
