@@ -144,8 +144,9 @@ static void drain(struct store *store, bool in_order)
 		struct batch *batch = store_next(store, "test", 100, 1 << 20, NULL);
 		assert_non_null(batch);
 		const struct queued *records = batch_records(batch, &count);
-		all = reallocarray(all, total + count + 1, sizeof(*all));
-		assert_non_null(all);
+		struct copied *grown = reallocarray(all, total + count + 1, sizeof(*all));
+		assert_non_null(grown);
+		all = grown;
 		for (size_t i = 0; i < count; i++)
 			all[total++] = copy_of(&records[i]);
 		if (count)
