@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -20,6 +21,7 @@ enum {
 	ASKED_LAST_S = 900, /* a receiver that asks to be left alone for longer is asked sooner */
 	IDLE_MS = 60000,    /* a wake-up that was lost costs no more than that */
 	BURST_MS = 60000,   /* refusals that follow each other sooner are one burst */
+	LOOK_MS = 20,       /* how often it is looked whether all are done */
 };
 
 struct sender {
@@ -34,6 +36,7 @@ struct sender {
 	unsigned asked;      /* seconds for which the receiver asked to be left alone */
 	uint64_t refused_at; /* clock_ms() of the last refusal; 0: none */
 	unsigned seed;
+	struct delivery_outcome outcome;
 };
 
 struct delivery {
@@ -88,19 +91,33 @@ static void wait_to_retry(struct sender *sender)
 	poll(polled, 2, last ? RETRY_FIRST_MS : retry_ms(sender));
 }
 
+/* Keeps why it failed; of a try that was broken off, why those before it did. */
+static void keep_failure(struct sender *sender, struct error *error)
+{
+	struct error **kept = &sender->outcome.failure;
+
+	if (*kept && is_readable(sender->delivery->stop)) {
+		error_free(error);
+		return;
+	}
+	error_free(*kept);
+	*kept = error;
+}
+
 /* A failure is logged when it begins, and when it ends. */
-static void note_failure(struct sender *sender, struct error **error)
+static void note_failure(struct sender *sender, struct error *error)
 {
 	if (!sender->failing)
-		log_error(sender->delivery->log, LOG_WARNING, sender->setting->name, error);
+		log_write(sender->delivery->log, LOG_WARNING, sender->setting->name, "error",
+			  error_message(error), NULL);
 	sender->failing = true;
 	sender->failures++;
-	error_free(*error);
-	*error = NULL;
+	keep_failure(sender, error);
 }
 
 static void note_success(struct sender *sender)
 {
+	keep_failure(sender, NULL);
 	if (sender->failing)
 		log_write(sender->delivery->log, LOG_INFO, "sink delivers again", "sink",
 			  sender->setting->name, NULL);
@@ -111,9 +128,11 @@ static void note_success(struct sender *sender)
 /* A burst is logged when it begins; not with the reason, in which the receiver may have repeated what was
  * sent.
  */
-static void note_refusal(struct sender *sender)
+static void note_refusal(struct sender *sender, const char *reason)
 {
 	uint64_t now = clock_ms();
+
+	snprintf(sender->outcome.reason, sizeof(sender->outcome.reason), "%s", reason);
 
 	if (!sender->refused_at || now - sender->refused_at >= BURST_MS)
 		log_write(sender->delivery->log, LOG_WARNING,
@@ -134,7 +153,7 @@ static int settle(struct sender *sender, const struct queued *records, const str
 		return -1;
 	if (!delivered->refused)
 		return 0;
-	note_refusal(sender);
+	note_refusal(sender, delivered->reason);
 	return store_refuse(store, name, records + out, delivered->refused, delivered->reason, error);
 }
 
@@ -207,7 +226,7 @@ static void *run_sender(void *argument)
 		struct error *error = NULL;
 		int result = send_next(sender, &error);
 		if (result < 0) {
-			note_failure(sender, &error);
+			note_failure(sender, error);
 			wait_to_retry(sender);
 			continue;
 		}
@@ -241,7 +260,10 @@ static int start_sender(struct delivery *delivery, struct sender *sender, const 
 	if (!sender->sink)
 		return -1;
 	result = pthread_create(&sender->thread, NULL, run_sender, sender);
-	return result ? error_set(error, result, "starting a thread for sink %s", setting->name) : 0;
+	if (!result)
+		return 0;
+	setting->kind->close(sender->sink);
+	return error_set(error, result, "starting a thread for sink %s", setting->name);
 }
 
 static int register_sinks(const struct settings *settings, struct store *store, struct error **error)
@@ -309,25 +331,51 @@ static bool all_idle(const struct delivery *delivery)
 	return true;
 }
 
-void delivery_stop(struct delivery *delivery, uint64_t wait_ms)
+bool delivery_wait(const struct delivery *delivery, int interrupt, uint64_t wait_ms)
 {
 	uint64_t end = clock_ms() + wait_ms;
+	struct pollfd polled = {.fd = interrupt, .events = POLLIN};
 
+	while (!all_idle(delivery))
+		if (clock_ms() >= end || poll(&polled, 1, LOOK_MS) > 0)
+			return false;
+	return true;
+}
+
+void delivery_end(struct delivery *delivery, uint64_t wait_ms)
+{
 	atomic_store(&delivery->draining, true);
 	wake(delivery->drain);
 	for (size_t i = 0; i < delivery->count; i++) {
 		atomic_store(&delivery->senders[i].idle, false);
 		wake(delivery->senders[i].wakeup);
 	}
-	while (clock_ms() < end && !all_idle(delivery))
-		poll(NULL, 0, 20);
+	if (wait_ms)
+		delivery_wait(delivery, -1, wait_ms);
 	wake(delivery->stop);
 	for (size_t i = 0; i < delivery->count; i++) {
 		pthread_join(delivery->senders[i].thread, NULL);
 		delivery->senders[i].setting->kind->close(delivery->senders[i].sink);
 	}
+}
+
+const struct delivery_outcome *delivery_outcome(const struct delivery *delivery, size_t sink)
+{
+	return &delivery->senders[sink].outcome;
+}
+
+void delivery_free(struct delivery *delivery)
+{
+	for (size_t i = 0; i < delivery->count; i++)
+		error_free(delivery->senders[i].outcome.failure);
 	cleanup_close(&delivery->stop);
 	cleanup_close(&delivery->drain);
 	free(delivery->senders);
 	free(delivery);
+}
+
+void delivery_stop(struct delivery *delivery, uint64_t wait_ms)
+{
+	delivery_end(delivery, wait_ms);
+	delivery_free(delivery);
 }
