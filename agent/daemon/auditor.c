@@ -321,7 +321,7 @@ static int send_pass(struct auditor *auditor, struct snapshot *snapshot, const s
 	struct message message = {.kind = MESSAGE_PASS};
 	const struct message counters = {.kind = MESSAGE_COUNTERS, .counters = auditor->counters};
 
-	if (!arena || observe(snapshot, findings, full, arena, &message.pass, error))
+	if (!arena || observe(snapshot, findings, false, full, arena, &message.pass, error))
 		return -1;
 	sent_shorten(&auditor->sent, (struct observed *)message.pass.observed, message.pass.observed_count);
 	if (send_to_shipper(auditor, &counters, error) || send_to_shipper(auditor, &message, error))

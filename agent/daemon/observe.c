@@ -142,10 +142,10 @@ static int observe_finding(const struct finding *finding, struct record_context 
 
 /* ---- all of it --------------------------------------------------------------------------------- */
 
-static struct observed *observe_all(const struct findings *findings, struct record_context *context,
+static struct observed *observe_all(const struct findings *findings, bool whole, struct record_context *context,
 				    struct arena *arena, struct pass *pass)
 {
-	size_t count = findings->count < OBSERVED_MAX ? findings->count : OBSERVED_MAX;
+	size_t count = whole || findings->count < OBSERVED_MAX ? findings->count : OBSERVED_MAX;
 	struct observed *observed = arena_array(arena, count + 1, sizeof(*observed));
 
 	pass->observed = observed;
@@ -154,7 +154,7 @@ static struct observed *observe_all(const struct findings *findings, struct reco
 		struct observed *next = &observed[pass->observed_count];
 		if (observe_finding(findings->list[i], context, arena, next))
 			return NULL;
-		pass->observed_count += next->json_length <= MESSAGE_FINDING_BYTES;
+		pass->observed_count += whole || next->json_length <= MESSAGE_FINDING_BYTES;
 	}
 	return observed;
 }
@@ -207,15 +207,13 @@ static void fit(struct snapshot *snapshot, const struct findings *findings, stru
 	note(snapshot, &collector_process,
 	     "more findings than a pass holds: this one is not told, and none is resolved meanwhile",
 	     findings->count - pass->observed_count);
-	note(snapshot, &collector_container,
-	     "more containers than a finding names: this one is not named in it", count_unnamed(findings));
 }
 
-int observe(struct snapshot *snapshot, const struct findings *findings, bool full, struct arena *arena,
-	    struct pass *pass, struct error **error)
+int observe(struct snapshot *snapshot, const struct findings *findings, bool whole, bool full,
+	    struct arena *arena, struct pass *pass, struct error **error)
 {
 	struct record_context context = {.snapshot = snapshot, .findings = findings};
-	struct observed *observed = observe_all(findings, &context, arena, pass);
+	struct observed *observed = observe_all(findings, whole, &context, arena, pass);
 	struct bytes summary = {0};
 
 	pass->time = snapshot->started_at;
@@ -224,7 +222,11 @@ int observe(struct snapshot *snapshot, const struct findings *findings, bool ful
 	pass->seen = sight_of(snapshot, arena);
 	pass->seen_count = snapshot->container_count + 1;
 	if (observed && pass->seen) {
-		fit(snapshot, findings, observed, pass);
+		if (!whole)
+			fit(snapshot, findings, observed, pass);
+		note(snapshot, &collector_container,
+		     "more containers than a finding names: this one is not named in it",
+		     count_unnamed(findings));
 		summary = keep_json(summary_of(&context), arena);
 	}
 	record_context_free(&context);

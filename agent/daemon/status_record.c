@@ -64,10 +64,10 @@ static json_t *common(const struct status_facts *facts)
 
 	put(object, "version", json_string(proctor_version));
 	put(object, "started_at", json_of_seconds((double)facts->started));
-	put(object, "events", events_of(facts));
+	put(object, "events", facts->reports ? events_of(facts) : NULL);
 	put(object, "event_sources",
 	    json_deep_copy(json_object_get(json_object_get(facts->reports, "auditor"), "events")));
-	put(object, "confinement", reported(facts, "confinement"));
+	put(object, "confinement", facts->reports ? reported(facts, "confinement") : NULL);
 	return object;
 }
 

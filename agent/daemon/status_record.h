@@ -13,7 +13,7 @@ struct status_facts {
 	const struct settings *settings;
 	const struct store_state *state;
 	const json_t *reports; /* {"parent":…,"auditor":…,"shipper":…}: pid, confinement, the auditor's event
-				* sources
+				* sources; NULL: no agent, but one audit
 				*/
 	const json_t *summary; /* of the last pass; NULL: none yet */
 	double pass_time;      /* seconds since 1970; 0: none yet */

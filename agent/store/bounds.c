@@ -40,7 +40,9 @@ static int64_t bytes_bound(const struct store *store)
 				? (int64_t)store->options.queue_bytes
 				: INT64_MAX;
 
-	return store->memory && bound > MEMORY_BYTES ? MEMORY_BYTES : bound;
+	bool spare = store->memory && (store->path || store->options.queue_bytes);
+
+	return spare && bound > MEMORY_BYTES ? MEMORY_BYTES : bound;
 }
 
 /* The oldest of the lowest severity first, until the rest has room. */

@@ -483,3 +483,19 @@ int store_pass(struct store *store, const struct pass *pass, struct error **erro
 		return -1;
 	return comparison.lacks_text ? STORE_PASS_LACKS_TEXT : 0;
 }
+
+static int forget_all(struct store *store, void *context, struct error **error)
+{
+	struct database *database = store_database(store);
+
+	(void)context, (void)error;
+	return store_run(store, query_start(database, QUERY_FINDINGS_FORGET)) ||
+			       store_run(store, query_start(database, QUERY_DETAILS_FORGET))
+		       ? -1
+		       : 0;
+}
+
+int store_forget(struct store *store, struct error **error)
+{
+	return store_do(store, SAFETY_LATER, forget_all, NULL, error);
+}

@@ -49,6 +49,7 @@ static const char *const texts[QUERY_COUNT] = {
 		"opened_2 = ?13, rule = coalesce(?14, rule), told_as = coalesce(?15, told_as), "
 		"told_at = coalesce(?16, told_at), sequence = coalesce(?17, sequence), "
 		"record_id = coalesce(?18, record_id), resolved_at = ?19",
+	[QUERY_FINDINGS_FORGET] = "DELETE FROM finding",
 	[QUERY_FINDINGS_FORGET_OLD] = "DELETE FROM finding WHERE standing = 'resolved' AND resolved_at < ?1",
 	[QUERY_FINDINGS_FORGET_MANY] =
 		"DELETE FROM finding WHERE id IN (SELECT id FROM finding WHERE standing = 'resolved' "

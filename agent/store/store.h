@@ -48,6 +48,9 @@ enum { STORE_PASS_LACKS_TEXT = 1 };
  * *error when nothing of it was kept. */
 int store_pass(struct store *store, const struct pass *pass, struct error **error);
 
+/* Forgets what is open, so that the next pass opens all that it has; what is queued stays. */
+int store_forget(struct store *store, struct error **error);
+
 /* Appends a heartbeat or inventory: `members` is JSON of its own members, to which type, record_id, sequence,
  * time and host are added. -1 and *error, also for members that its table of fields does not have. */
 int store_append(struct store *store, const char *type, const char *members, size_t length,
