@@ -152,8 +152,11 @@ static int gather(struct given_list *list, const struct settings_options *option
 		       : 0;
 }
 
-struct settings *settings_read(const struct settings_options *options, char *const *environment, time_t now,
-			       struct error **error)
+typedef int (*gatherer)(struct given_list *list, const struct settings_options *options,
+			char *const *environment, struct error **error);
+
+static struct settings *read_settings(gatherer gather_them, const struct settings_options *options,
+				      char *const *environment, time_t now, struct error **error)
 {
 	struct arena *arena = arena_new();
 	struct settings *settings = arena ? arena_alloc(arena, sizeof(*settings)) : NULL;
@@ -165,10 +168,38 @@ struct settings *settings_read(const struct settings_options *options, char *con
 		return NULL;
 	}
 	settings->arena = arena;
-	if (!gather(&list, options, environment, error) && !understand(settings, &list, now, error))
+	if (!gather_them(&list, options, environment, error) && !understand(settings, &list, now, error))
 		return settings;
 	settings_free(settings);
 	return NULL;
+}
+
+struct settings *settings_read(const struct settings_options *options, char *const *environment, time_t now,
+			       struct error **error)
+{
+	return read_settings(gather, options, environment, now, error);
+}
+
+/* PROCTOR_TO alone of the variables. */
+static int gather_sinks(struct given_list *list, const struct settings_options *options,
+			char *const *environment, struct error **error)
+{
+	static const char name[] = "PROCTOR_TO";
+	const char *to = given_variable(environment, name);
+	char *const only[] = {to ? (char *)to - sizeof(name) : NULL, NULL};
+
+	if (!to && !options->to_count)
+		return 0;
+	return given_variables(list, only, options, error) || given_options(list, options, error) ||
+			       given_finish(list, error)
+		       ? -1
+		       : 0;
+}
+
+struct settings *settings_read_sinks(const struct settings_options *options, char *const *environment,
+				     struct error **error)
+{
+	return read_settings(gather_sinks, options, environment, 0, error);
 }
 
 void settings_free(struct settings *settings)

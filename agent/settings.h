@@ -74,6 +74,11 @@ struct settings *settings_read(const struct settings_options *options, char *con
 			       struct error **error);
 void settings_free(struct settings *settings);
 
+/* The sinks alone that options->to names, else PROCTOR_TO: for a command that sends once. No file and no
+ * other variable is read, and none has a default: without either there are none. */
+struct settings *settings_read_sinks(const struct settings_options *options, char *const *environment,
+				     struct error **error);
+
 /* Prints what is in force, one setting a line, and from where: `FILE:LINE`, `PROCTOR_X`, `--x`, `default`. It
  * is a configuration again, but for secrets, which are not shown: user, password and query of a URL. */
 void settings_print(const struct settings *settings, struct output *output);
