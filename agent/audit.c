@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "agent/audit_print.h"
+#include "agent/audit_send.h"
 #include "agent/command.h"
 #include "agent/config.h"
 #include "agent/layer_cache.h"
@@ -18,6 +19,7 @@ enum { COLLECTORS_MAX = 16 };
 enum audit_option {
 	AUDIT_CONFIG = OPTION_OWN,
 	AUDIT_CONTAINER,
+	AUDIT_DELIVER_WITHIN,
 	AUDIT_EXCLUDE,
 	AUDIT_FAIL_ON,
 	AUDIT_LAYER_CACHE,
@@ -27,7 +29,9 @@ enum audit_option {
 	AUDIT_PID,
 	AUDIT_REMEDIATE,
 	AUDIT_RULE,
+	AUDIT_SPOOL,
 	AUDIT_TASK_DEFINITION,
+	AUDIT_TO,
 	AUDIT_WRITE_TASK_DEFINITION,
 };
 
@@ -40,7 +44,8 @@ struct audit {
 	struct arena *arena;      /* of the words */
 	struct audit_print print; /* how and where to print, and what of it */
 	struct pid_list pids;
-	struct words rules, rules_off, collectors_off, excluded;
+	struct audit_send send; /* where else it goes */
+	struct words rules, rules_off, collectors_off, excluded, to;
 	struct layer_cache layer_cache;
 	const char *config_file, *docker_socket;
 	struct config *config;          /* NULL: none */
@@ -118,6 +123,8 @@ static int handle_option(void *state, int id, const char *value, struct error **
 	case AUDIT_CONTAINER:
 		audit->print.selection.container = value;
 		return 0;
+	case AUDIT_DELIVER_WITHIN:
+		return audit_send_within(&audit->send, value, error);
 	case AUDIT_EXCLUDE:
 		return config_check_path(value, error) || add_word(audit, &audit->excluded, value, error) ? -1
 													  : 0;
@@ -137,9 +144,14 @@ static int handle_option(void *state, int id, const char *value, struct error **
 	case AUDIT_REMEDIATE:
 		audit->remediation.target = target_parse(value, error);
 		return audit->remediation.target ? 0 : -1;
+	case AUDIT_SPOOL:
+		audit->send.spool = value;
+		return 0;
 	case AUDIT_TASK_DEFINITION:
 		audit->remediation.task_definition_file = value;
 		return 0;
+	case AUDIT_TO:
+		return add_word(audit, &audit->to, value, error);
 	case AUDIT_WRITE_TASK_DEFINITION:
 		audit->remediation.write_task_definition = value;
 		return 0;
@@ -197,7 +209,7 @@ static struct snapshot *collect(struct audit *audit, struct error **error)
 
 	if (layer_cache_load(&audit->layer_cache, &request, error))
 		return NULL;
-	if (audit->print.format != FORMAT_TABLE)
+	if (audit->print.format != FORMAT_TABLE || audit_send_is_wanted(&audit->send))
 		request.facts |= REQUEST_COMMAND_LINE;
 	for (size_t i = 0, count = 0; collectors[i] && count < COLLECTORS_MAX - 1; i++)
 		if (!has_word(&audit->collectors_off, collectors[i]->name))
@@ -250,8 +262,18 @@ static int check_container(const char *name, const struct snapshot *snapshot, st
 
 /* ---- judging ------------------------------------------------------------------------------------ */
 
+/* From which severity on findings are printed, unless it is said. */
+static enum severity least_printed(const struct audit *audit)
+{
+	if (audit->remediation.target)
+		return SEVERITY_INFO; /* what a change closes besides is told */
+	if (audit->minimum != SEVERITY_NONE)
+		return audit->minimum;
+	return audit->print.format == FORMAT_TABLE ? SEVERITY_LOW : SEVERITY_INFO;
+}
+
 static struct findings *judge(const struct audit *audit, const struct snapshot *snapshot,
-			      struct error **error)
+			      enum severity minimum, struct error **error)
 {
 	struct policy policy = audit->config ? config_policy(audit->config) : (struct policy){0};
 
@@ -259,14 +281,10 @@ static struct findings *judge(const struct audit *audit, const struct snapshot *
 	policy.only_count = audit->rules.count;
 	policy.without = audit->rules_off.words; /* with those of the configuration */
 	policy.without_count = audit->rules_off.count;
-	policy.minimum = audit->minimum;
+	policy.minimum = minimum;
 	policy.container = audit->print.selection.container;
 	policy.pids = audit->print.selection.pids;
 	policy.pid_count = audit->print.selection.pid_count;
-	if (audit->remediation.target)
-		policy.minimum = SEVERITY_INFO; /* what a change closes besides is told */
-	if (policy.minimum == SEVERITY_NONE)
-		policy.minimum = audit->print.format == FORMAT_TABLE ? SEVERITY_LOW : SEVERITY_INFO;
 	return findings_judge(snapshot, &policy, error);
 }
 
@@ -305,7 +323,26 @@ static int print_result(struct audit *audit, const struct snapshot *snapshot, co
 					 : audit_print_finish(&audit->print, snapshot, findings, error);
 }
 
-static int judge_and_print(struct audit *audit, struct snapshot *snapshot, struct error **error)
+/* Whatever became of what was printed. Tells on stderr what went wrong. */
+static int send_result(struct audit *audit, const struct snapshot *snapshot, struct error **error)
+{
+	enum severity minimum = audit->minimum == SEVERITY_NONE ? SEVERITY_INFO : audit->minimum;
+	_cleanup_arena_ struct arena *arena = arena_new();
+	struct findings *findings;
+	struct snapshot part;
+	int result;
+
+	if (!arena || selection_make(&audit->print.selection, snapshot, arena, &part))
+		return error_set(error, 0, "sending what was found: out of memory");
+	findings = judge(audit, snapshot, minimum, error);
+	if (!findings)
+		return -1;
+	result = audit_send(&audit->send, &part, findings);
+	findings_free(findings);
+	return result;
+}
+
+static int judge_and_tell(struct audit *audit, struct snapshot *snapshot, struct error **error)
 {
 	struct findings *findings;
 	int status = EXIT_FAILED;
@@ -315,15 +352,24 @@ static int judge_and_print(struct audit *audit, struct snapshot *snapshot, struc
 		return EXIT_FAILED;
 	if (!pid_list_has_any(&audit->pids, snapshot) && pid_list_check(&audit->pids, snapshot, error))
 		return EXIT_FAILED;
-	findings = judge(audit, snapshot, error);
+	findings = judge(audit, snapshot, least_printed(audit), error);
 	if (findings && !print_result(audit, snapshot, findings, error) &&
 	    !pid_list_check(&audit->pids, snapshot, error)) /* when all else is printed */
 		status = is_met(audit->fail_on, findings) ? EXIT_FOUND : EXIT_AUDITED;
 	findings_free(findings);
+	if (audit_send_is_wanted(&audit->send) && send_result(audit, snapshot, error))
+		status = EXIT_FAILED;
 	return status;
 }
 
 /* ---- the command -------------------------------------------------------------------------------- */
+
+static int open_send(struct audit *audit, struct error **error)
+{
+	audit->send.options.to = audit->to.words;
+	audit->send.options.to_count = audit->to.count;
+	return audit_send_open(&audit->send, !audit->print.output_file, error);
+}
 
 static int audit_run(struct audit *audit, struct error **error)
 {
@@ -337,6 +383,8 @@ static int audit_run(struct audit *audit, struct error **error)
 	if (load_config(audit, error))
 		return EXIT_USAGE;
 	status = remediation_start(&audit->remediation, error);
+	if (status == EXIT_AUDITED)
+		status = open_send(audit, error);
 	if (status != EXIT_AUDITED)
 		return status;
 	status = EXIT_FAILED;
@@ -344,7 +392,7 @@ static int audit_run(struct audit *audit, struct error **error)
 		return EXIT_FAILED;
 	snapshot = collect(audit, error);
 	if (snapshot)
-		status = judge_and_print(audit, snapshot, error);
+		status = judge_and_tell(audit, snapshot, error);
 	if (status != EXIT_FAILED && layer_cache_save(&audit->layer_cache, snapshot, error))
 		status = EXIT_FAILED;
 	snapshot_free(snapshot);
@@ -366,6 +414,7 @@ static int run(const struct command *command, int argc, char **argv, struct erro
 	if (!parsed)
 		status = audit_run(&audit, error);
 	audit_print_close(&audit.print);
+	audit_send_close(&audit.send);
 	remediation_end(&audit.remediation);
 	config_free(audit.config);
 	pid_list_free(&audit.pids);
@@ -421,6 +470,14 @@ static const struct option_entry options[] = {
 	OPTION_ENTRY_FORMAT,
 	OPTION_ENTRY_OUTPUT_FILE,
 	OPTION_ENTRY_WITH_ARGUMENTS,
+	{AUDIT_TO, "to", "URL",
+	 "send what was found to this receiver as well, as the agent does; can be given again (default: "
+	 "those of PROCTOR_TO)",
+	 COMPLETE_NONE},
+	{AUDIT_SPOOL, "spool", "DIRECTORY",
+	 "keep there what was not delivered, and send it first with the next run", COMPLETE_DIRECTORY},
+	{AUDIT_DELIVER_WITHIN, "deliver-within", "TIME",
+	 "how long to try to deliver, 1s to 1d (default: 60s)", COMPLETE_NONE},
 	{0},
 };
 
