@@ -77,11 +77,19 @@ static int leave_out_stdout(struct audit_send *send, struct error **error)
 	return 0;
 }
 
+/* All that there will be is there when it is sent. */
+static void wait_for_no_more(const struct settings *settings)
+{
+	for (size_t i = 0; i < settings->sink_count; i++)
+		settings->sinks[i].batch_age = 0;
+}
+
 static int read_sinks(struct audit_send *send, bool prints, struct error **error)
 {
 	send->settings = settings_read_sinks(&send->options, environ, error);
 	if (!send->settings || (prints && leave_out_stdout(send, error)))
 		return -1;
+	wait_for_no_more(send->settings);
 	if (!send->spool)
 		return 0;
 	if (!audit_send_is_wanted(send)) {
@@ -111,19 +119,6 @@ void audit_send_close(struct audit_send *send)
 }
 
 /* ---- into the queue ----------------------------------------------------------------------------- */
-
-static int set_sinks(const struct audit_send *send, struct error **error)
-{
-	const struct settings *settings = send->settings;
-	struct queue_options options[SINKS_MAX];
-
-	for (size_t i = 0; i < settings->sink_count; i++)
-		options[i] = (struct queue_options){.sink = settings->sinks[i].name,
-						    .minimum = settings->sinks[i].minimum,
-						    .heartbeats = settings->sinks[i].heartbeats,
-						    .from_now = true};
-	return store_set_sinks(send->store, options, settings->sink_count, error);
-}
 
 /* As of an agent that has made one pass. */
 static int queue_heartbeat(const struct audit_send *send, const struct pass *pass, struct error **error)
@@ -160,8 +155,17 @@ static int queue_findings(const struct audit_send *send, const struct snapshot *
 
 /* A sink's part of the queue at one moment. */
 struct tally {
-	uint64_t waiting, dropped;
+	uint64_t waiting, dropped, refused;
 };
+
+static size_t sink_of(const struct settings *settings, const char *name)
+{
+	size_t i = 0;
+
+	while (i < settings->sink_count && strcmp(settings->sinks[i].name, name) != 0)
+		i++;
+	return i;
+}
 
 static int read_tallies(const struct audit_send *send, struct tally *tallies, struct error **error)
 {
@@ -169,10 +173,12 @@ static int read_tallies(const struct audit_send *send, struct tally *tallies, st
 
 	if (!state)
 		return -1;
-	for (size_t i = 0; i < send->settings->sink_count; i++)
-		for (size_t k = 0; k < state->sink_count; k++)
-			if (!strcmp(state->sinks[k].name, send->settings->sinks[i].name))
-				tallies[i] = (struct tally){state->sinks[k].waiting, state->sinks[k].dropped};
+	for (size_t i = 0; i < state->sink_count; i++) {
+		const struct sink_state *sink = &state->sinks[i];
+		size_t at = sink_of(send->settings, sink->name);
+		if (at < send->settings->sink_count)
+			tallies[at] = (struct tally){sink->waiting, sink->dropped, sink->refused};
+	}
 	store_state_free(state);
 	return 0;
 }
@@ -245,6 +251,7 @@ static int tell_result(const struct audit_send *send, const char *url, const str
 {
 	const struct delivery_outcome *outcome = result->outcome;
 	uint64_t dropped = result->after.dropped - result->before.dropped;
+	uint64_t refused = result->after.refused - result->before.refused;
 	uint64_t all = result->queued.waiting + result->queued.dropped - result->before.dropped;
 	_cleanup_free_ char *next = prospect(send, "for the next run");
 	_cleanup_free_ char *dead = prospect(send, "as dead letters");
@@ -252,11 +259,11 @@ static int tell_result(const struct audit_send *send, const char *url, const str
 	if (result->after.waiting)
 		tell_part(result->after.waiting, all, "not delivered to", url,
 			  outcome->failure ? error_message(outcome->failure) : result->otherwise, next);
-	if (outcome->refused)
-		tell_part(outcome->refused, all, "refused by", url, outcome->reason, dead);
+	if (refused)
+		tell_part(refused, all, "refused by", url, outcome->reason, dead);
 	if (dropped)
 		tell_part(dropped, all, "dropped before it reached", url, "the queue was full", NULL);
-	if (result->after.waiting || outcome->refused || dropped)
+	if (result->after.waiting || refused || dropped)
 		return -1;
 	tell("%llu record%s %s delivered to %s", (unsigned long long)all, all == 1 ? "" : "s",
 	     all == 1 ? "was" : "were", url);
@@ -283,6 +290,22 @@ static int tell_results(const struct audit_send *send, const struct delivery *de
 			status = -1;
 	}
 	return status;
+}
+
+/* Of receivers that are not sent to this time. */
+static void tell_others(const struct audit_send *send)
+{
+	struct store_state *state = send->spool ? store_state(send->store, NULL) : NULL;
+
+	for (size_t i = 0; state && i < state->sink_count; i++) {
+		const struct sink_state *sink = &state->sinks[i];
+		if (sink->waiting && sink_of(send->settings, sink->name) == send->settings->sink_count)
+			tell("%llu record%s for %s, which no --to names, %s kept in %s",
+			     (unsigned long long)sink->waiting, sink->waiting == 1 ? "" : "s", sink->name,
+			     sink->waiting == 1 ? "is" : "are", send->spool);
+	}
+	if (state)
+		store_state_free(state);
 }
 
 /* ---- all of it ---------------------------------------------------------------------------------- */
@@ -313,9 +336,10 @@ int audit_send(struct audit_send *send, const struct snapshot *snapshot, const s
 	struct tally before[SINKS_MAX] = {0};
 	int status = -1;
 
-	if (!set_sinks(send, &error) && !read_tallies(send, before, &error) &&
+	if (!delivery_set_sinks(send->settings, send->store, &error) && !read_tallies(send, before, &error) &&
 	    !queue_findings(send, snapshot, findings, &error))
 		status = deliver(send, before, &error);
+	tell_others(send);
 	if (error)
 		tell("sending what was found: %s", error_message(error));
 	return status;

@@ -38,12 +38,15 @@ static int prepare(const char *directory, struct error **error)
 struct store *spool_open(const char *directory, uint64_t bytes,
 			 void (*notice)(void *context, const char *line), struct error **error)
 {
-	const struct store_options options = {.directory = directory, .queue_bytes = bytes, .notice = notice};
+	const struct store_options options = {
+		.directory = directory, .queue_bytes = bytes, .keep_sinks = true, .notice = notice};
 	struct store *store = prepare(directory, error) ? NULL : store_open(&options, error);
 
-	if (!store)
-		error_context(error, "--spool");
-	return store;
+	if (store && !store_take_apart(store, error))
+		return store;
+	store_close(store);
+	error_context(error, "--spool");
+	return NULL;
 }
 
 /* ---- names -------------------------------------------------------------------------------------- */

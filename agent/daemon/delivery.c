@@ -266,7 +266,7 @@ static int start_sender(struct delivery *delivery, struct sender *sender, const 
 	return error_set(error, result, "starting a thread for sink %s", setting->name);
 }
 
-static int register_sinks(const struct settings *settings, struct store *store, struct error **error)
+int delivery_set_sinks(const struct settings *settings, struct store *store, struct error **error)
 {
 	_cleanup_free_ struct queue_options *options = calloc(settings->sink_count + 1, sizeof(*options));
 
@@ -289,7 +289,7 @@ static int start_all(struct delivery *delivery, const struct settings *settings,
 	delivery->drain = eventfd(0, EFD_CLOEXEC);
 	if (delivery->stop < 0 || delivery->drain < 0 || !delivery->senders)
 		return error_set(error, errno, "starting sinks");
-	if (register_sinks(settings, delivery->store, error))
+	if (delivery_set_sinks(settings, delivery->store, error))
 		return -1;
 	for (; delivery->count < settings->sink_count; delivery->count++)
 		if (start_sender(delivery, &delivery->senders[delivery->count],

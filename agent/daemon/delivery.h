@@ -8,7 +8,10 @@
 
 struct delivery;
 
-/* Starts the sinks of the settings; owned by the caller. NULL and *error. */
+/* Gives the sinks of the settings their places in the queue. */
+int delivery_set_sinks(const struct settings *settings, struct store *store, struct error **error);
+
+/* The same, and starts the sinks; owned by the caller. NULL and *error. */
 struct delivery *delivery_start(const struct settings *settings, struct store *store, const struct log *log,
 				struct error **error);
 

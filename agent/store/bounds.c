@@ -34,12 +34,12 @@ static int drop(struct store *store, int64_t sequence, int64_t bytes)
 	return store_run(store, rows);
 }
 
+/* What was to be in memory from the start is bounded as its caller says. */
 static int64_t bytes_bound(const struct store *store)
 {
 	int64_t bound = store->options.queue_bytes && store->options.queue_bytes < INT64_MAX
 				? (int64_t)store->options.queue_bytes
 				: INT64_MAX;
-
 	bool spare = store->memory && (store->path || store->options.queue_bytes);
 
 	return spare && bound > MEMORY_BYTES ? MEMORY_BYTES : bound;

@@ -103,19 +103,30 @@ static bool is_listed(const struct sinks *sinks, const char *name)
 	return false;
 }
 
-static int delete_others(struct store *store, const struct sinks *sinks)
+/* Takes the sink out, or lets it keep what waits for it and want nothing more. */
+static int take_out(struct store *store, const char *name, bool retire)
+{
+	sqlite3_stmt *row =
+		query_start(store_database(store), retire ? QUERY_SINK_RETIRE : QUERY_SINK_DELETE);
+
+	query_bind_text(row, 1, name);
+	if (retire)
+		sqlite3_bind_int(row, 2, SEVERITY_COUNT);
+	return store_run(store, row);
+}
+
+static int take_out_others(struct store *store, const struct sinks *sinks)
 {
 	struct database *database = store_database(store);
-	sqlite3_stmt *rows = query_start(database, QUERY_SINKS), *gone;
+	sqlite3_stmt *rows = query_start(database, QUERY_SINKS);
 	int found;
 
 	while ((found = store_step(store, database, rows)) == 1) {
 		const char *name = (const char *)sqlite3_column_text(rows, 0);
+		bool waits = sqlite3_column_int64(rows, 1) > 0;
 		if (name && is_listed(sinks, name))
 			continue;
-		gone = query_start(database, QUERY_SINK_DELETE);
-		query_bind_text(gone, 1, name);
-		if (store_run(store, gone)) {
+		if (take_out(store, name, store->options.keep_sinks && waits)) {
 			query_end(rows);
 			return -1;
 		}
@@ -175,7 +186,7 @@ static int set_sinks(struct store *store, void *context, struct error **error)
 {
 	const struct sinks *sinks = context;
 
-	if (delete_others(store, sinks))
+	if (take_out_others(store, sinks))
 		return -1;
 	for (size_t i = 0; i < sinks->count; i++)
 		if (set_sink(store, &sinks->list[i], error))

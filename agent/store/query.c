@@ -73,6 +73,7 @@ static const char *const texts[QUERY_COUNT] = {
 		"INSERT INTO sink (name, minimum, wants, place, waiting, waiting_bytes, sent, dropped) "
 		"VALUES (?1, ?2, ?3, ?4, 0, 0, 0, 0) "
 		"ON CONFLICT (name) DO UPDATE SET minimum = ?2, wants = ?3",
+	[QUERY_SINK_RETIRE] = "UPDATE sink SET minimum = ?2, wants = 0 WHERE name = ?1",
 	[QUERY_SINK_DELETE] = "DELETE FROM sink WHERE name = ?1",
 	[QUERY_SINKS_WANT] = "SELECT count(*) FROM (SELECT ?1 AS kind, ?2 AS severity), sink WHERE " WISHED,
 	/* A sink that waits for nothing has had all: its place moves with the queue. */
@@ -114,6 +115,14 @@ static const char *const texts[QUERY_COUNT] = {
 	[QUERY_QUEUE_DELETE_UNWANTED] =
 		"DELETE FROM queue WHERE sequence > ?1 AND sequence <= ?2 AND " UNWANTED,
 	[QUERY_QUEUE_DELETE_ALL_UNWANTED] = "DELETE FROM queue INDEXED BY queue_weight WHERE " UNWANTED,
+	[QUERY_QUEUE_SHARED] = "SELECT count(*), coalesce(sum(bytes), 0) FROM queue, sink WHERE for_sink IS "
+			       "NULL AND " WANTED,
+	[QUERY_QUEUE_COPY_SHARED] =
+		"INSERT INTO queue (sequence, kind, severity, made, bytes, text, for_sink) "
+		"SELECT ?1 + row_number() OVER (ORDER BY sequence, name), kind, severity, made, bytes, text, "
+		"name "
+		"FROM queue, sink WHERE for_sink IS NULL AND " WANTED,
+	[QUERY_QUEUE_DELETE_SHARED] = "DELETE FROM queue WHERE for_sink IS NULL RETURNING bytes",
 	[QUERY_QUEUE_DELETE] = "DELETE FROM queue WHERE sequence = ?1",
 	[QUERY_QUEUE_LEAST] = "SELECT sequence, bytes FROM queue INDEXED BY queue_weight "
 			      "ORDER BY severity, sequence LIMIT 1",

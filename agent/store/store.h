@@ -20,6 +20,8 @@ struct store_options {
 	unsigned resolve_after; /* seconds for which a finding is not to be seen before it is resolved */
 	unsigned flap_window;   /* seconds: three openings within are flapping, and it stays open as long */
 	bool existing;          /* no damaged file is set aside, and nothing kept in memory instead of it */
+	/* Sinks that store_set_sinks leaves out keep what waits for them alone, and want nothing more. */
+	bool keep_sinks;
 	/* What happened to the file (set aside, degraded to memory, recovered): one line to log. It may not
 	 * call the store. NULL: no one asks. */
 	void (*notice)(void *context, const char *line);
@@ -73,6 +75,10 @@ struct queue_options {
  * Sinks that are not in the list any more lose theirs. */
 int store_set_sinks(struct store *store, const struct queue_options *sinks, size_t count,
 		    struct error **error);
+
+/* Makes of each record that waits for several sinks one for each, for it alone: sinks that come later do not
+ * get them, and the order of those of each sink stays. */
+int store_take_apart(struct store *store, struct error **error);
 
 struct batch; /* records and their text */
 

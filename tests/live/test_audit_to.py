@@ -268,6 +268,28 @@ class Spool(Sending):
         self.assertFalse(set(kept) & set(texts(f"{self.place}/new")))
         self.assertEqual(texts(f"{self.missing}/a")[len(kept):], texts(f"{self.place}/new"))
 
+    def test_a_receiver_that_is_left_out(self):
+        """Its records are told, kept, and sent when it is named again; what was found meanwhile is not its own."""
+        other = f"file://{self.missing}/b"
+        kept = self.fail_once(other)
+        _, said = self.audit("--spool", self.spool, to=[f"file://{self.file}"])
+        between = texts(self.file)
+        for url in f"file://{self.missing}/a", other:
+            self.assertIn(f"proctor: {len(kept)} records for {url}, which no --to names, are kept in {self.spool}\n",
+                          said)
+        self.audit("--spool", self.spool, to=[other], status=3)
+        os.mkdir(self.missing)
+        _, said = self.audit("--spool", self.spool, to=[f"file://{self.missing}/a"])
+        sent = texts(f"{self.missing}/a")
+        self.assertEqual(sent[:len(kept)], kept)
+        self.assertFalse(set(sent) & set(between))
+        self.assertEqual([json.loads(text)["type"] for text in sent].count("heartbeat"), 2)
+        self.audit("--spool", self.spool, to=[other])
+        sent = texts(f"{self.missing}/b")
+        self.assertEqual(sent[:len(kept)], kept)
+        self.assertEqual([json.loads(text)["type"] for text in sent].count("heartbeat"), 3)
+        self.assertEqual(self.waiting(), [])
+
     def test_one_run_at_a_time(self):
         self.fail_once()
         held = os.open(self.spool, os.O_RDONLY)

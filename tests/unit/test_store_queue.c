@@ -546,6 +546,109 @@ static bool is_readable(int fd)
 	return poll(&waited, 1, 0) == 1;
 }
 
+/* ---- one who sends now and then ------------------------------------------------------------------ */
+
+static void open_keeping(void)
+{
+	struct store_options options = test_options(NULL);
+
+	options.keep_sinks = true;
+	store = store_open(&options, NULL);
+	assert_non_null(store);
+}
+
+static void test_who_is_left_out_keeps_what_waits_and_gets_no_more(void **state)
+{
+	const struct queue_options here = {.sink = "here", .minimum = SEVERITY_INFO, .heartbeats = true};
+	const struct queue_options away = {.sink = "away", .minimum = SEVERITY_INFO, .heartbeats = true};
+	int64_t last;
+
+	(void)state;
+	open_keeping();
+	set_sinks(&away, 1);
+	find("a");
+	beat();
+	assert_int_equal(store_take_apart(store, NULL), 0);
+	set_sinks(&here, 1);
+	assert_string_equal(next("here", 9, &last), ""); /* it was for another */
+	find("ab");
+	beat();
+	assert_int_equal(state_of("away").waiting, 2);
+	assert_string_equal(next("here", 9, &last), "b-");
+	assert_int_equal(store_take_apart(store, NULL), 0);
+	set_sinks(&away, 1);
+	assert_string_equal(next("away", 9, &last), "a-");
+	done("away", last, 2);
+	assert_int_equal(state_of("here").waiting, 2);
+	set_sinks(&here, 1);
+	assert_string_equal(next("here", 9, &last), "b-");
+	assert_string_equal(state_of("away").name, "away");
+	assert_int_equal(state_of("away").sent, 0); /* it waited for nothing, and is gone */
+}
+
+static void test_what_waits_for_several_is_taken_apart(void **state)
+{
+	const struct queue_options sinks[] = {{.sink = "all", .minimum = SEVERITY_INFO, .heartbeats = true},
+					      {.sink = "bad", .minimum = SEVERITY_HIGH}};
+	int64_t last, sequence;
+
+	(void)state;
+	open_keeping();
+	set_sinks(sinks, 2);
+	find("abcde");
+	beat();
+	assert_string_equal(next("all", 1, &last), "a");
+	done("all", last, 1);
+	assert_int_equal(store_take_apart(store, NULL), 0);
+	assert_int_equal(store_take_apart(store, NULL), 0); /* there is no more to it */
+	assert_int_equal(state_of("all").waiting, 5);
+	assert_int_equal(state_of("bad").waiting, 2);
+	find("abcdefghij");
+	assert_string_equal(next("all", 20, &last), "bcde-fghij");
+	assert_string_equal(next("bad", 20, &sequence), "deij");
+	done("all", last, 10);
+	done("bad", sequence, 4);
+	assert_int_equal(state_of("all").waiting + state_of("all").waiting_bytes, 0);
+	assert_int_equal(state_of("bad").waiting + state_of("bad").waiting_bytes, 0);
+}
+
+static void test_all_that_is_there_opens_after_it_was_forgotten(void **state)
+{
+	const struct queue_options sink = {.sink = "test", .minimum = SEVERITY_INFO};
+
+	(void)state;
+	open_store(0, 0);
+	set_sinks(&sink, 1);
+	find("ab");
+	find("ab");
+	assert_string_equal(told(store), "opened a, opened b");
+	assert_int_equal(store_forget(store, NULL), 0);
+	find("bc");
+	assert_string_equal(told(store), "opened b, opened c");
+}
+
+/* More than is kept for a disk that fails. */
+static void test_memory_has_no_bound_where_none_is_asked_for(void **state)
+{
+	const struct queue_options sink = {.sink = "test", .minimum = SEVERITY_INFO};
+	enum { SIZE = 1 << 20, COUNT = 12 };
+	char *json = malloc(SIZE);
+
+	(void)state;
+	assert_non_null(json);
+	memset(json, 'x', SIZE);
+	memcpy(json, "{\"id\":\"", 7);
+	memcpy(json + SIZE - 3, "\"}", 3);
+	open_store(0, 0);
+	set_sinks(&sink, 1);
+	for (uint64_t i = 0; i < COUNT; i++)
+		look_at(store, &(struct look){.findings = {{.letter = 'a', .digest = i + 1, .json = json}}});
+	assert_int_equal(state_of("test").waiting, COUNT);
+	assert_true(state_of("test").waiting_bytes > COUNT * (SIZE - 16));
+	assert_int_equal(state_of("test").dropped, 0);
+	free(json);
+}
+
 static void test_sinks_are_woken(void **state)
 {
 	const struct queue_options sink = {.sink = "one", .minimum = SEVERITY_INFO};
@@ -655,6 +758,10 @@ int main(void)
 		TEST(test_the_oldest_dead_letters_fall_out),
 		TEST(test_only_records_by_the_tables_are_appended),
 		TEST(test_the_state_as_a_heartbeat_has_it),
+		TEST(test_who_is_left_out_keeps_what_waits_and_gets_no_more),
+		TEST(test_what_waits_for_several_is_taken_apart),
+		TEST(test_all_that_is_there_opens_after_it_was_forgotten),
+		TEST(test_memory_has_no_bound_where_none_is_asked_for),
 		TEST(test_sinks_are_woken),
 		TEST(test_sinks_at_different_paces),
 	};
