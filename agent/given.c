@@ -433,7 +433,7 @@ struct destination {
 static int secret_in_option(const char *what, struct error **error)
 {
 	error_set(error, 0, "--to: anyone can read the %s of a sink there by ps(1)", what);
-	return error_remedy(error, "give it in the file, or in the variable PROCTOR_TO");
+	return error_remedy(error, "give it in the variable PROCTOR_TO, or in the agent's file");
 }
 
 /* Whether the URL has USER:PASSWORD@ before its host. */

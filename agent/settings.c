@@ -190,8 +190,8 @@ static int gather_sinks(struct given_list *list, const struct settings_options *
 
 	if (!to && !options->to_count)
 		return 0;
-	return given_variables(list, only, options, error) || given_options(list, options, error) ||
-			       given_finish(list, error)
+	return given_defaults(list, error) || given_variables(list, only, options, error) ||
+			       given_options(list, options, error) || given_finish(list, error)
 		       ? -1
 		       : 0;
 }

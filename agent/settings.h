@@ -75,7 +75,7 @@ struct settings *settings_read(const struct settings_options *options, char *con
 void settings_free(struct settings *settings);
 
 /* The sinks alone that options->to names, else PROCTOR_TO: for a command that sends once. No file and no
- * other variable is read, and none has a default: without either there are none. */
+ * other variable is read; all else is as by default. Without either there are none. */
 struct settings *settings_read_sinks(const struct settings_options *options, char *const *environment,
 				     struct error **error);
 

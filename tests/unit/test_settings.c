@@ -303,6 +303,36 @@ static void test_destinations(void **state)
 	assert_string_equal(settings->sinks[0].from, "--to");
 }
 
+/* The sinks of who sends once: not those of the agent. */
+static void test_sinks_alone(void **state)
+{
+	static const char *const to[] = {"file:///option#batch=7"};
+	char *const *environment =
+		VARIABLES("PROCTOR_TO=stdout file:///b", "PROCTOR_SINK_OWN_URL=stdout", "PROCTOR_QUICK=none");
+	_cleanup_settings_ struct settings *settings =
+		settings_read_sinks(&(struct settings_options){.to = to, .to_count = 1}, environment, NULL);
+	_cleanup_error_ struct error *error = NULL;
+
+	(void)state;
+	assert_int_equal(settings->sink_count, 1);
+	assert_string_equal(settings->sinks[0].options.url, "file:///option");
+	assert_int_equal(settings->sinks[0].batch, 7);
+	assert_true(settings->sinks[0].heartbeats);
+	assert_int_equal(settings->queue_bytes, 64 << 20);
+	settings_free(settings);
+	settings = settings_read_sinks(&(struct settings_options){0}, environment, NULL);
+	assert_int_equal(settings->sink_count, 2);
+	assert_string_equal(settings->sinks[1].from, "PROCTOR_TO");
+	settings_free(settings);
+	settings = settings_read_sinks(&(struct settings_options){0}, VARIABLES("PROCTOR_TO="), NULL);
+	assert_int_equal(settings->sink_count, 0);
+	settings_free(settings);
+	settings = settings_read_sinks(&(struct settings_options){0}, VARIABLES("PROCTOR_TO=gopher://x"),
+				       &error);
+	assert_null(settings);
+	assert_has(error_message(error), "PROCTOR_TO: ");
+}
+
 /* Keys behind a `#` are those of the section. */
 static void test_keys_of_destinations(void **state)
 {
@@ -632,6 +662,7 @@ int main(void)
 		cmocka_unit_test(test_who_wins),
 		cmocka_unit_test(test_variables_for_sections),
 		cmocka_unit_test(test_destinations),
+		cmocka_unit_test(test_sinks_alone),
 		cmocka_unit_test(test_keys_of_destinations),
 		cmocka_unit_test(test_https),
 		cmocka_unit_test(test_the_file_that_a_variable_names),
