@@ -14,7 +14,9 @@ import subprocess
 
 import harness
 from agents import validate
+from certificates import Authority
 from harness import Case, needs, needs_root
+from receiver import Receiver, answer, half_answer, hang, hang_up, late, reset, too_many
 
 QUICK = ("audit", "--no-collector", "filesystem,program,mount,identity,network,limit")
 F_SETPIPE_SZ = 1031
@@ -340,6 +342,91 @@ class Spool(Sending):
         _, said = self.audit("--spool", self.spool, to=[f"file://{self.file}", f"file://{self.missing}/a"], status=3)
         self.assertTrue(self.records(), "who is there gets them all the same")
         self.assertRegex(said, r"not delivered to file://\S+/a: .*; the spool cannot be written to\n")
+
+
+def record_ids(body):
+    return [json.loads(line)["record_id"] for line in body.splitlines()]
+
+
+def no_heartbeats(exchange):
+    """A receiver that takes findings only."""
+    exchange.read()
+    bad = b'"type":"heartbeat"' in exchange.request.body
+    exchange.answer(400 if bad else 200, b"\x1b[31mwe take no heartbeats" if bad else b"")
+
+
+class OverHttp(Sending):
+    """A real connection, at whose end is counted what arrived."""
+
+    def receiver(self, *script, **options):
+        return Receiver(self, script=script, parse=record_ids, **options)
+
+    def assertArrived(self, at, said):
+        count, = re.findall(rf"^proctor: (\d+) records were delivered to {re.escape(at.url)}$", said, re.MULTILINE)
+        self.assertEqual(len(at.first_arrivals()), int(count))
+
+    @needs("openssl")
+    def test_tls_and_a_token(self):
+        authority = Authority(self.place)
+        at = self.receiver(tls=authority.issue("receiver"))
+        token = pathlib.Path(f"{self.place}/token")
+        token.write_text("hunter2-is-secret\n")
+        keys = f"#ca_file={authority.certificate}&token_file={token}&compress=gzip"
+        _, said = self.audit(to=[at.url + keys], within=60)
+        self.assertArrived(at, said)
+        self.assertEqual(at.doubles(), 0)
+        self.assertEqual({request.headers["authorization"] for request in at.requests}, {"Bearer hunter2-is-secret"})
+        at = self.receiver()
+        _, said = self.audit(variables={"PROCTOR_TO": at.url + "?key=hunter2#token=hunter2"})
+        self.assertNotIn("hunter2", said)
+        self.assertEqual(at.requests[0].headers["authorization"], "Bearer hunter2")
+
+    def test_it_is_tried_again(self):
+        at = self.receiver(answer(500), hang_up(), too_many(1), reset(100))
+        _, said = self.audit(to=[at.url], within=60)
+        self.assertArrived(at, said)
+
+    def test_why_it_was_not_delivered(self):
+        """Not that the last try was broken off at the end."""
+        at = self.receiver(answer(503), otherwise=hang())
+        _, said = self.audit(to=[at.url], status=3, within=4)
+        self.assertRegex(said, rf"were not delivered to {at.url}: .*503")
+
+    def test_refused_records(self):
+        at = self.receiver(otherwise=no_heartbeats)
+        _, said = self.audit("--spool", self.spool, to=[at.url], status=3, within=60)
+        count = len(at.arrived)
+        self.assertRegex(said, rf"\Aproctor: 1 of {count + 1} records was refused by {at.url}: .*we take no heartbeats; "
+                         rf"they are kept in {self.spool} as dead letters\n\Z")
+        self.assertNotIn("\x1b", said)
+        letters = json.loads(self.proctor("dead-letters", "--state", self.spool, "--format", "json").stdout)
+        self.assertIn("heartbeat", json.dumps(letters))
+        at.otherwise = answer()
+        self.proctor("dead-letters", "--state", self.spool, "--retry")
+        _, said = self.audit("--spool", self.spool, to=[at.url], within=60)
+        self.assertEqual(said, f"proctor: {len(at.arrived) - count} records were delivered to {at.url}\n")
+        heartbeats = [line for request in at.requests for line in request.body.splitlines()
+                      if b'"type":"heartbeat"' in line]
+        self.assertEqual(len({json.loads(line)["record_id"] for line in heartbeats}), 2)
+
+    def test_killed_again_and_again(self):
+        """Each audit at another point of what it sends; the one that is left alone delivers all of them."""
+        at = self.receiver()
+        url = f"{at.url}#batch=5"
+        queued = set()
+        for at.otherwise in answer(), hang(), hang(read=False), late(), answer(500), half_answer():
+            count = len(at.requests)
+            process = subprocess.Popen([harness.PROCTOR, *QUICK, "--to", url, "--spool", self.spool],
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.undo(harness.end_daemon, process)
+            self.wait_for(lambda: len(at.requests) > count or process.poll() is not None)
+            process.kill()
+            process.wait()
+            queued.update(json.loads(text)["record_id"] for text in self.waiting())
+        at.otherwise = answer()
+        self.audit("--spool", self.spool, to=[url], within=60)
+        self.assertLessEqual(queued, set(at.arrived))
+        self.assertEqual(self.waiting(), [])
 
 
 if __name__ == "__main__":
