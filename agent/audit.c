@@ -492,6 +492,8 @@ static const char *const examples[] = {
 	"the options of docker run that close its findings",
 	"proctor audit --remediate ecs --task-definition shop.json --write-task-definition new.json",
 	"the changes to a task definition as a diff, and the changed one to be registered",
+	"proctor audit --to https://receiver.example/findings --spool /var/lib/proctor-audit",
+	"for a timer: sends what it found, and what earlier runs could not deliver",
 	NULL,
 };
 
@@ -516,7 +518,11 @@ const struct command command_audit = {
 		"each container (low and worse, unless --min-severity says otherwise): what each closes and "
 		"what it may break, a question with a safe default where only who knows the program can "
 		"tell, what to paste, what to take away, and which findings are not closed by it. Findings "
-		"that an exception accepts are left as they are.",
+		"that an exception accepts are left as they are.\n\n"
+		"With --to it also sends what it found to a receiver, as the agent's records, and waits "
+		"until "
+		"that has acknowledged them: status 3 when it has not. With --spool what is left is sent "
+		"with the next run.",
 	.options = options,
 	.examples = examples,
 	.operands = COMPLETE_NONE,

@@ -13,7 +13,7 @@ enum exit_status {
 	EXIT_AUDITED = 0, /* done */
 	EXIT_FOUND = 1,   /* --fail-on met */
 	EXIT_USAGE = 2,   /* wrong usage or configuration */
-	EXIT_FAILED = 3,  /* could not do it: no /proc, no such pid, output not written */
+	EXIT_FAILED = 3,  /* could not do it: no /proc, no such pid, output not written or not delivered */
 };
 
 /* What completes an option's argument. */
