@@ -110,11 +110,13 @@ class Records(Sending):
                                 '"collector":"process"' not in line] for text in (alone, sent))
                 self.assertEqual(sent, alone)
 
+    @needs_root
     def test_what_the_table_does_not_list_is_sent_too(self):
-        printed, _ = self.audit("--format", "json")
-        self.audit(to=[f"file://{self.file}"])
-        self.assertEqual({record["finding"]["severity"] for record in self.records()[:-1]},
-                         {finding["severity"] for finding in json.loads(printed)["findings"]})
+        """Of a process of the host that is root: that is for information."""
+        printed, _ = self.audit("--pid", os.getpid(), to=[f"file://{self.file}"])
+        self.assertNotIn("process.root-user", printed)
+        self.assertIn("info", {record["finding"]["severity"] for record in self.records()[:-1]
+                               if record["finding"]["rule"] == "process.root-user"})
 
     def test_the_part_that_is_asked_for(self):
         self.audit("--min-severity", "high", to=[f"file://{self.file}", f"file://{self.file}.2#records=findings"])
@@ -291,6 +293,19 @@ class Spool(Sending):
         self.assertEqual(sent[:len(kept)], kept)
         self.assertEqual([json.loads(text)["type"] for text in sent].count("heartbeat"), 3)
         self.assertEqual(self.waiting(), [])
+
+    def test_what_falls_out_is_told(self):
+        """The oldest of the lowest severity, when a receiver is away for long."""
+        url = f"{self.missing}/a#max_queue_bytes=64KiB"
+        for _ in range(50):
+            _, said = self.audit("--spool", self.spool, to=[f"file://{url}"], status=3)
+            dropped = re.search(r"^proctor: (\d+) of (\d+) records w\w+ dropped before", said, re.MULTILINE)
+            if dropped:
+                break
+        self.assertTrue(dropped, said)
+        left = re.search(r"^proctor: (\d+) of \d+ records were not delivered", said, re.MULTILINE)
+        self.assertEqual(int(left[1]) + int(dropped[1]), int(dropped[2]))
+        self.assertEqual(len(self.waiting()), int(left[1]))
 
     def test_one_run_at_a_time(self):
         self.fail_once()

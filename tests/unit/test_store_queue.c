@@ -561,7 +561,7 @@ static void test_who_is_left_out_keeps_what_waits_and_gets_no_more(void **state)
 {
 	const struct queue_options here = {.sink = "here", .minimum = SEVERITY_INFO, .heartbeats = true};
 	const struct queue_options away = {.sink = "away", .minimum = SEVERITY_INFO, .heartbeats = true};
-	int64_t last;
+	int64_t last = 0;
 
 	(void)state;
 	open_keeping();
@@ -590,7 +590,7 @@ static void test_what_waits_for_several_is_taken_apart(void **state)
 {
 	const struct queue_options sinks[] = {{.sink = "all", .minimum = SEVERITY_INFO, .heartbeats = true},
 					      {.sink = "bad", .minimum = SEVERITY_HIGH}};
-	int64_t last, sequence;
+	int64_t last = 0, sequence = 0;
 
 	(void)state;
 	open_keeping();
