@@ -136,7 +136,7 @@ static int queue_heartbeat(const struct audit_send *send, const struct pass *pas
 }
 
 /* Each audit tells all that it found, whatever those before it did. */
-static int queue_findings(const struct audit_send *send, const struct snapshot *snapshot,
+static int queue_findings(const struct audit_send *send, struct snapshot *snapshot,
 			  const struct findings *findings, struct error **error)
 {
 	_cleanup_arena_ struct arena *arena = arena_new();
@@ -145,7 +145,7 @@ static int queue_findings(const struct audit_send *send, const struct snapshot *
 	if (!arena)
 		return error_set(error, 0, "out of memory");
 	if (store_forget(send->store, error) ||
-	    observe(snapshot, findings, SIZE_MAX, true, arena, &pass, error) ||
+	    observe(snapshot, findings, true, true, arena, &pass, error) ||
 	    store_pass(send->store, &pass, error))
 		return -1;
 	return queue_heartbeat(send, &pass, error);
@@ -330,7 +330,7 @@ static int deliver(const struct audit_send *send, const struct tally *before, st
 	return status;
 }
 
-int audit_send(struct audit_send *send, const struct snapshot *snapshot, const struct findings *findings)
+int audit_send(struct audit_send *send, struct snapshot *snapshot, const struct findings *findings)
 {
 	_cleanup_error_ struct error *error = NULL;
 	struct tally before[SINKS_MAX] = {0};

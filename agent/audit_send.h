@@ -26,7 +26,7 @@ bool audit_send_is_wanted(const struct audit_send *send);
 /* Sends the findings, and what was seen of the snapshot, until each sink has acknowledged all of it, the time
  * is over, or SIGINT or SIGTERM comes. What became of it is told on stderr, a line for each sink and matter.
  * Returns 0 when all is delivered, else -1. */
-int audit_send(struct audit_send *send, const struct snapshot *snapshot, const struct findings *findings);
+int audit_send(struct audit_send *send, struct snapshot *snapshot, const struct findings *findings);
 
 void audit_send_close(struct audit_send *send);
 
