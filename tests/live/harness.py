@@ -9,6 +9,7 @@ Processes hang on a pipe of this program besides, so that they end with it whate
 
 import atexit
 import ctypes
+import fcntl
 import json
 import os
 import pathlib
@@ -446,14 +447,23 @@ def interrupt(number, _frame):
     raise KeyboardInterrupt(f"signal {number}")
 
 
-def main():
-    """Runs the tests of the file that was started."""
+def wait_for_others(alone):
+    """Tests of one build that may run beside each other share a lock of its program, which one that may not has alone.
+    It is given back when this program ends."""
+    lock = os.open(PROCTOR, os.O_RDONLY | os.O_CLOEXEC)
+    fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+
+
+def main(alone=False):
+    """Runs the tests of the file that was started. `alone`: no other file's may run meanwhile, for it compares what
+    the whole machine has at two moments."""
     signal.signal(signal.SIGTERM, interrupt)
     atexit.register(Undo.all)
     reason = fixture_reason()
     if reason:
         print(f"Bail out! {reason}")
         sys.exit(1)
+    wait_for_others(alone)
     loader = unittest.defaultTestLoader
     module = sys.modules["__main__"]
     suite = loader.loadTestsFromNames(sys.argv[1:], module) if sys.argv[1:] else \

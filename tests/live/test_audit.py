@@ -125,4 +125,4 @@ class SelectionTest(harness.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(alone=True)

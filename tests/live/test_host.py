@@ -153,4 +153,4 @@ class HostTest(harness.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(alone=True)

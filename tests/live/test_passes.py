@@ -355,4 +355,4 @@ class MemoryTest(PassesCase):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(alone=True)

@@ -151,4 +151,4 @@ class PeersTest(harness.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(alone=True)

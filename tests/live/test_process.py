@@ -389,4 +389,4 @@ class EveryProcessTest(KernelCase):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(alone=True)

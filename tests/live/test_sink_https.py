@@ -685,6 +685,7 @@ class Nginx(Https):
         self.SETTINGS = self.SETTINGS.replace(" http2;", ";")
         self.begin("ssl_protocols TLSv1.2;")
         self.assertEqual(self.told(self.url, *records(5), **self.keys), "out 5")
+        self.wait_for(self.seen)  # it logs after it has answered
         self.assertEqual(self.seen()[0][:2], ["HTTP/1.1", "TLSv1.2"])
 
 

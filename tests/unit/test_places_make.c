@@ -45,7 +45,8 @@ static int end(void **state)
 static int make_without(const struct fixture *fixture, unsigned capability)
 {
 	const struct settings settings = {.state = fixture->state, .user = "64999"};
-	const struct places places = {0};
+	char *none[] = {NULL};
+	const struct places places = {.written = none, .read = none};
 	pid_t child = fork();
 	int status;
 
