@@ -9,6 +9,7 @@
 #include "agent/daemon/asking.h"
 #include "agent/daemon/changed.h"
 #include "agent/daemon/clock.h"
+#include "agent/daemon/heap.h"
 #include "agent/daemon/observe.h"
 #include "agent/daemon/pace.h"
 #include "agent/daemon/profile.h"
@@ -553,6 +554,7 @@ int auditor_run(const struct auditor_setup *setup)
 				  .profiles = profiles_new()};
 	const struct message ready = {.kind = MESSAGE_READY, .json = setup->report};
 
+	heap_share();
 	if (!auditor.profiles || !auditor.files)
 		return EXIT_FAILED;
 	events_begin(&auditor.events);
