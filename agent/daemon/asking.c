@@ -4,7 +4,7 @@
 #include <poll.h>
 #include <string.h>
 
-#include "agent/daemon/clock.h"
+#include "agent/clock.h"
 #include "collectors/identity/endpoint.h"
 #include "proctor/cleanup.h"
 

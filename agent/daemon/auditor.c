@@ -5,10 +5,10 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "agent/clock.h"
 #include "agent/command.h"
 #include "agent/daemon/asking.h"
 #include "agent/daemon/changed.h"
-#include "agent/daemon/clock.h"
 #include "agent/daemon/heap.h"
 #include "agent/daemon/observe.h"
 #include "agent/daemon/pace.h"

@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "agent/daemon/clock.h"
+#include "agent/clock.h"
 #include "proctor/cleanup.h"
 
 enum {

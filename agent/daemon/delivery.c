@@ -12,7 +12,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "agent/daemon/clock.h"
+#include "agent/clock.h"
 #include "proctor/cleanup.h"
 
 enum {

@@ -12,9 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/clock.h"
 #include "agent/command.h"
 #include "agent/daemon/auditor.h"
-#include "agent/daemon/clock.h"
 #include "agent/daemon/confine.h"
 #include "agent/daemon/notify.h"
 #include "agent/daemon/places.h"

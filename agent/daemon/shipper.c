@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/clock.h"
 #include "agent/command.h"
 #include "agent/daemon/asking.h"
-#include "agent/daemon/clock.h"
 #include "agent/daemon/control.h"
 #include "agent/daemon/delivery.h"
 #include "agent/daemon/heap.h"

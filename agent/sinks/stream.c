@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/daemon/clock.h"
+#include "agent/clock.h"
 #include "collectors/curl_library.h"
 
 enum { WAIT_MS = 10000 }; /* at most, between two looks at a connection that is being made */

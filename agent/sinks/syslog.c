@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/daemon/clock.h"
+#include "agent/clock.h"
 #include "agent/sinks/sinks.h"
 #include "agent/sinks/syslog_connection.h"
 #include "agent/sinks/syslog_message.h"

@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "agent/daemon/clock.h"
+#include "agent/clock.h"
 #include "agent/sinks/stream.h"
 #include "proctor/cleanup.h"
 

@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "agent/daemon/clock.h"
+#include "agent/clock.h"
 #include "agent/daemon/control.h"
 #include "proctor/cleanup.h"
 

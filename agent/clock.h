@@ -1,6 +1,6 @@
 /* Time that no one sets. */
-#ifndef AGENT_DAEMON_CLOCK_H
-#define AGENT_DAEMON_CLOCK_H
+#ifndef AGENT_CLOCK_H
+#define AGENT_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>
