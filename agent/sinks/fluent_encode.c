@@ -7,13 +7,10 @@
 #include <time.h>
 
 #include "agent/sinks/gzip.h"
+#include "agent/sinks/queued.h"
 #include "proctor/cleanup.h"
 
-enum {
-	EVENT_TIME = 0,
-	DEPTH_MOST =
-		24, /* msgpack-c, by which Fluent Bit reads, takes 32, of which some are the protocol's */
-};
+enum { EVENT_TIME = 0 };
 
 int fluent_append(void *buffer, const char *data, size_t length)
 {
@@ -121,39 +118,6 @@ static int pack_time(msgpack_packer *packer, const json_t *record)
 
 /* ---- the message -------------------------------------------------------------------------------- */
 
-/* Whether it holds values so many levels below itself. */
-static bool is_deeper(const json_t *value, unsigned levels)
-{
-	const char *key;
-	json_t *member;
-	size_t i;
-
-	json_object_foreach((json_t *)value, key, member)
-	{
-		if (!levels || is_deeper(member, levels - 1))
-			return true;
-	}
-	json_array_foreach(value, i, member)
-	{
-		if (!levels || is_deeper(member, levels - 1))
-			return true;
-	}
-	return false;
-}
-
-/* The record as an object, owned by the caller. NULL: it is none, its receivers could not read it, or memory
- * is exhausted, which jansson does not tell from a mistake. */
-static json_t *parse(const struct queued *record)
-{
-	json_t *json =
-		json_loadb(record->text, record->length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
-
-	if (json_is_object(json) && !is_deeper(json, DEPTH_MOST))
-		return json;
-	json_decref(json);
-	return NULL;
-}
-
 /* As Fluentd and FireLens have what is but text. */
 static int pack_log(msgpack_packer *packer, const struct queued *record)
 {
@@ -165,7 +129,7 @@ static int pack_log(msgpack_packer *packer, const struct queued *record)
 
 static int add_entry(struct buffer *entries, const struct queued *record)
 {
-	_cleanup_json_ json_t *json = parse(record);
+	_cleanup_json_ json_t *json = queued_object(record);
 	msgpack_packer packer;
 
 	msgpack_packer_init(&packer, entries, fluent_append);

@@ -5,43 +5,12 @@
 #include <time.h>
 
 #include "agent/sinks/otlp_attributes.h"
+#include "agent/sinks/queued.h"
 #include "proctor/cleanup.h"
 #include "proctor/text.h"
 #include "proctor/version.h"
 
-/* Receivers of protobuf take 100 messages one within the other, and each level of JSON is three:
- * google/protobuf/io/coded_stream.h. */
-enum { DEPTH_MOST = 24 };
-
 /* ---- a record ------------------------------------------------------------------------------------ */
-
-static bool is_deeper(const json_t *json, unsigned most)
-{
-	const char *key;
-	json_t *value;
-	size_t i;
-
-	if (!json_is_object(json) && !json_is_array(json))
-		return false;
-	if (!most)
-		return true;
-	json_object_foreach((json_t *)json, key, value) if (is_deeper(value, most - 1)) return true;
-	json_array_foreach(json, i, value) if (is_deeper(value, most - 1)) return true;
-	return false;
-}
-
-/* The record as an object, owned by the caller; NULL where it is none, is too deep, or memory ran out, which
- * jansson does not tell from a mistake: then it comes as its text, whole as well. */
-static json_t *parse(const struct queued *record)
-{
-	json_t *json =
-		json_loadb(record->text, record->length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
-
-	if (json_is_object(json) && !is_deeper(json, DEPTH_MOST))
-		return json;
-	json_decref(json);
-	return NULL;
-}
 
 /* Nanoseconds since 1970 of RFC 3339 in UTC; 0: it is no such time. */
 static uint64_t nanoseconds_of(const char *time)
@@ -74,16 +43,6 @@ static void put_time(struct otlp_text *text, const json_t *record)
 	snprintf(members, sizeof(members), "\"timeUnixNano\":\"%llu\",\"observedTimeUnixNano\":\"%llu\",",
 		 (unsigned long long)time, (unsigned long long)time);
 	otlp_puts(text, members);
-}
-
-/* That of the finding; of the queue where the record does not tell. */
-static enum severity severity_of(const struct queued *queued, const json_t *record)
-{
-	const char *name = json_string_value(json_object_get(json_object_get(record, "finding"), "severity"));
-	enum severity severity = name ? severity_parse(name) : SEVERITY_COUNT;
-
-	severity = severity == SEVERITY_COUNT ? queued->severity : severity;
-	return severity == SEVERITY_NONE ? SEVERITY_INFO : severity;
 }
 
 static void put_severity(struct otlp_text *text, enum severity severity)
@@ -128,7 +87,7 @@ static void put_log_record(struct otlp_text *text, const struct queued *queued, 
 	otlp_put_comma(text);
 	otlp_puts(text, "{");
 	put_time(text, record);
-	put_severity(text, severity_of(queued, record));
+	put_severity(text, queued_severity(queued, record));
 	otlp_puts(text, "\"body\":");
 	put_body(text, queued, record);
 	otlp_puts(text, ",\"attributes\":[");
@@ -193,7 +152,7 @@ static struct otlp_text *group_of(struct batch *batch, const char *resource)
 static int add(struct batch *batch, const struct queued *queued)
 {
 	struct otlp_text resource = {0}, *group = NULL;
-	_cleanup_json_ json_t *record = parse(queued);
+	_cleanup_json_ json_t *record = queued_object(queued);
 
 	otlp_put_resource(&resource, record);
 	if (!resource.failed)

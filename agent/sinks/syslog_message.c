@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "agent/sinks/queued.h"
 #include "proctor/cleanup.h"
 
 enum {
@@ -13,8 +14,8 @@ enum {
 
 /* RFC 5424, 6.2.1 */
 static const unsigned char severities[SEVERITY_COUNT] = {
-	[SEVERITY_NONE] = 6,   [SEVERITY_INFO] = 6, [SEVERITY_LOW] = 5,
-	[SEVERITY_MEDIUM] = 4, [SEVERITY_HIGH] = 3, [SEVERITY_CRITICAL] = 2,
+	[SEVERITY_INFO] = 6, [SEVERITY_LOW] = 5,      [SEVERITY_MEDIUM] = 4,
+	[SEVERITY_HIGH] = 3, [SEVERITY_CRITICAL] = 2,
 };
 
 /* What the structured data have, and where it stands in the record: a member, or one of the finding's. */
@@ -249,7 +250,7 @@ int syslog_message_make(struct syslog_message *message, const struct syslog_orig
 		error_set(error, 0, "no JSON object: %s", json ? "something else" : fault.text);
 		return 1;
 	}
-	if (make_head(message, origin, record->severity, json, error) || make_body(message, record, error))
+	if (make_head(message, origin, queued_severity(record, json), json, error) || make_body(message, record, error))
 		return -1;
 	divide(message, origin->longest);
 	return 0;

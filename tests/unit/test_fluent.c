@@ -84,7 +84,7 @@ static void test_what_is_no_object(void **state)
 					    "{\"a\":1e999}",
 					    "{\"a\":99999999999999999999}",
 					    "{\"a\":1,\"a\":2}",
-					    "{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]}",
+					    "{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]}",
 					    "{\"\xff\":1}"};
 	const struct fluent_form form = {.tag = "t", .chunk = "c"};
 
@@ -101,7 +101,7 @@ static void test_what_is_no_object(void **state)
 /* As deep as what is taken apart may be. */
 static void test_a_deep_object(void **state)
 {
-	static const char *const text = "{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]}";
+	static const char *const text = "{\"a\":[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]}";
 	const struct fluent_form form = {.tag = "t", .chunk = "c"};
 	_cleanup_buffer_ struct buffer message = {0};
 

@@ -47,6 +47,18 @@ static void test_finding(void **state)
 	assert_message(record, SEVERITY_CRITICAL, expected);
 }
 
+/* The queue has the worst that was told of a finding, for which it is kept. */
+static void test_the_severity_is_that_of_the_finding(void **state)
+{
+	(void)state;
+	assert_message("{\"finding\":{\"severity\":\"low\"}}", SEVERITY_CRITICAL,
+		       "<29>1 - - proctor 42 - [proctor@32473 severity=\"low\"] "
+		       "{\"finding\":{\"severity\":\"low\"}}");
+	assert_message("{\"finding\":{\"severity\":\"odd\"}}", SEVERITY_HIGH,
+		       "<27>1 - - proctor 42 - [proctor@32473 severity=\"odd\"] "
+		       "{\"finding\":{\"severity\":\"odd\"}}");
+}
+
 static void test_severities(void **state)
 {
 	static const struct {
@@ -318,6 +330,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_finding),
 		cmocka_unit_test(test_severities),
+		cmocka_unit_test(test_the_severity_is_that_of_the_finding),
 		cmocka_unit_test(test_hostile_header),
 		cmocka_unit_test(test_escaped_values),
 		cmocka_unit_test(test_ascii_body),
