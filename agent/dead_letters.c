@@ -42,14 +42,22 @@ static int set_way(struct letters_command *command, const struct way *way, struc
 	return 0;
 }
 
+/* The agent takes an empty one for all of them. */
+static int set_sink(struct letters_command *command, const char *name, struct error **error)
+{
+	if (!*name || strpbrk(name, " \n"))
+		return error_set(error, 0, "no sink is called '%s'", name);
+	command->sink = name;
+	return 0;
+}
+
 static int handle_option(void *state, int id, const char *value, struct error **error)
 {
 	struct letters_command *command = state;
 
 	switch (id) {
 	case LETTERS_SINK:
-		command->sink = value;
-		return 0;
+		return set_sink(command, value, error);
 	case LETTERS_RETRY:
 		return set_way(command, &way_retry, error);
 	case LETTERS_DROP:

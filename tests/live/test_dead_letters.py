@@ -89,6 +89,15 @@ class DeadLettersTest(harness.Case):
         self.assertEqual(self.letters(), [])
         self.assertEqual(self.handled("--drop"), "0 deleted\n")
 
+    def test_an_empty_name_is_not_every_sink(self):
+        self.refuse(2)
+        agent = self.agent()
+        for name in "", "\n", " to-1":
+            result = self.proctor("dead-letters", "--state", self.path("state"), "--drop", "--sink", name, status=2)
+            self.assertIn(b"no sink is called", result.stderr)
+        self.assertEqual(len(self.letters()), 2)
+        self.assertEqual(agent.stop(), 0)
+
     def test_refusals(self):
         result = self.proctor("dead-letters", "--state", self.path("state"), "--retry", "--drop", status=2)
         self.assertIn(b"either --retry or --drop", result.stderr)
