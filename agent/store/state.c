@@ -58,18 +58,21 @@ static int read_oldest(struct store *store, const char *sink, double *oldest)
 	struct database *queues[2];
 	size_t count = store_queues(store, queues);
 	struct place place = {0};
-	int found = 0;
 
 	if (place_find(store, sink, &place, NULL))
 		return -1;
-	for (size_t i = 0; i < count && !found; i++) {
+	for (size_t i = 0; i < count; i++) {
 		sqlite3_stmt *row = place_query(queues[i], QUERY_QUEUE_OLDEST_WANTED, &place);
-		found = store_step(store, queues[i], row);
-		if (found == 1)
-			*oldest = (double)(store->figures.clock - sqlite3_column_int64(row, 0)) / 1000;
+		int found = store_step(store, queues[i], row);
+		if (found < 0 && !queue_is_passed_over(store, queues[i]))
+			return -1;
+		if (found != 1)
+			continue;
+		*oldest = (double)(store->figures.clock - sqlite3_column_int64(row, 0)) / 1000;
 		query_end(row);
+		return 0;
 	}
-	return found < 0 ? -1 : 0;
+	return 0;
 }
 
 static int add_sink(struct store *store, struct store_state *state, sqlite3_stmt *row, size_t *capacity)
