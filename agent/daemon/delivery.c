@@ -149,7 +149,7 @@ static int settle(struct sender *sender, const struct queued *records, const str
 	const char *name = sender->setting->name;
 	size_t out = delivered->out;
 
-	if (out && store_done(store, name, records[out - 1].sequence, out, error))
+	if (store_done(store, name, records, out, error))
 		return -1;
 	if (!delivered->refused)
 		return 0;

@@ -250,7 +250,8 @@ int syslog_message_make(struct syslog_message *message, const struct syslog_orig
 		error_set(error, 0, "no JSON object: %s", json ? "something else" : fault.text);
 		return 1;
 	}
-	if (make_head(message, origin, queued_severity(record, json), json, error) || make_body(message, record, error))
+	if (make_head(message, origin, queued_severity(record, json), json, error) ||
+	    make_body(message, record, error))
 		return -1;
 	divide(message, origin->longest);
 	return 0;

@@ -82,9 +82,8 @@ static int trim(struct store *store, const char *sink, uint64_t *dropped)
 static int refuse(struct store *store, void *context, struct error **error)
 {
 	const struct refusal *refusal = context;
-	struct done done = {.sink = refusal->sink,
-			    .sequence = refusal->records[refusal->count - 1].sequence,
-			    .refused = refusal->count};
+	struct done done = {
+		.sink = refusal->sink, .records = refusal->records, .count = refusal->count, .refused = true};
 	int64_t time = store_time();
 
 	for (size_t i = 0; i < refusal->count; i++)

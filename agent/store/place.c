@@ -66,26 +66,36 @@ int place_count(struct store *store, const struct place *place, int64_t last, st
 	return 0;
 }
 
+/* `waited`: of the records, those that waited still. What fell out on its way there was counted then. */
+static int move(struct store *store, const struct done *done, const struct amount *waited)
+{
+	sqlite3_stmt *row = query_start(store_database(store), QUERY_SINK_DONE);
+
+	query_bind_text(row, 1, done->sink);
+	sqlite3_bind_int64(row, 2, done->records[done->count - 1].sequence);
+	sqlite3_bind_int64(row, 3, waited->count);
+	sqlite3_bind_int64(row, 4, waited->bytes);
+	sqlite3_bind_int64(row, 5, done->refused ? 0 : waited->count);
+	sqlite3_bind_int64(row, 6, done->refused ? (int64_t)done->count : 0);
+	sqlite3_bind_int64(row, 7, (int64_t)done->dropped);
+	return store_run(store, row);
+}
+
+/* Records that could not be read when these were taken, and now can, are not passed over: these are sent once
+ * more behind them. */
 int place_done(struct store *store, const struct done *done, struct error **error)
 {
+	int64_t first = done->records[0].sequence, last = done->records[done->count - 1].sequence;
 	struct place place = {0};
-	struct amount amount;
-	sqlite3_stmt *row;
+	struct amount before, waited;
 
-	if (place_find(store, done->sink, &place, error) ||
-	    place_count(store, &place, done->sequence, &amount))
+	if (place_find(store, done->sink, &place, error) || place_count(store, &place, first - 1, &before))
 		return -1;
-	row = query_start(store_database(store), QUERY_SINK_DONE);
-	query_bind_text(row, 1, done->sink);
-	sqlite3_bind_int64(row, 2, done->sequence);
-	sqlite3_bind_int64(row, 3, amount.count);
-	sqlite3_bind_int64(row, 4, amount.bytes);
-	sqlite3_bind_int64(row, 5, (int64_t)done->sent);
-	sqlite3_bind_int64(row, 6, (int64_t)done->refused);
-	sqlite3_bind_int64(row, 7, (int64_t)done->dropped);
-	if (store_run(store, row))
+	if (before.count)
+		return 0;
+	if (place_count(store, &place, last, &waited) || move(store, done, &waited))
 		return -1;
-	return queue_delete_unwanted(store, place.behind, done->sequence);
+	return queue_delete_unwanted(store, place.behind, last);
 }
 
 /* ---- the sinks there are ------------------------------------------------------------------------- */

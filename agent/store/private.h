@@ -152,15 +152,16 @@ sqlite3_stmt *place_query(struct database *database, enum query query, const str
 /* What waits for the sink, up to `last`; INT64_MAX: all. */
 int place_count(struct store *store, const struct place *place, int64_t last, struct amount *amount);
 
-/* What became of records up to `sequence`. */
+/* What became of the sink's next records. */
 struct done {
 	const char *sink;
-	int64_t sequence;
-	uint64_t sent, refused;
+	const struct queued *records;
+	size_t count;     /* 1 at least */
+	bool refused;     /* else they were sent */
 	uint64_t dropped; /* dead letters that fell out */
 };
 
-/* Moves the sink behind them. */
+/* Moves the sink behind them, unless there are now some before them that it has not had. */
 int place_done(struct store *store, const struct done *done, struct error **error);
 
 /* Gives the sinks that were set last a row where they have none. */

@@ -276,11 +276,12 @@ static int mark_done(struct store *store, void *context, struct error **error)
 }
 
 /* A place that a power failure takes back sends records twice, and loses none. */
-int store_done(struct store *store, const char *sink, int64_t sequence, uint64_t sent, struct error **error)
+int store_done(struct store *store, const char *sink, const struct queued *records, size_t count,
+	       struct error **error)
 {
-	struct done done = {.sink = sink, .sequence = sequence, .sent = sent};
+	struct done done = {.sink = sink, .records = records, .count = count};
 
-	return store_do(store, SAFETY_LATER, mark_done, &done, error);
+	return count ? store_do(store, SAFETY_LATER, mark_done, &done, error) : 0;
 }
 
 /* ---- wakeups ------------------------------------------------------------------------------------- */

@@ -93,8 +93,10 @@ void batch_free(struct batch *batch);
 int store_waiting(struct store *store, const char *sink, uint64_t *count, uint64_t *bytes,
 		  struct error **error);
 
-/* The sink is done with everything up to `sequence`; `sent` of it were delivered. */
-int store_done(struct store *store, const char *sink, int64_t sequence, uint64_t sent, struct error **error);
+/* The receiver of the sink has these records, which are its next ones: they leave the queue. -1 and *error:
+ * they are still its next ones. */
+int store_done(struct store *store, const char *sink, const struct queued *records, size_t count,
+	       struct error **error);
 
 /* The receiver of the sink refuses these records for good, which are its next ones: they leave the queue and
  * are kept as dead letters with the reason, at most 8 MiB for each sink (in memory 1 MiB), of which the

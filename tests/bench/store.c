@@ -85,7 +85,7 @@ static size_t take(struct store *store, size_t most)
 		if (!batch)
 			die("the queue", error);
 		const struct queued *records = batch_records(batch, &count);
-		if (count && store_done(store, "bench", records[count - 1].sequence, count, &error))
+		if (count && store_done(store, "bench", records, count, &error))
 			die("the queue", error);
 		all += count;
 		batch_free(batch);

@@ -121,7 +121,7 @@ static void drain(struct store *store, int64_t *last)
 			count = 0;
 		for (size_t i = 0; i < count; i++)
 			replay(&records[i], last);
-		if (count && store_done(store, "test", records[count - 1].sequence, count, NULL))
+		if (count && store_done(store, "test", records, count, NULL))
 			count = 0;
 		batch_free(batch);
 	}

@@ -78,7 +78,7 @@ static bool deliver(struct store *store, const char *sink)
 			(!i || records[i].sequence > records[i - 1].sequence));
 	out = count / 2;
 	if (out)
-		done = !store_done(store, sink, records[out - 1].sequence, out, NULL);
+		done = !store_done(store, sink, records, out, NULL);
 	if (count > out)
 		done = !store_refuse(store, sink, records + out, count - out, "no", NULL);
 	batch_free(batch);

@@ -110,7 +110,7 @@ static void print_records(struct store *store)
 		const struct queued *records = batch_records(batch, &count);
 		for (size_t i = 0; i < count; i++)
 			printf("%s\n", records[i].text);
-		if (count && store_done(store, "test", records[count - 1].sequence, count, &error))
+		if (count && store_done(store, "test", records, count, &error))
 			die("the queue", error);
 		batch_free(batch);
 	} while (count);

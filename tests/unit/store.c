@@ -135,7 +135,6 @@ static void add_record(char *text, size_t size, const struct queued *record)
 const char *told(struct store *store)
 {
 	static char text[4096];
-	static int64_t sequence;
 	struct error *error = NULL;
 	size_t count;
 
@@ -148,9 +147,8 @@ const char *told(struct store *store)
 		for (size_t i = 0; i < count; i++) {
 			assert_true(i == 0 || records[i].sequence > records[i - 1].sequence);
 			add_record(text, sizeof(text), &records[i]);
-			sequence = records[i].sequence;
 		}
-		if (count && store_done(store, "test", sequence, count, &error))
+		if (count && store_done(store, "test", records, count, &error))
 			fail_msg("%s", error_message(error));
 		batch_free(batch);
 	} while (count);

@@ -274,11 +274,66 @@ static void append_large(void)
 	assert_int_equal(store_append(store, "heartbeat", members, (size_t)length, NULL), 0);
 }
 
+static void damage(void)
+{
+	char noise[4096];
+	struct stat facts;
+
+	assert_int_equal(stat(in_directory("proctor.db"), &facts), 0);
+	memset(noise, 0xa5, sizeof(noise));
+	for (off_t offset = 4096; offset < facts.st_size; offset += 4096)
+		write_file("proctor.db", noise, sizeof(noise), offset, 0);
+}
+
+static void open_for_two(const char *directory)
+{
+	static const struct queue_options sinks[] = {
+		{.sink = "slow", .minimum = SEVERITY_INFO, .heartbeats = true},
+		{.sink = "test", .minimum = SEVERITY_INFO, .heartbeats = true}};
+	struct store_options options = test_options(directory);
+
+	store = store_open(&options, NULL);
+	assert_non_null(store);
+	assert_int_equal(store_set_sinks(store, sinks, 2, NULL), 0);
+}
+
+static void take(size_t count)
+{
+	struct batch *batch = store_next(store, "test", count, SIZE_MAX / 2, NULL);
+	size_t got;
+	const struct queued *records = batch_records(batch, &got);
+
+	assert_int_equal(got, count);
+	assert_int_equal(store_done(store, "test", records, count, NULL), 0);
+	batch_free(batch);
+}
+
+/* Though what waits the longest for the faster one stands in a page that is out of reach. */
+static void test_the_state_is_told_while_a_damaged_queue_waits(void **state)
+{
+	const char *directory = test_directory();
+	struct store_state *counts;
+
+	(void)state;
+	open_for_two(directory);
+	for (int i = 0; i < 40; i++)
+		append_large();
+	take(20);
+	store_close(store);
+	open_for_two(directory);
+	damage();
+	look("a");
+	assert_true(store_is_degraded(store));
+	counts = store_state(store, NULL);
+	assert_non_null(counts);
+	assert_true(counts->degraded);
+	assert_true(counts->sinks[1].waiting > 0);
+	store_state_free(counts);
+}
+
 static void test_damage_while_it_is_open(void **state)
 {
 	const char *directory = test_directory();
-	char noise[4096];
-	struct stat facts;
 
 	(void)state;
 	open_store(directory);
@@ -286,10 +341,7 @@ static void test_damage_while_it_is_open(void **state)
 		append_large();
 	look("ab");
 	reopen(directory);
-	assert_int_equal(stat(in_directory("proctor.db"), &facts), 0);
-	memset(noise, 0xa5, sizeof(noise));
-	for (off_t offset = 4096; offset < facts.st_size; offset += 4096)
-		write_file("proctor.db", noise, sizeof(noise), offset, 0);
+	damage();
 	told(store);
 	look("ab");
 	assert_says(test_notices, "kept in memory");
@@ -504,6 +556,36 @@ static void test_a_disk_that_is_full_at_the_start(void **state)
 	umount2(directory, MNT_DETACH);
 }
 
+/* ---- a file that cannot be opened at first -------------------------------------------------------- */
+
+/* What waits in the file comes back while what was found meanwhile is on its way. */
+static void test_what_comes_back_is_not_passed_over(void **state)
+{
+	const char *directory = test_directory();
+	const struct queued *records;
+	struct batch *batch;
+	size_t count;
+
+	(void)state;
+	open_store(directory);
+	look("x");
+	store_close(store);
+	assert_int_equal(mkdir(in_directory("proctor.db-wal"), 0700), 0);
+	open_store(directory);
+	assert_true(store_is_degraded(store));
+	look("ab");
+	batch = store_next(store, "test", 9, 1 << 20, NULL);
+	records = batch_records(batch, &count);
+	assert_int_equal(count, 2);
+	assert_int_equal(rmdir(in_directory("proctor.db-wal")), 0);
+	test_clock += 10000;
+	look("ab");
+	assert_false(store_is_degraded(store));
+	assert_int_equal(store_done(store, "test", records, count, NULL), 0);
+	batch_free(batch);
+	assert_says(told(store), "opened x, opened a, opened b");
+}
+
 /* ---- memory -------------------------------------------------------------------------------------- */
 
 /* The short form of tests/bench/store. */
@@ -541,6 +623,7 @@ int main(void)
 		TEST(test_a_damaged_page_is_noticed),
 		TEST(test_another_s_database_is_set_aside),
 		TEST(test_an_empty_file_is_filled),
+		TEST(test_the_state_is_told_while_a_damaged_queue_waits),
 		TEST(test_damage_while_it_is_open),
 		TEST(test_a_file_that_is_removed_is_written_anew),
 		TEST(test_a_file_in_its_place_is_set_aside),
@@ -548,6 +631,7 @@ int main(void)
 		TEST(test_a_full_disk_loses_and_doubles_nothing),
 		TEST(test_sinks_go_on_while_the_disk_is_full),
 		TEST(test_a_disk_that_is_full_at_the_start),
+		TEST(test_what_comes_back_is_not_passed_over),
 		TEST(test_memory_does_not_grow_with_the_queue),
 	};
 
