@@ -126,7 +126,7 @@ static int letters_open(struct letters *letters, struct error **error)
 	if (letters->live)
 		return 0;
 	if (!letters->settings->state || !is_not_running(failed))
-		return error_set(error, error_number(failed), "%s", error_message(failed));
+		return error_move(error, &failed);
 	letters->reader = store_read_open(letters->settings->state, error);
 	return letters->reader ? store_read_letters(letters->reader, error) : -1;
 }
@@ -285,7 +285,7 @@ static int handle(const struct letters_command *command, const struct settings *
 
 	if (ask_agent(command, settings, &count, &failed)) {
 		if (!settings->state || !is_not_running(failed))
-			return error_set(error, error_number(failed), "%s", error_message(failed));
+			return error_move(error, &failed);
 		if (handle_alone(command, settings, &count, error))
 			return -1;
 	}

@@ -95,6 +95,20 @@ int error_remedy(struct error **error, const char *format, ...)
 	return -1;
 }
 
+int error_move(struct error **error, struct error **from)
+{
+	struct error *moved = *from;
+
+	*from = NULL;
+	if (!error) {
+		error_free(moved);
+		return -1;
+	}
+	error_free(*error);
+	*error = moved;
+	return -1;
+}
+
 bool error_has_remedy(const struct error *error)
 {
 	return error && error->remedied;

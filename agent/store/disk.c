@@ -52,8 +52,7 @@ int store_open_disk(struct store *store, struct error **error)
 	}
 	if (state == DATABASE_NO_ROOM && !store->options.existing)
 		return store_degrade(store, TROUBLE_UNOPENED, error_message(why));
-	error_set(error, error_number(why), "%s", error_message(why));
-	return -1;
+	return error_move(error, &why);
 }
 
 /* ---- into memory --------------------------------------------------------------------------------- */

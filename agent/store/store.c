@@ -216,7 +216,7 @@ int store_do(struct store *store, enum safety safety, store_work work, void *con
 		wake(store);
 	pthread_mutex_unlock(&store->mutex);
 	if (result)
-		error_set(error, error_number(first), "%s", error_message(first));
+		error_move(error, &first);
 	return result;
 }
 

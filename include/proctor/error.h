@@ -22,6 +22,9 @@ int error_context(struct error **error, const char *format, ...) __attribute__((
 /* Appends "; " and what the user can do. Returns -1. */
 int error_remedy(struct error **error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Hands *from over to *error, replacing an earlier one; *from is NULL then. Returns -1. */
+int error_move(struct error **error, struct error **from);
+
 /* True when error_remedy said what the user can do. */
 bool error_has_remedy(const struct error *error);
 

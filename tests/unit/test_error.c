@@ -64,6 +64,23 @@ static void test_nobody_listens(void **state)
 	error_free(NULL);
 }
 
+static void test_move(void **state)
+{
+	struct error *from = NULL, *error = NULL;
+
+	(void)state;
+	error_set(&error, 0, "an earlier one");
+	error_set(&from, ENOENT, "opening");
+	error_remedy(&from, "make it");
+	assert_int_equal(error_move(&error, &from), -1);
+	assert_null(from);
+	assert_string_equal(error_message(error), "opening: No such file or directory; make it");
+	assert_int_equal(error_number(error), ENOENT);
+	assert_true(error_has_remedy(error));
+	assert_int_equal(error_move(NULL, &error), -1);
+	assert_null(error);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -71,6 +88,7 @@ int main(void)
 		cmocka_unit_test(test_context_stands_before_and_remedy_behind),
 		cmocka_unit_test(test_percent_in_what_came_before_is_not_a_format),
 		cmocka_unit_test(test_nobody_listens),
+		cmocka_unit_test(test_move),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
