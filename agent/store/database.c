@@ -241,6 +241,8 @@ static enum database_state bring_up(const struct database *database, struct erro
 		error_remedy(error, "run that version, or give this one a state directory of its own");
 		return DATABASE_REFUSED;
 	}
+	if (code == SQLITE_OK && version < 0)
+		code = SQLITE_CORRUPT;
 	if (code == SQLITE_OK && version < database_version)
 		code = migrate(database, version);
 	if (code == SQLITE_OK)
