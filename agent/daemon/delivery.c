@@ -24,13 +24,16 @@ enum {
 	LOOK_MS = 20,       /* how often it is looked whether all are done */
 };
 
+/* What a sink's thread is at; in the order in which it gets less. */
+enum rest { REST_NONE, REST_IDLE /* its queue is empty */, REST_ENDED };
+
 struct sender {
 	const struct sink_setting *setting;
 	struct delivery *delivery;
 	void *sink;
 	pthread_t thread;
-	int wakeup;          /* readable when records came */
-	atomic_bool idle;    /* its queue is empty */
+	int wakeup; /* readable when records came */
+	_Atomic enum rest rest;
 	bool failing;        /* as was logged */
 	unsigned failures;   /* since something was delivered last */
 	unsigned asked;      /* seconds for which the receiver asked to be left alone */
@@ -167,9 +170,11 @@ static int deliver(struct sender *sender, const struct batch *batch, struct erro
 						    &delivered, error);
 
 	sender->asked = delivered.wait;
+	if (settle(sender, records, &delivered, result ? NULL : error))
+		return -1;
 	if (delivered.out || delivered.refused)
 		sender->failures = 0;
-	return settle(sender, records, &delivered, result ? NULL : error) ? -1 : result;
+	return result;
 }
 
 /* Waits until what there is fills a batch, or has waited for long enough. */
@@ -224,6 +229,7 @@ static void *run_sender(void *argument)
 
 	while (!is_readable(delivery->stop)) {
 		struct error *error = NULL;
+		bool last = atomic_load(&delivery->draining); /* what came before is looked for once more */
 		int result = send_next(sender, &error);
 		if (result < 0) {
 			note_failure(sender, error);
@@ -234,12 +240,13 @@ static void *run_sender(void *argument)
 			note_success(sender);
 			continue;
 		}
-		atomic_store(&sender->idle, true);
-		if (atomic_load(&delivery->draining))
+		if (last)
 			break;
+		atomic_store(&sender->rest, REST_IDLE);
 		wait_for(sender, sender->wakeup, IDLE_MS);
-		atomic_store(&sender->idle, false);
+		atomic_store(&sender->rest, REST_NONE);
 	}
+	atomic_store(&sender->rest, REST_ENDED);
 	return NULL;
 }
 
@@ -323,35 +330,39 @@ static void wake(int fd)
 		return;
 }
 
-static bool all_idle(const struct delivery *delivery)
+static bool all_rest(const struct delivery *delivery, enum rest rest)
 {
 	for (size_t i = 0; i < delivery->count; i++)
-		if (!atomic_load(&delivery->senders[i].idle))
+		if (atomic_load(&delivery->senders[i].rest) < rest)
+			return false;
+	return true;
+}
+
+/* False: `interrupt` was readable, or the time was over. */
+static bool wait_for_all(const struct delivery *delivery, enum rest rest, int interrupt, uint64_t wait_ms)
+{
+	uint64_t end = clock_ms() + wait_ms;
+	struct pollfd polled = {.fd = interrupt, .events = POLLIN};
+
+	while (!all_rest(delivery, rest))
+		if (clock_ms() >= end || poll(&polled, 1, LOOK_MS) > 0)
 			return false;
 	return true;
 }
 
 bool delivery_wait(const struct delivery *delivery, int interrupt, uint64_t wait_ms)
 {
-	uint64_t end = clock_ms() + wait_ms;
-	struct pollfd polled = {.fd = interrupt, .events = POLLIN};
-
-	while (!all_idle(delivery))
-		if (clock_ms() >= end || poll(&polled, 1, LOOK_MS) > 0)
-			return false;
-	return true;
+	return wait_for_all(delivery, REST_IDLE, interrupt, wait_ms);
 }
 
 void delivery_end(struct delivery *delivery, uint64_t wait_ms)
 {
 	atomic_store(&delivery->draining, true);
 	wake(delivery->drain);
-	for (size_t i = 0; i < delivery->count; i++) {
-		atomic_store(&delivery->senders[i].idle, false);
+	for (size_t i = 0; i < delivery->count; i++)
 		wake(delivery->senders[i].wakeup);
-	}
 	if (wait_ms)
-		delivery_wait(delivery, -1, wait_ms);
+		wait_for_all(delivery, REST_ENDED, -1, wait_ms);
 	wake(delivery->stop);
 	for (size_t i = 0; i < delivery->count; i++) {
 		pthread_join(delivery->senders[i].thread, NULL);
