@@ -68,20 +68,22 @@ static int left_ms(const struct stream *stream)
 	return now < stream->deadline ? (int)(stream->deadline - now) : 0;
 }
 
-/* Waits until bytes can be received or sent. */
+/* Waits until bytes can be received or sent; no longer than is left, however often TLS makes nothing of them.
+ */
 static int wait_for(struct stream *stream, short events, int stop, const char *doing, struct error **error)
 {
 	struct pollfd polled[] = {{.fd = stop, .events = POLLIN}, {.fd = stream->socket, .events = events}};
-	int ready;
+	int ready, left;
 
 	do {
-		ready = poll(polled, 2, left_ms(stream));
+		left = left_ms(stream);
+		ready = poll(polled, 2, left);
 	} while (ready < 0 && errno == EINTR);
 	if (ready < 0)
 		return fail(stream, doing, strerror(errno), error);
 	if (polled[0].revents)
 		return fail(stream, doing, "stopped", error);
-	return ready ? 0 : fail(stream, doing, "it took too long", error);
+	return ready && left ? 0 : fail(stream, doing, "it took too long", error);
 }
 
 /* ---- connecting --------------------------------------------------------------------------------- */
