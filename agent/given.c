@@ -464,18 +464,29 @@ static int give_key(void *state, const char *key, const char *value, struct erro
 	return give(destination->list, given, error);
 }
 
-/* Sinks without a section: to-1, to-2 and so on. Behind a `#`, which no receiver gets to see, stand the other
- * keys of the section. */
-static int give_to(struct given_list *list, size_t number, const char *url, struct given *given,
-		   struct error **error)
+/* By its URL, for its place in the queue is found by the name: in their order, one that is put in front would
+ * have the next one's, and what waited there would be lost. Others of the same URL are numbered. NULL without
+ * memory. */
+static const char *section_of(const struct given_list *list, const char *url)
+{
+	char name[URL_NAME_SIZE];
+	const char *section = url_name(url, name) ? NULL : arena_printf(list->arena, "sink.%s", name);
+
+	for (size_t number = 2; section && section_at(list, section) < list->count; number++)
+		section = arena_printf(list->arena, "sink.%s-%zu", name, number);
+	return section;
+}
+
+/* A sink without a section. Behind a `#`, which no receiver gets to see, stand the other keys of it. */
+static int give_to(struct given_list *list, const char *url, struct given *given, struct error **error)
 {
 	struct destination destination = {.list = list, .given = given};
 	size_t length = strcspn(url, "#");
 
-	given->entry.section = arena_printf(list->arena, "sink.to-%zu", number);
 	given->entry.key = "url";
 	given->entry.value = arena_copy(list->arena, url, length);
-	if (!given->entry.section || !given->entry.value)
+	given->entry.section = given->entry.value ? section_of(list, given->entry.value) : NULL;
+	if (!given->entry.section)
 		return no_memory(error);
 	if (given->by == GIVEN_BY_OPTION && has_password(given->entry.value))
 		return secret_in_option("password", error);
@@ -489,11 +500,10 @@ static int give_to(struct given_list *list, size_t number, const char *url, stru
 static int give_destinations(struct given_list *list, struct given *given, struct error **error)
 {
 	const char *text = given->entry.value;
-	size_t number = 0;
 	char *word;
 
 	while ((word = next_word(list->arena, &text)))
-		if (give_to(list, ++number, word, given, error))
+		if (give_to(list, word, given, error))
 			return -1;
 	return 0;
 }
@@ -598,7 +608,7 @@ int given_options(struct given_list *list, const struct settings_options *option
 	struct given given = {.by = GIVEN_BY_OPTION, .from = "--to"};
 
 	for (size_t i = 0; i < options->to_count; i++)
-		if (give_to(list, i + 1, options->to[i], &given, error))
+		if (give_to(list, options->to[i], &given, error))
 			return -1;
 	given.entry.section = agent;
 	for (const struct setting *setting = agent_settings; setting->key; setting++) {

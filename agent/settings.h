@@ -12,7 +12,7 @@ enum log_format { LOG_LOGFMT, LOG_JSON };
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 struct sink_setting {
-	const char *name; /* of its section [sink.NAME]; `to-1` and so on for those by --to and PROCTOR_TO */
+	const char *name; /* of its section [sink.NAME]; url_name() for those by --to and PROCTOR_TO */
 	const struct sink_kind *kind;
 	struct sink_options options;
 	enum severity minimum;             /* SEVERITY_INFO: all */

@@ -1,5 +1,7 @@
 #include "agent/sinks/url.h"
 
+#include <nettle/base16.h>
+#include <nettle/sha2.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +30,26 @@ char *url_shown(const char *url)
 		     at ? at : start, query ? "?***" : "") < 0)
 		return NULL;
 	return shown;
+}
+
+int url_name(const char *url, char name[URL_NAME_SIZE])
+{
+	enum { SCHEME_MOST = 16, DIGEST = 4 /* bytes */ };
+	_cleanup_free_ char *shown = url_shown(url);
+	char digits[BASE16_ENCODE_LENGTH(DIGEST)];
+	uint8_t digest[DIGEST];
+	struct sha256_ctx hash;
+	size_t scheme = strspn(url, "abcdefghijklmnopqrstuvwxyz");
+
+	if (!shown)
+		return -1;
+	sha256_init(&hash);
+	sha256_update(&hash, strlen(shown), (const uint8_t *)shown);
+	sha256_digest(&hash, sizeof(digest), digest);
+	base16_encode_update(digits, sizeof(digest), digest);
+	snprintf(name, URL_NAME_SIZE, "%.*s-%.*s", (int)(scheme < SCHEME_MOST ? scheme : SCHEME_MOST), url,
+		 (int)sizeof(digits), digits);
+	return 0;
 }
 
 static int hex_value(char c)

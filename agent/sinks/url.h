@@ -11,6 +11,12 @@
  * query. Owned by the caller; NULL when memory is exhausted. */
 char *url_shown(const char *url);
 
+enum { URL_NAME_SIZE = 32 };
+
+/* Names the URL by its scheme and a digest of what may be shown of it: letters, digits and `-`. -1 without
+ * memory. */
+int url_name(const char *url, char name[URL_NAME_SIZE]);
+
 /* True when `url` is SCHEME://…, or just the scheme. */
 bool url_has_scheme(const char *url, const char *scheme);
 

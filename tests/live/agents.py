@@ -1,5 +1,6 @@
 """Agents for the live tests: started, asked, and ended with the test."""
 
+import hashlib
 import json
 import os
 import signal
@@ -12,6 +13,11 @@ import harness
 RECORDS = {"$ref": "#/$defs/record"}
 
 
+def sink_name(url):
+    """What a sink of --to is called, of a URL without password and query."""
+    return f"{url.split(':')[0]}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
+
+
 class Agent:
     """A running `proctor agent` with its state and its records in a directory of its own."""
 
@@ -22,6 +28,7 @@ class Agent:
         os.chmod(self.directory, 0o777)  # the agent gives up being root
         self.state = state or f"{self.directory}/state"
         self.file = f"{self.directory}/records.json"
+        self.sink = sink_name(to or f"file://{self.file}")
         self.log_file = f"{self.directory}/log"
         self.checked = []
         words = [binary or harness.PROCTOR, "agent", "--state", self.state, "--to", to or f"file://{self.file}"]

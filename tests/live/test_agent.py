@@ -103,12 +103,12 @@ class Watching(Case):
         status = agent.status()
         self.assertTrue(status["running"])
         self.assertEqual(status["pids"]["parent"], agent.process.pid)
-        self.assertEqual([sink["sink"] for sink in status["queue"]], ["to-1"])
+        self.assertEqual([sink["sink"] for sink in status["queue"]], [agent.sink])
         self.proctor("health", "--state", agent.state)
         found = json.loads(self.proctor("findings", "--state", agent.state, "--format", "json").stdout)
         opened = {record["finding"]["id"] for record in agent.findings(status="opened")}
         self.assertEqual({record["finding"]["id"] for record in found["findings"]}, opened)
-        self.assertIn(b"to-1", self.proctor("status", "--state", agent.state).stdout)
+        self.assertIn(agent.sink.encode(), self.proctor("status", "--state", agent.state).stdout)
         self.assertEqual(agent.stop(), 0)
         self.assertOneLine(self.proctor("health", "--state", agent.state, status=3).stderr, "agent")
         self.assertFalse(json.loads(self.proctor("status", "--state", agent.state, "--format", "json",

@@ -15,6 +15,7 @@ class DeadLettersTest(harness.Case):
         self.directory = self.scratch()
         agent = self.agent()
         self.wait_for(lambda: agent.findings(status="opened"))
+        self.sink = agent.sink
         self.record = agent.findings(status="opened")[0]
         self.assertEqual(agent.stop(), 0)
 
@@ -24,13 +25,13 @@ class DeadLettersTest(harness.Case):
     def path(self, name):
         return os.path.join(self.directory, name)
 
-    def refuse(self, count, sink="to-1", reason="400 Bad Request: \x1b[31m"):
+    def refuse(self, count, sink=None, reason="400 Bad Request: \x1b[31m"):
         """As if the sink's receiver had refused so many records."""
         with sqlite3.connect(self.path("state/proctor.db")) as database:
             sequence, = database.execute("SELECT sequence FROM figures").fetchone()
             database.executemany(
                 "INSERT INTO dead_letter VALUES (?, ?, 4, ?, ?, ?, ?)",
-                [(sink, sequence + 1 + i, int(time.time() * 1000), len(self.text(i)), reason, self.text(i))
+                [(sink or self.sink, sequence + 1 + i, int(time.time() * 1000), len(self.text(i)), reason, self.text(i))
                  for i in range(count)])
             database.execute("UPDATE figures SET sequence = sequence + ?", (count,))
         database.close()
@@ -54,9 +55,9 @@ class DeadLettersTest(harness.Case):
         self.refuse(3)
         self.refuse(2, sink="gone")
         letters = self.letters()
-        self.assertEqual([letter["sink"] for letter in letters], ["gone"] * 2 + ["to-1"] * 3)
+        self.assertEqual([letter["sink"] for letter in letters], [self.sink] * 3 + ["gone"] * 2)
         self.assertEqual(letters[0]["reason"], "400 Bad Request: \\x1b[31m")
-        self.assertEqual(self.ids(self.letters("--sink", "to-1")), [f"{number:032x}" for number in range(3)])
+        self.assertEqual(self.ids(self.letters("--sink", self.sink)), [f"{number:032x}" for number in range(3)])
         for line in self.lines("dead-letters", "--state", self.path("state")):
             self.assertEqual(line["type"], "dead_letter")
         table = self.proctor("dead-letters", "--state", self.path("state")).stdout.decode()
@@ -79,11 +80,11 @@ class DeadLettersTest(harness.Case):
         letters = self.letters()
         self.assertEqual(self.ids(letters), [f"{number:032x}" for number in range(1300)])
         told = agent.status()["queue"]
-        self.assertEqual([(sink["sink"], sink["dead_letters"]) for sink in told], [("to-1", 1300)])
+        self.assertEqual([(sink["sink"], sink["dead_letters"]) for sink in told], [(self.sink, 1300)])
         result = self.proctor("dead-letters", "--state", self.path("state"), "--retry", "--sink", "unheard",
                               status=3)
         self.assertIn(b"no sink is called unheard", result.stderr)
-        self.assertEqual(self.handled("--retry", "--sink", "to-1"), "1300 put back into the queue\n")
+        self.assertEqual(self.handled("--retry", "--sink", self.sink), "1300 put back into the queue\n")
         self.wait_for(lambda: len(self.sent_again(agent)) == 1300)
         self.assertEqual(self.sent_again(agent), [f"{number:032x}" for number in range(1300)])
         self.assertEqual(self.letters(), [])
@@ -92,7 +93,7 @@ class DeadLettersTest(harness.Case):
     def test_an_empty_name_is_not_every_sink(self):
         self.refuse(2)
         agent = self.agent()
-        for name in "", "\n", " to-1":
+        for name in "", "\n", " " + self.sink:
             result = self.proctor("dead-letters", "--state", self.path("state"), "--drop", "--sink", name, status=2)
             self.assertIn(b"no sink is called", result.stderr)
         self.assertEqual(len(self.letters()), 2)

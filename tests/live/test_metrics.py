@@ -141,7 +141,7 @@ class Running(Case):
     @needs("promtool")
     def test_of_a_running_agent(self):
         port = free_port("127.0.0.1")
-        agents.Agent(self, environment={"PROCTOR_METRICS": f"127.0.0.1:{port}"})
+        agent = agents.Agent(self, environment={"PROCTOR_METRICS": f"127.0.0.1:{port}"})
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=harness.TIMEOUT)
         self.undo(connection.close)
 
@@ -153,7 +153,7 @@ class Running(Case):
         done = self.run_command("promtool", "check", "metrics", input=text)
         self.assertEqual((done.returncode, done.stdout + done.stderr), (0, b""))
         self.assertIn(b'proctor_findings{rule="', text)
-        self.assertIn(b'proctor_sink_queue_records{sink="to-1"}', text)
+        self.assertIn(b'proctor_sink_queue_records{sink="%b"}' % agent.sink.encode(), text)
 
 
 @unittest.skipUnless(has_library(), "not installed: libmicrohttpd")

@@ -54,7 +54,7 @@ class Settings(Case):
         self.assertEqual(told["[agent]"]["metrics"], [("off", "default")])
         self.assertEqual(told["[sink.disk]"]["url"], [("file:///var/log/proctor.json?keep=2", f"{self.file}:5")])
         self.assertEqual(told["[sink.disk]"]["batch"], [("3", "PROCTOR_SINK_DISK_BATCH")])
-        self.assertEqual(told["[sink.to-1]"]["url"], [("stdout", "PROCTOR_TO")])
+        self.assertEqual(told["[sink.stdout-63d42d26]"]["url"], [("stdout", "PROCTOR_TO")])
         self.assertEqual(told["[rules]"]["off"], [("host.*", "PROCTOR_RULES_OFF")])
 
     def test_what_is_printed_is_a_configuration(self):

@@ -291,16 +291,36 @@ static void test_destinations(void **state)
 
 	(void)state;
 	assert_int_equal(settings->sink_count, 3);
-	assert_string_equal(settings->sinks[1].name, "to-1");
 	assert_string_equal(settings->sinks[1].options.url, "file:///a,b");
 	assert_string_equal(settings->sinks[1].from, "PROCTOR_TO");
-	assert_string_equal(settings->sinks[2].name, "to-2");
 	settings_free(settings);
 	settings = read_all("", VARIABLES("PROCTOR_TO=file:///a file:///b"),
 			    (struct settings_options){.to = to, .to_count = 1});
 	assert_int_equal(settings->sink_count, 1);
 	assert_string_equal(settings->sinks[0].options.url, "file:///option,with,commas");
 	assert_string_equal(settings->sinks[0].from, "--to");
+}
+
+static void assert_names(const char *variable, const char *first, const char *second)
+{
+	_cleanup_settings_ struct settings *settings =
+		read_all("", VARIABLES(variable), (struct settings_options){0});
+
+	assert_int_equal(settings->sink_count, 2);
+	assert_string_equal(settings->sinks[0].name, first);
+	assert_string_equal(settings->sinks[1].name, second);
+}
+
+/* By their names their places in the queue are found. */
+static void test_names_of_destinations(void **state)
+{
+	(void)state;
+	assert_names("PROCTOR_TO=file:///a https://b:8443/x", "file-49f91603", "https-381a1c14");
+	assert_names("PROCTOR_TO=https://b:8443/x file:///a", "https-381a1c14", "file-49f91603");
+	assert_names("PROCTOR_TO=https://u:secret@b:8443/x#batch=3 file:///a#min_severity=high",
+		     "https-b895f1c3", "file-49f91603");
+	assert_names("PROCTOR_TO=https://u:other@b:8443/x?key=other https://u:secret@b:8443/x?key=secret",
+		     "https-d7095e2d", "https-d7095e2d-2");
 }
 
 /* The sinks of who sends once: not those of the agent. */
@@ -344,7 +364,7 @@ static void test_keys_of_destinations(void **state)
 	(void)state;
 	assert_int_equal(settings->sink_count, 2);
 	assert_string_equal(settings->sinks[0].options.url, "stdout");
-	assert_string_equal(settings->sinks[0].options.name, "to-1");
+	assert_string_equal(settings->sinks[0].options.name, "stdout-63d42d26");
 	assert_int_equal(settings->sinks[0].minimum, SEVERITY_HIGH);
 	assert_true(settings->sinks[0].heartbeats);
 	assert_false(settings->sinks[0].inventory);
@@ -662,6 +682,7 @@ int main(void)
 		cmocka_unit_test(test_who_wins),
 		cmocka_unit_test(test_variables_for_sections),
 		cmocka_unit_test(test_destinations),
+		cmocka_unit_test(test_names_of_destinations),
 		cmocka_unit_test(test_sinks_alone),
 		cmocka_unit_test(test_keys_of_destinations),
 		cmocka_unit_test(test_https),
