@@ -113,9 +113,22 @@ static bool is_listed(const struct sinks *sinks, const char *name)
 	return false;
 }
 
-/* Takes the sink out, or lets it keep what waits for it and want nothing more. */
+/* Whether there is something that the sink is to keep. -1 */
+static int keeps(struct store *store, const char *name, bool waits)
+{
+	int64_t letters;
+
+	if (!store->options.keep_sinks || waits)
+		return store->options.keep_sinks;
+	return letters_count(store, name, &letters) ? -1 : letters > 0;
+}
+
+/* Takes the sink out, or lets it keep what waits for it and want nothing more. Of a disk that is not written
+ * to the queue was not taken apart: it waits for whoever wants it. */
 static int take_out(struct store *store, const char *name, bool retire)
 {
+	if (retire && store->memory && store->disk)
+		return 0;
 	sqlite3_stmt *row =
 		query_start(store_database(store), retire ? QUERY_SINK_RETIRE : QUERY_SINK_DELETE);
 
@@ -133,10 +146,11 @@ static int take_out_others(struct store *store, const struct sinks *sinks)
 
 	while ((found = store_step(store, database, rows)) == 1) {
 		const char *name = (const char *)sqlite3_column_text(rows, 0);
-		bool waits = sqlite3_column_int64(rows, 1) > 0;
+		int retire;
 		if (name && is_listed(sinks, name))
 			continue;
-		if (take_out(store, name, store->options.keep_sinks && waits)) {
+		retire = keeps(store, name ? name : "", sqlite3_column_int64(rows, 1) > 0);
+		if (retire < 0 || take_out(store, name, retire > 0)) {
 			query_end(rows);
 			return -1;
 		}

@@ -439,6 +439,18 @@ static void test_without_its_directory_it_waits_for_another(void **state)
 	rename(away, directory);
 }
 
+static uint64_t waiting_of(size_t sink)
+{
+	struct store_state *counts = store_state(store, NULL);
+	uint64_t waiting;
+
+	assert_non_null(counts);
+	assert_true(counts->sink_count > sink);
+	waiting = counts->sinks[sink].waiting;
+	store_state_free(counts);
+	return waiting;
+}
+
 /* ---- a full disk --------------------------------------------------------------------------------- */
 
 /* A file system of a megabyte over the directory, for this process alone. */
@@ -556,6 +568,36 @@ static void test_a_disk_that_is_full_at_the_start(void **state)
 	umount2(directory, MNT_DETACH);
 }
 
+/* The queue, which is on the disk, could not be taken apart. */
+static void test_who_is_left_out_while_the_disk_is_full_loses_nothing(void **state)
+{
+	static const struct queue_options both[] = {{.sink = "away", .minimum = SEVERITY_INFO},
+						    {.sink = "test", .minimum = SEVERITY_INFO}};
+	const char *directory = test_directory();
+	struct store_options options = test_options(directory);
+
+	(void)state;
+	mount_small(directory);
+	options.keep_sinks = true;
+	store = store_open(&options, NULL);
+	assert_int_equal(store_set_sinks(store, both, 2, NULL), 0);
+	look("ab");
+	store_close(store);
+	store = store_open(&options, NULL);
+	fill();
+	look_until_degraded();
+	assert_int_equal(store_take_apart(store, NULL), 0);
+	assert_int_equal(store_set_sinks(store, both + 1, 1, NULL), 0);
+	assert_string_equal(told(store), "opened a, opened b");
+	unlink(in_directory("filler"));
+	test_clock += 10000;
+	look("ab");
+	assert_false(store_is_degraded(store));
+	assert_int_equal(store_set_sinks(store, both, 1, NULL), 0);
+	assert_int_equal(waiting_of(0), 2);
+	umount2(directory, MNT_DETACH);
+}
+
 /* ---- a file that cannot be opened at first -------------------------------------------------------- */
 
 /* What waits in the file comes back while what was found meanwhile is on its way. */
@@ -631,6 +673,7 @@ int main(void)
 		TEST(test_a_full_disk_loses_and_doubles_nothing),
 		TEST(test_sinks_go_on_while_the_disk_is_full),
 		TEST(test_a_disk_that_is_full_at_the_start),
+		TEST(test_who_is_left_out_while_the_disk_is_full_loses_nothing),
 		TEST(test_what_comes_back_is_not_passed_over),
 		TEST(test_memory_does_not_grow_with_the_queue),
 	};

@@ -619,6 +619,29 @@ static void test_who_is_left_out_keeps_what_waits_and_gets_no_more(void **state)
 	assert_int_equal(state_of("away").sent, 0); /* it waited for nothing, and is gone */
 }
 
+static void test_who_is_left_out_can_have_its_dead_letters_again(void **state)
+{
+	const struct queue_options here = {.sink = "here", .minimum = SEVERITY_INFO};
+	const struct queue_options away = {.sink = "away", .minimum = SEVERITY_INFO};
+	uint64_t count;
+	int64_t last = 0;
+
+	(void)state;
+	open_keeping();
+	set_sinks(&away, 1);
+	find("a");
+	refuse("away", 1);
+	assert_int_equal(store_take_apart(store, NULL), 0);
+	set_sinks(&here, 1);
+	find("ab");
+	assert_int_equal(store_retry(store, NULL, &count, NULL), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(state_of("away").waiting, 1);
+	assert_string_equal(next("here", 9, &last), "b");
+	set_sinks(&away, 1);
+	assert_string_equal(next("away", 9, &last), "a");
+}
+
 static void test_what_waits_for_several_is_taken_apart(void **state)
 {
 	const struct queue_options sinks[] = {{.sink = "all", .minimum = SEVERITY_INFO, .heartbeats = true},
@@ -795,6 +818,7 @@ int main(void)
 		TEST(test_only_records_by_the_tables_are_appended),
 		TEST(test_the_state_as_a_heartbeat_has_it),
 		TEST(test_who_is_left_out_keeps_what_waits_and_gets_no_more),
+		TEST(test_who_is_left_out_can_have_its_dead_letters_again),
 		TEST(test_what_waits_for_several_is_taken_apart),
 		TEST(test_all_that_is_there_opens_after_it_was_forgotten),
 		TEST(test_memory_has_no_bound_where_none_is_asked_for),
