@@ -142,8 +142,8 @@ static int observe_finding(const struct finding *finding, struct record_context 
 
 /* ---- all of it --------------------------------------------------------------------------------- */
 
-static struct observed *observe_all(const struct findings *findings, bool whole, struct record_context *context,
-				    struct arena *arena, struct pass *pass)
+static struct observed *observe_all(const struct findings *findings, bool whole,
+				    struct record_context *context, struct arena *arena, struct pass *pass)
 {
 	size_t count = whole || findings->count < OBSERVED_MAX ? findings->count : OBSERVED_MAX;
 	struct observed *observed = arena_array(arena, count + 1, sizeof(*observed));

@@ -133,8 +133,8 @@ static struct pass pass_of(struct build *build)
 {
 	struct pass pass = {.full = false};
 
-	assert_int_equal(observe(build->snapshot, build_judge(build), false, true,
-				 build->snapshot->arena, &pass, NULL),
+	assert_int_equal(observe(build->snapshot, build_judge(build), false, true, build->snapshot->arena,
+				 &pass, NULL),
 			 0);
 	return pass;
 }
