@@ -179,7 +179,8 @@ static int prepare(const struct database *database)
 	sqlite3_busy_timeout(database->handle, LOCK_WAIT_MS);
 	sqlite3_extended_result_codes(database->handle, 1);
 	sqlite3_db_config(database->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	return run(database, "PRAGMA cache_size = -1024; PRAGMA mmap_size = 0; PRAGMA trusted_schema = OFF;"
+	return run(database, "PRAGMA cache_size = -1024; PRAGMA mmap_size = 0; PRAGMA secure_delete = OFF; "
+			     "PRAGMA trusted_schema = OFF;"
 			     "PRAGMA cell_size_check = ON; PRAGMA journal_mode = WAL;"
 			     "PRAGMA journal_size_limit = 4194304; PRAGMA synchronous = FULL;");
 }
