@@ -2,79 +2,16 @@
  *
  *     store DIR [RECORDS]: prints, one a line, what was measured. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #include "agent/daemon/heap.h"
-#include "agent/store/store.h"
 #include "proctor/cleanup.h"
+#include "tests/bench/findings.h"
 
-enum { FINDINGS = 2000, BATCH = 500, TEXT = 1800 };
+enum { BATCH = 500 };
 
-static double now(clockid_t clock)
-{
-	struct timespec time;
-
-	clock_gettime(clock, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-static void die(const char *what, struct error *error)
-{
-	fprintf(stderr, "store: %s: %s\n", what, error_message(error));
-	exit(1);
-}
-
-/* ---- passes -------------------------------------------------------------------------------------- */
-
-struct many {
-	struct observed observed[FINDINGS];
-	char json[FINDINGS][TEXT];
-};
-
-/* Findings of about the size that those of an audit have. */
-static void make(struct many *many, size_t count, uint64_t digest)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct observed *observed = &many->observed[i];
-		*observed = (struct observed){.rule = "process.root-user",
-					      .severity = SEVERITY_MEDIUM,
-					      .needs = SIGHT_PROCESSES,
-					      .digest = digest,
-					      .json = many->json[i]};
-		snprintf(observed->id, sizeof(observed->id), "%032zx", i * 2654435761u);
-		snprintf(many->json[i], TEXT,
-			 "{\"id\":\"%s\",\"rule\":\"process.root-user\",\"severity\":\"medium\",\"title\":"
-			 "\"It runs as "
-			 "root\",\"subject\":{\"kind\":\"process\",\"pids\":[1,2,3],\"count\":3,"
-			 "\"executable\":"
-			 "\"/usr/sbin/"
-			 "nginx\"},\"evidence\":{\"uid\":0,\"capabilities\":[\"CAP_CHOWN\",\"CAP_KILL\"]},"
-			 "\"why\":\"%0700d\",\"remediation\":{\"text\":\"%0300d\"},\"references\":[\"CIS "
-			 "4.1\"]}",
-			 observed->id, 0, 0);
-		observed->json_length = strlen(many->json[i]);
-	}
-}
-
-static void look(struct store *store, const struct many *many, size_t count)
-{
-	static const struct seen seen = {.sight = UINT32_MAX};
-	const struct pass pass = {.time = {.tv_sec = time(NULL)},
-				  .seen = &seen,
-				  .seen_count = 1,
-				  .observed = many->observed,
-				  .observed_count = count};
-	struct error *error = NULL;
-
-	if (store_pass(store, &pass, &error))
-		die("a pass", error);
-}
-
-/* Takes all that waits, at most `most`, and returns how many those were. */
+/* Takes all that waits, at most `most`, and returns how made those were. */
 static size_t take(struct store *store, size_t most)
 {
 	struct error *error = NULL;
@@ -95,21 +32,21 @@ static size_t take(struct store *store, size_t most)
 
 /* ---- what is measured ---------------------------------------------------------------------------- */
 
-static void appended(struct store *store, struct many *many)
+static void appended(struct store *store, struct findings_made *made)
 {
 	enum { ROUNDS = 20 };
 	double start = now(CLOCK_MONOTONIC), time;
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
-		make(many, BATCH, i + 1);
-		look(store, many, BATCH);
+		findings_make(made, BATCH, i + 1);
+		findings_pass(store, made, BATCH);
 	}
 	time = now(CLOCK_MONOTONIC) - start;
 	printf("records appended, each %d durable at once: %.0f a second\n", BATCH, ROUNDS * BATCH / time);
 }
 
 /* As with a receiver that acknowledges at once. */
-static void through(struct store *store, struct many *many)
+static void through(struct store *store, struct findings_made *made)
 {
 	enum { ROUNDS = 40 };
 	double start;
@@ -118,31 +55,31 @@ static void through(struct store *store, struct many *many)
 	take(store, SIZE_MAX);
 	start = now(CLOCK_MONOTONIC);
 	for (unsigned i = 0; i < ROUNDS; i++) {
-		make(many, BATCH, 100 + i);
-		look(store, many, BATCH);
+		findings_make(made, BATCH, 100 + i);
+		findings_pass(store, made, BATCH);
 		all += take(store, SIZE_MAX);
 	}
 	printf("through the queue, each %d durable, then read and done: %.0f records a second\n", BATCH,
 	       (double)all / (now(CLOCK_MONOTONIC) - start));
 }
 
-static void unchanged(struct store *store, struct many *many)
+static void unchanged(struct store *store, struct findings_made *made)
 {
 	enum { ROUNDS = 50 };
 	double start, processor;
 
-	make(many, FINDINGS, 99);
-	look(store, many, FINDINGS);
-	for (size_t i = 0; i < FINDINGS; i++)
-		many->observed[i].json = NULL;
+	findings_make(made, FINDINGS_MADE, 99);
+	findings_pass(store, made, FINDINGS_MADE);
+	for (size_t i = 0; i < FINDINGS_MADE; i++)
+		made->observed[i].json = NULL;
 	start = now(CLOCK_MONOTONIC);
 	processor = now(CLOCK_PROCESS_CPUTIME_ID);
 	for (unsigned i = 0; i < ROUNDS; i++)
-		look(store, many, FINDINGS);
+		findings_pass(store, made, FINDINGS_MADE);
 	start = now(CLOCK_MONOTONIC) - start;
 	processor = now(CLOCK_PROCESS_CPUTIME_ID) - processor;
-	printf("a finding that did not change, of %d: %.2f µs, %.2f µs of the processor\n", FINDINGS,
-	       start / ROUNDS / FINDINGS * 1e6, processor / ROUNDS / FINDINGS * 1e6);
+	printf("a finding that did not change, of %d: %.2f µs, %.2f µs of the processor\n", FINDINGS_MADE,
+	       start / ROUNDS / FINDINGS_MADE * 1e6, processor / ROUNDS / FINDINGS_MADE * 1e6);
 }
 
 static long pss(void)
@@ -156,15 +93,15 @@ static long pss(void)
 	return kib;
 }
 
-static void queued(struct store *store, struct many *many, size_t records)
+static void queued(struct store *store, struct findings_made *made, size_t records)
 {
 	long before = pss();
 	double start;
 	struct store_state *state;
 
-	for (uint64_t digest = 1000; digest < 1000 + records / FINDINGS; digest++) {
-		make(many, FINDINGS, digest);
-		look(store, many, FINDINGS);
+	for (uint64_t digest = 1000; digest < 1000 + records / FINDINGS_MADE; digest++) {
+		findings_make(made, FINDINGS_MADE, digest);
+		findings_pass(store, made, FINDINGS_MADE);
 	}
 	start = now(CLOCK_MONOTONIC);
 	state = store_state(store, NULL);
@@ -174,7 +111,7 @@ static void queued(struct store *store, struct many *many, size_t records)
 	       state->sinks[0].waiting_bytes >> 20, (now(CLOCK_MONOTONIC) - start) * 1e3);
 	store_state_free(state);
 	printf("PSS: %ld KiB before, %ld KiB behind them, of which the findings of this program are %zu\n",
-	       before, pss(), sizeof(*many) >> 10);
+	       before, pss(), sizeof(*made) >> 10);
 }
 
 static void delivered(struct store *store)
@@ -189,18 +126,18 @@ int main(int argc, char **argv)
 {
 	const struct queue_options sink = {.sink = "bench", .minimum = SEVERITY_INFO};
 	const struct store_options options = {.directory = argc > 1 && argv[1][0] != 45 ? argv[1] : NULL};
-	struct many *many = calloc(1, sizeof(*many));
+	struct findings_made *made = calloc(1, sizeof(*made));
 	struct error *error = NULL;
-	struct store *store = many ? store_open(&options, &error) : NULL;
+	struct store *store = made ? store_open(&options, &error) : NULL;
 	double start;
 
 	heap_share();
 	if (!store || store_set_sinks(store, &sink, 1, &error))
 		die("opening", error);
-	appended(store, many);
-	through(store, many);
-	unchanged(store, many);
-	queued(store, many, argc > 2 ? strtoul(argv[2], NULL, 10) : 20000);
+	appended(store, made);
+	through(store, made);
+	unchanged(store, made);
+	queued(store, made, argc > 2 ? strtoul(argv[2], NULL, 10) : 20000);
 	delivered(store);
 	store_close(store);
 	start = now(CLOCK_MONOTONIC);
@@ -209,6 +146,6 @@ int main(int argc, char **argv)
 		die("opening again", error);
 	printf("opened again in %.0f ms\n", (now(CLOCK_MONOTONIC) - start) * 1e3);
 	store_close(store);
-	free(many);
+	free(made);
 	return 0;
 }
