@@ -2,7 +2,7 @@
 #include "agent/store/record.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <nettle/base16.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -16,8 +16,8 @@ static int make_id(char id[RECORD_ID_SIZE], struct error **error)
 
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return error_set(error, errno, "making the id of a record");
-	for (size_t i = 0; i < sizeof(random); i++)
-		snprintf(id + 2 * i, 3, "%02x", random[i]);
+	base16_encode_update(id, sizeof(random), random);
+	id[RECORD_ID_SIZE - 1] = '\0';
 	return 0;
 }
 
