@@ -132,10 +132,10 @@ def cpu_seconds(pid):
     return sum(map(int, fields[11:15])) / TICKS
 
 
-def memory(pid):
-    """Proportional set size, in KiB."""
+def memory(pid, part="Pss"):
+    """Proportional set size, in KiB; of it `Pss_Anon` is what does not depend on who else runs the same program."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-        return int(re.search(r"^Pss: +(\d+)", file.read(), re.M)[1])
+        return int(re.search(rf"^{part}: +(\d+)", file.read(), re.M)[1])
 
 
 def descriptors(pid):
