@@ -14,7 +14,7 @@ import harness
 from measured import cpu_seconds, memory
 
 FLOW = os.path.abspath(os.environ.get("FLOW", "tests/bench/flow"))
-RECORDS = int(os.environ.get("PROCTOR_BENCH_RECORDS", "50000"))
+RECORDS = int(os.environ.get("PROCTOR_BENCH_RECORDS", "20000"))
 ROUNDS = int(os.environ.get("PROCTOR_BENCH_SINK_ROUNDS", "3"))
 BATCH = 500
 PATIENCE = 600
