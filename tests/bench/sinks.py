@@ -53,10 +53,14 @@ class Result:
 def flow(case, url):
     """From findings to the receiver, through a queue on disk."""
     state = case.scratch()
-    process = subprocess.Popen([FLOW, state, str(RECORDS), str(BATCH), f"{url}{'&' if '#' in url else '#'}batch={BATCH}"],
-                               stdout=subprocess.PIPE, text=True)
-    with Peak(process.pid) as peak:
-        told = process.communicate(timeout=PATIENCE)[0].split()
+    url = f"{url}{'&' if '#' in url else '#'}batch={BATCH}"
+    process = subprocess.Popen([FLOW, state, str(RECORDS), str(BATCH), url], stdout=subprocess.PIPE, text=True)
+    try:
+        with Peak(process.pid) as peak:
+            told = process.communicate(timeout=PATIENCE)[0].split()
+    finally:
+        process.kill()
+        process.wait()
     shutil.rmtree(state)
     if process.returncode or int(told[0]) != RECORDS:
         raise SystemExit(f"{url}: {told}, exit status {process.returncode}")
@@ -165,7 +169,8 @@ def measure_all(sides):
 
 
 def print_all(sides, results, peers):
-    rates = {peer: result_row(f"rsyslog omfwd, {'TLS' if peer[0] else 'TCP'}, {peer[1]}", results[peer]) for peer in peers}
+    rates = {(tls, queue): result_row(f"rsyslog omfwd, {'TLS' if tls else 'TCP'}, {queue}", results[tls, queue])
+             for tls, queue in peers}
     for name, (_, tls) in sides.items():
         rate = statistics.median(result.rate for result in results[name])
         result_row(name, results[name], *(f"{rate / rates[tls, queue]:.2f}" for queue in QUEUES))
