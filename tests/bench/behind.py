@@ -23,7 +23,7 @@ def make_agent(case, url):
     directory = case.scratch()
     state, config = f"{directory}/state", f"{directory}/proctor.conf"
     os.mkdir(state)
-    subprocess.run([FLOW, state, str(BEHIND), str(BATCH)], check=True)
+    subprocess.run([FLOW, state, str(BEHIND), str(BATCH), url, "queue"], check=True)
     for path in (state, *(entry.path for entry in os.scandir(state))):
         os.chown(path, harness.NOBODY, harness.NOBODY)
     with open(config, "w", encoding="utf-8") as file:

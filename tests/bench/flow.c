@@ -3,7 +3,7 @@
  *     flow DIR RECORDS BATCH URL: appends so many in passes of BATCH, each of them durable, while the sink
  * delivers. Prints how many it delivered, the seconds from the first to the last, and those of the processor.
  *
- *     flow DIR RECORDS BATCH: appends them for a sink to come. */
+ *     flow DIR RECORDS BATCH URL queue: appends them for that sink, and delivers none. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -28,13 +28,11 @@ static void append(struct store *store, size_t records, size_t batch)
 	free(made);
 }
 
-static void queue(struct store *store, size_t records, size_t batch)
+static void queue(struct store *store, const struct settings *settings, size_t records, size_t batch)
 {
-	/* As --to calls its first. */
-	const struct queue_options sink = {.sink = "to-1", .minimum = SEVERITY_INFO};
 	struct error *error = NULL;
 
-	if (store_set_sinks(store, &sink, 1, &error))
+	if (delivery_set_sinks(settings, store, &error))
 		die("the queue", error);
 	append(store, records, batch);
 }
@@ -75,8 +73,8 @@ int main(int argc, char **argv)
 	struct store *store;
 	size_t records, batch;
 
-	if (argc < 4 || argc > 5) {
-		fprintf(stderr, "usage: flow DIR RECORDS BATCH [URL]\n");
+	if (argc < 5 || argc > 6) {
+		fprintf(stderr, "usage: flow DIR RECORDS BATCH URL [queue]\n");
 		return 2;
 	}
 	records = strtoul(argv[2], NULL, 10);
@@ -85,14 +83,14 @@ int main(int argc, char **argv)
 		die("the batch is larger than 2000, or 0", NULL);
 	signal(SIGPIPE, SIG_IGN); /* as agent/main.c */
 	heap_share();
-	settings = argc > 4 ? settings_read_sinks(&to, environ, &error) : NULL;
-	store = settings || argc == 4 ? store_open(&options, &error) : NULL;
+	settings = settings_read_sinks(&to, environ, &error);
+	store = settings ? store_open(&options, &error) : NULL;
 	if (!store)
 		die("opening", error);
-	if (settings)
-		deliver(store, settings, records, batch);
+	if (argc > 5)
+		queue(store, settings, records, batch);
 	else
-		queue(store, records, batch);
+		deliver(store, settings, records, batch);
 	store_close(store);
 	settings_free(settings);
 	return 0;
