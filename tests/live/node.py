@@ -50,9 +50,9 @@ def run(case, script, *arguments, **options):
     return case.run_command("node", DIRECTORY / script, *arguments, env=environment_for(case), **options)
 
 
-def start(case, script, *arguments):
+def start(case, script, *arguments, stdout=subprocess.PIPE):
     """A script that runs until its stdin ends, with the test."""
     process = subprocess.Popen(["node", DIRECTORY / script, *arguments], env=environment_for(case),
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                               stdin=subprocess.PIPE, stdout=stdout)
     case.undo(harness.stop, process)
     return process

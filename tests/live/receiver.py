@@ -247,12 +247,12 @@ class Receiver:
     authority whose certificates they have to show; `parse`: the ids of the records of a body."""
 
     def __init__(self, keeper, script=(), otherwise=answer(), tls=None, clients=None, parse=ids, version=None,
-                 host="127.0.0.1"):
+                 host="127.0.0.1", port=0):
         self.script, self.otherwise, self.ids = collections.deque(script), otherwise, parse
         self.requests, self.arrived, self.failed, self.connections = [], [], [], 0
         self.ended, self.lock = threading.Event(), threading.Lock()
         self.context = self.make_context(tls, clients, version) if tls else None
-        self.listener = socket.create_server((host, 0))
+        self.listener = socket.create_server((host, port))
         self.port = self.listener.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://{'localhost' if tls else host}:{self.port}/records"
         self.sockets = []

@@ -1,11 +1,11 @@
-// @fluent-org/logger's FluentServer, told by a JSON object what it is: {security, tls: {key, cert}, path}. It writes its
-// port, and then each entry as a line [tag, seconds, nanoseconds, record].
+// @fluent-org/logger's FluentServer, told by a JSON object what it is: {security, tls: {key, cert}, path, port}. It writes
+// its port, and then each entry as a line [tag, seconds, nanoseconds, record].
 const fs = require("node:fs");
 const {FluentServer, EventTime} = require("@fluent-org/logger");
 
 const told = JSON.parse(process.argv[2]);
 const tlsOptions = told.tls && {key: fs.readFileSync(told.tls.key), cert: fs.readFileSync(told.tls.cert)};
-const listenOptions = told.path ? {path: told.path} : {port: 0, host: "127.0.0.1"};
+const listenOptions = told.path ? {path: told.path} : {port: told.port ?? 0, host: "127.0.0.1"};
 const server = new FluentServer({listenOptions, tlsOptions, security: told.security});
 
 server.on("entry", (tag, time, record) => {
