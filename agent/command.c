@@ -236,7 +236,8 @@ static void print_program_help(void)
 	printf("\nOptions:\n");
 	print_option(&option_help);
 	print_option(&option_version);
-	printf("\nExit status: 0 done; 1 --fail-on met; 2 wrong usage; 3 could not do it.\n"
+	printf("\nExit status: 0 done; 1 --fail-on met; 2 wrong usage or configuration;\n"
+	       "3 could not do it, or not deliver it.\n"
 	       "See 'proctor COMMAND --help' for the options of a command, and proctor(8).\n");
 }
 

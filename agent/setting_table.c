@@ -275,9 +275,9 @@ const struct setting agent_settings[] = {
 	 MEMBER(control),
 	 .form = "SOCKET",
 	 .put = put_socket,
-	 .help = "Where `proctor status`, `findings` and `health` reach the agent (default: `control` in the "
-		 "state's directory; /dev/shm/proctor.control for one in memory, which a container has even "
-		 "when its root is read-only)"},
+	 .help = "Where `proctor status`, `findings`, `dead-letters` and `health` reach the agent (default: "
+		 "`control` in the state's directory; /dev/shm/proctor.control for one in memory, which a "
+		 "container has even when its root is read-only)"},
 	{.key = "user",
 	 MEMBER(user),
 	 .form = "USER",
@@ -566,7 +566,8 @@ const struct setting sink_settings[] = {
 	 .least = 1,
 	 .most = 10000,
 	 .of_some = true,
-	 .help = "How many records are sent again when a connection breaks, for syslog acknowledges none"},
+	 .help = "How many records are sent again when a connection breaks, 1 to 10000: syslog acknowledges "
+		 "none"},
 	{.key = "max_message",
 	 SINK_MEMBER(options.max_message),
 	 .form = "SIZE",

@@ -351,7 +351,7 @@ class Case(Keeper, unittest.TestCase):
     def commands(self):
         """The names of the commands, by --help."""
         text = self.proctor("--help").stdout.decode().partition("Commands:\n")[2].partition("\n\n")[0]
-        return re.findall(r"^  ([a-z]+) ", text, re.MULTILINE)
+        return re.findall(r"^  ([a-z-]+)(?: |$)", text, re.MULTILINE)
 
     def options(self, command):
         """The long options of a command, by its --help."""

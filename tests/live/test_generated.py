@@ -35,6 +35,12 @@ class Manual(harness.Case):
         self.assertIn(f"\n.It Pa {place}/proctor.schema.json\n", MANUAL.read_text())
         self.assertNotIn("/proctor.schema.json", MANUAL.read_text().replace(f"{place}/proctor.schema.json", ""))
 
+    def test_sections_that_it_refers_to_are_there_once(self):
+        text = MANUAL.read_text()
+        sections = re.findall(r"^\.Sh (.*)$", text, re.MULTILINE)
+        self.assertEqual(len(sections), len(set(sections)))
+        self.assertLessEqual(set(re.findall(r"^\.Sx (.*?)(?: \W)?$", text, re.MULTILINE)), set(sections))
+
     def test_the_configuration_it_shows_is_one(self):
         """Each key that it has is taken; one letter more is not."""
         example = re.search(r"^\.Bd -literal.*?\n(\[severity\].*?)\.Ed", MANUAL.read_text(), re.M | re.S)[1]
