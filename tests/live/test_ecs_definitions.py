@@ -18,6 +18,7 @@ except ImportError:
 
 PLACE = harness.SOURCE / "dist/ecs"
 SECRET = "not-to-be-shown"
+TO_ROUTER = {"name": "PROCTOR_TO", "value": "firelens"}
 KINDS = ("fargate-sidecar", "ec2-sidecar", "ec2-daemon")
 WAYS = ("awslogs", "firelens")
 NAMES = [f"{kind}-{way}" for kind in KINDS for way in WAYS]
@@ -78,6 +79,7 @@ class DefinitionsTest(harness.Case):
             inside = [container for container in definition["containerDefinitions"] if container["name"] != "log-router"]
             for container in inside:
                 del container["logConfiguration"]
+                container["environment"] = [entry for entry in container.get("environment", ()) if entry != TO_ROUTER]
             return {key: value for key, value in definition.items()
                     if key not in ("taskRoleArn", "cpu", "memory")}
         for kind in KINDS:
@@ -85,6 +87,13 @@ class DefinitionsTest(harness.Case):
             second["containerDefinitions"] = [container for container in second["containerDefinitions"]
                                               if container["name"] != "log-router"]
             self.assertEqual(first, second)
+
+    def test_who_sends_to_the_router(self):
+        """All beside one that can reach it: ECS tells of none on the host's network."""
+        for name in NAMES:
+            definition = read(name)
+            reached = name.endswith("firelens") and definition["networkMode"] != "host"
+            self.assertEqual(TO_ROUTER in container_of(definition)["environment"], reached, name)
 
     def test_each_member_has_its_reason(self):
         """The README says why of each member of the task and of the container."""
