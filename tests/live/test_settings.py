@@ -1,6 +1,7 @@
 """Settings as the program reads them: from a file, from variables, from options."""
 
 import os
+import re
 
 import harness
 from harness import AUDIT, Case
@@ -56,6 +57,18 @@ class Settings(Case):
         self.assertEqual(told["[sink.disk]"]["batch"], [("3", "PROCTOR_SINK_DISK_BATCH")])
         self.assertEqual(told["[sink.stdout-63d42d26]"]["url"], [("stdout", "PROCTOR_TO")])
         self.assertEqual(told["[rules]"]["off"], [("host.*", "PROCTOR_RULES_OFF")])
+
+    def test_the_sample_without_its_semicolons(self):
+        """All of [agent], and of a sink what all kinds have; users may not be there."""
+        text = (harness.SOURCE / "dist/proctor.conf").read_text().partition("\n; by network")[0]
+        text = re.sub(r"^;(?=\[|(?!user|auditor_user)[a-z_]+ = )", "", text, flags=re.MULTILINE)
+        self.write(text)
+        told = self.in_force(self.check("--config", self.file))
+        taken = re.findall(r"^([a-z_]+) = (.*)$", text, re.MULTILINE)
+        self.assertGreater(len(taken), 25)
+        for key, value in taken:
+            values = [pair for section in ("[agent]", "[sink.file]") for pair in told[section].get(key, ())]
+            self.assertEqual([(shown, origin.partition(":")[0]) for shown, origin in values], [(value, self.file)])
 
     def test_what_is_printed_is_a_configuration(self):
         def values(text):

@@ -609,7 +609,7 @@ static void test_tables(void **state)
 		}
 }
 
-/* dist/proctor.conf is understood, names each setting, and shows the default of each that has one. */
+/* dist/proctor.conf is understood, names each setting once, and shows the default of each that has one. */
 static void test_the_sample(void **state)
 {
 	const char *source = getenv("top_srcdir");
@@ -618,6 +618,7 @@ static void test_the_sample(void **state)
 	_cleanup_settings_ struct settings *settings = NULL;
 	_cleanup_fclose_ FILE *file = NULL;
 	const struct setting *table = agent_settings;
+	bool seen[2][64] = {0};
 	size_t size = 0, named = 0;
 
 	(void)state;
@@ -638,6 +639,9 @@ static void test_the_sample(void **state)
 			fail_msg("there is no setting %s", key);
 		if (setting->otherwise)
 			assert_string_equal(value, setting->otherwise);
+		bool *once = &seen[table == sink_settings][setting - table];
+		assert_false(*once);
+		*once = true;
 		named++;
 	}
 	for (table = agent_settings; table->key; table++)
