@@ -47,6 +47,19 @@ class SourceTest(harness.Case):
         wanted = set(re.findall(r"^BuildRequires: +(\S+)", text_of("dist/rpm/proctor.spec"), re.MULTILINE))
         self.assertEqual(wanted - {"systemd-rpm-macros"}, bootstrap_packages(1) - {"autoconf", "automake"})
 
+    @harness.needs("dpkg-query")
+    def test_debian_recommends_what_is_loaded(self):
+        """And whom TLS trusts."""
+        loaded = re.search(r"^loaded='(.+)'$", text_of("dist/image.sh"), re.MULTILINE)[1].split()
+        holders = self.run_command("dpkg-query", "-S", *(f"*/{name}" for name in loaded)).stdout.decode()
+        packages = {name.strip() for name in re.search(r"^Recommends: (.+)$", text_of("dist/debian/control"),
+                                                       re.MULTILINE)[1].replace("|", ",").split(",")}
+        self.assertIn("ca-certificates", packages)
+        for name in loaded:
+            holder = re.search(rf"^([^:]+):.* /\S*/{re.escape(name)}$", holders, re.MULTILINE)
+            self.assertTrue(holder, f"{name}: of no package here")
+            self.assertIn(holder[1], packages)
+
 
 class PackageCase(harness.Case):
     """One archive for both, made in a directory of its own: nothing may stay behind in the build."""
@@ -158,6 +171,8 @@ class RpmTest(PackageCase):
         self.assertEqual([path for path, flag in flags.items() if "l" in flag],
                          [f"/usr/share/licenses/proctor-{version()}/LICENSE"])
         self.assertIn("useradd", self.tell("rpm", "-qp", "--scripts", self.package))
+        self.assertEqual(set(self.tell("rpm", "-qp", "--recommends", self.package).split()),
+                         {"ca-certificates", "libcurl", "libmicrohttpd", "msgpack", "zlib"})
 
 
 if __name__ == "__main__":
