@@ -26,6 +26,14 @@ class Manual(harness.Case):
             for option in self.options(command):
                 self.assertIn(option, text)
 
+    def test_exit_statuses_are_those_of_help(self):
+        told = self.proctor("--help").stdout.decode().partition("Exit status: ")[2].partition("\nSee")[0]
+        section = MANUAL.read_text().partition(".Sh EXIT STATUS\n")[2].partition("\n.Sh ")[0]
+        statuses = re.findall(r"^\.It (\d+)$", section, re.MULTILINE)
+        self.assertEqual(re.findall(r"\b(\d+) ", told), statuses)
+        readme = (harness.SOURCE / "README.md").read_text().partition("Exit status: ")[2].partition("\n\n")[0]
+        self.assertEqual(re.findall(r"\b(\d+) ", readme), statuses)
+
     @harness.needs("make")
     def test_it_names_the_schema_where_it_is_installed(self):
         result = self.run_command("make", "-s", "-C", BUILD, "--no-print-directory",
