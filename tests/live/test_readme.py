@@ -71,17 +71,20 @@ def setUpModule():
     make_public(Authority(scratch, "public"))
 
 
+def mount(*words):
+    done = subprocess.run(["mount", *words], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode:
+        raise unittest.SkipTest(done.stderr.decode().strip())
+
+
 def cover(place, scratch):
     """What is written there from now on is seen by this program alone, and gone with it."""
     layers = f"{scratch}{place}"
     os.mkdir(layers)
-    for words in (["-t", "tmpfs", "tmpfs", layers],
-                  ["-t", "overlay", "overlay", "-o", f"lowerdir={place},upperdir={layers}/upper,workdir={layers}/work", place]):
-        done = subprocess.run(["mount", *words], stdin=subprocess.DEVNULL, capture_output=True, check=False)
-        if done.returncode:
-            raise unittest.SkipTest(f"mount: {done.stderr.decode().strip()}")
-        for name in ("upper", "work"):
-            os.makedirs(f"{layers}/{name}", mode=0o755, exist_ok=True)
+    mount("-t", "tmpfs", "tmpfs", layers)
+    for name in ("upper", "work"):
+        os.mkdir(f"{layers}/{name}", mode=0o755)
+    mount("-t", "overlay", "overlay", "-o", f"lowerdir={place},upperdir={layers}/upper,workdir={layers}/work", place)
 
 
 def names():
