@@ -432,7 +432,7 @@ struct destination {
 
 static int secret_in_option(const char *what, struct error **error)
 {
-	error_set(error, 0, "--to: anyone can read the %s of a sink there by ps(1)", what);
+	error_set(error, 0, "anyone can read the %s of a sink there by ps(1)", what);
 	return error_remedy(error, "give it in the variable PROCTOR_TO, or in the agent's file");
 }
 
@@ -488,8 +488,10 @@ static int give_to(struct given_list *list, const char *url, struct given *given
 	given->entry.section = given->entry.value ? section_of(list, given->entry.value) : NULL;
 	if (!given->entry.section)
 		return no_memory(error);
-	if (given->by == GIVEN_BY_OPTION && has_password(given->entry.value))
-		return secret_in_option("password", error);
+	if (given->by == GIVEN_BY_OPTION && has_password(given->entry.value)) {
+		secret_in_option("password", error);
+		return error_context(error, "%s", given->from);
+	}
 	if (give(list, given, error))
 		return -1;
 	if (url[length] && url_pairs(url + length + 1, give_key, &destination, error))
