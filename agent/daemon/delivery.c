@@ -18,10 +18,11 @@
 enum {
 	RETRY_FIRST_MS = 1000, /* at most, after a failure, doubled with each: how much is left to chance */
 	RETRY_LAST_MS = 60000,
-	ASKED_LAST_S = 900, /* a receiver that asks to be left alone for longer is asked sooner */
-	IDLE_MS = 60000,    /* a wake-up that was lost costs no more than that */
-	BURST_MS = 60000,   /* refusals that follow each other sooner are one burst */
-	LOOK_MS = 20,       /* how often it is looked whether all are done */
+	ASKED_LAST_S = 900,   /* a receiver that asks to be left alone for longer is asked sooner */
+	TEND_FIRST_MS = 1000, /* after the last records, doubled each time */
+	IDLE_MS = 60000,      /* a wake-up that was lost costs no more than that */
+	BURST_MS = 60000,     /* refusals that follow each other sooner are one burst */
+	LOOK_MS = 20,         /* how often it is looked whether all are done */
 };
 
 /* What a sink's thread is at; in the order in which it gets less. */
@@ -36,6 +37,7 @@ struct sender {
 	_Atomic enum rest rest;
 	bool failing;        /* as was logged */
 	unsigned failures;   /* since something was delivered last */
+	unsigned idles;      /* likewise: how often it was looked for more in vain */
 	unsigned asked;      /* seconds for which the receiver asked to be left alone */
 	uint64_t refused_at; /* clock_ms() of the last refusal; 0: none */
 	unsigned seed;
@@ -126,6 +128,7 @@ static void note_success(struct sender *sender)
 			  sender->setting->name, NULL);
 	sender->failing = false;
 	sender->failures = 0;
+	sender->idles = 0;
 }
 
 /* A burst is logged when it begins; not with the reason, in which the receiver may have repeated what was
@@ -222,6 +225,16 @@ static int send_next(struct sender *sender, struct error **error)
 	return result ? -1 : count > 0;
 }
 
+/* Who may have to send again looks soon after the last records, and then less and less often. */
+static int idle_ms(struct sender *sender)
+{
+	const struct sink_kind *kind = sender->setting->kind;
+	int wait = kind->tend && sender->idles < 6 ? TEND_FIRST_MS << sender->idles : IDLE_MS;
+
+	sender->idles++;
+	return wait;
+}
+
 static void *run_sender(void *argument)
 {
 	struct sender *sender = argument;
@@ -243,7 +256,7 @@ static void *run_sender(void *argument)
 		if (last)
 			break;
 		atomic_store(&sender->rest, REST_IDLE);
-		wait_for(sender, sender->wakeup, IDLE_MS);
+		wait_for(sender, sender->wakeup, idle_ms(sender));
 		atomic_store(&sender->rest, REST_NONE);
 	}
 	atomic_store(&sender->rest, REST_ENDED);

@@ -49,12 +49,28 @@ static int take(void *sink, const struct queued *records, size_t count, int stop
 	return result;
 }
 
+static int tend(void *sink, int stop, struct error **error)
+{
+	size_t length;
+
+	(void)sink;
+	(void)stop;
+	(void)error;
+	pthread_mutex_lock(&receiver.lock);
+	length = strlen(receiver.calls);
+	snprintf(receiver.calls + length, sizeof(receiver.calls) - length, "tend ");
+	pthread_mutex_unlock(&receiver.lock);
+	return 0;
+}
+
 static void close_sink(void *sink)
 {
 	(void)sink;
 }
 
 static const struct sink_kind kind = {.open = open_sink, .deliver = take, .close = close_sink};
+static const struct sink_kind tended = {
+	.open = open_sink, .deliver = take, .tend = tend, .close = close_sink};
 
 /* ---- its agent ------------------------------------------------------------------------------------ */
 
@@ -73,7 +89,8 @@ static void start(void)
 	receiver.calls_count = 0;
 	assert_int_equal(pipe(log_pipe), 0);
 	log = (struct log){.fd = log_pipe[1], .level = LOG_DEBUG, .process = "test"};
-	setting.kind = &kind;
+	if (!setting.kind)
+		setting.kind = &kind;
 	setting.name = "test";
 	setting.minimum = SEVERITY_INFO;
 	store = store_open(&options, NULL);
@@ -116,6 +133,16 @@ static void wait_for_calls(unsigned count)
 		calls = receiver.calls_count;
 		pthread_mutex_unlock(&receiver.lock);
 	}
+}
+
+static bool is_called(const char *calls)
+{
+	bool found;
+
+	pthread_mutex_lock(&receiver.lock);
+	found = strstr(receiver.calls, calls) != NULL;
+	pthread_mutex_unlock(&receiver.lock);
+	return found;
 }
 
 static struct sink_state state_of_sink(void)
@@ -222,6 +249,21 @@ static void test_what_fails_stays(void **state)
 	assert_int_equal(count_of(log, "delivers again"), 1);
 }
 
+/* What was out may be lost with its receiver: it is looked for soon, not when the next records come. */
+static void test_who_may_send_again_looks_soon(void **state)
+{
+	(void)state;
+	setting = (struct sink_setting){.batch = 100, .batch_bytes = 1 << 20, .kind = &tended};
+	start();
+	find("ab");
+	for (unsigned i = 0; !is_called("2 tend tend "); i++) {
+		if (i == 30000)
+			fail_msg("after 30 seconds: %s", receiver.calls);
+		poll(NULL, 0, 1);
+	}
+	end();
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
 
 int main(void)
@@ -231,6 +273,7 @@ int main(void)
 		TEST(test_bytes_fill_a_batch),
 		TEST(test_what_is_refused_is_kept_and_logged_once),
 		TEST(test_what_fails_stays),
+		TEST(test_who_may_send_again_looks_soon),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
