@@ -4,7 +4,7 @@
 
 Each chunk takes the next behaviour of the script, and `otherwise` when that is through. A behaviour is a function
 of an Exchange. A record is in `arrived` when its chunk was read whole, whatever was said of it then, for the
-receiver may have kept it."""
+receiver may have kept it. One that is `forgetful` kept only what it acknowledged."""
 
 import collections
 import hashlib
@@ -13,6 +13,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 import zlib
 
 import packed
@@ -57,10 +58,18 @@ class Exchange:
 
     def __init__(self, receiver, connection, chunk):
         self.receiver, self.connection, self.chunk = receiver, connection, chunk
-        self.open = True
+        self.open, self.kept = True, False
 
     def send(self, value):
+        if value == {"ack": self.chunk.id}:
+            self.keep()
         self.connection.socket.sendall(packed.pack(value))
+
+    def keep(self):
+        """The records are in safe hands: before it is said, and once."""
+        if not self.kept:
+            self.receiver.take(self.chunk)
+        self.kept = True
 
     def send_bytes(self, data):
         self.connection.socket.sendall(data)
@@ -113,7 +122,8 @@ def half_ack(close=False):
 
 def ack_and_more():
     def behave(exchange):
-        exchange.send_bytes(packed.pack({"ack": exchange.chunk.id}) * 2)
+        exchange.send({"ack": exchange.chunk.id})
+        exchange.send({"ack": exchange.chunk.id})
         exchange.wait()
     return behave
 
@@ -153,6 +163,7 @@ def late():
 def drip(seconds=0.01):
     """The acknowledgement, a byte at a time."""
     def behave(exchange):
+        exchange.keep()
         for byte in packed.pack({"ack": exchange.chunk.id}):
             exchange.send_bytes(bytes([byte]))
             if exchange.receiver.ended.wait(seconds):
@@ -269,6 +280,8 @@ class SaysOfPing(Handshake):
 # ---- the receiver --------------------------------------------------------------------------------------
 
 class Connection:
+    step, pause = 1 << 20, 0  # bytes that are read at once, seconds before
+
     def __init__(self, accepted, number):
         self.socket, self.number, self.data = accepted, number, bytearray()
 
@@ -281,7 +294,8 @@ class Connection:
                 del self.data[:reader.at]
                 return value
             except packed.Incomplete:
-                more = self.socket.recv(1 << 20)
+                time.sleep(self.pause)
+                more = self.socket.recv(self.step)
                 if not more:
                     return None
                 self.data += more
@@ -298,12 +312,13 @@ class FluentReceiver:
     """Listens on loopback, or at `path`, until its keeper undoes it. `tls`: (certificate, key); `clients`: the file
     of the authority whose certificates they have to show."""
 
-    def __init__(self, keeper, script=(), otherwise=ack(), handshake=None, tls=None, clients=None, path=None, port=0):
+    def __init__(self, keeper, script=(), otherwise=ack(), handshake=None, tls=None, clients=None, path=None, port=0,
+                 forgetful=False):
         self.script, self.otherwise, self.handshake = collections.deque(script), otherwise, handshake
         self.chunks, self.arrived, self.failed, self.connections, self.ended_connections = [], [], [], 0, 0
         self.ended, self.lock, self.sockets = threading.Event(), threading.Lock(), []
         self.context = self.make_context(tls, clients) if tls else None
-        self.path = path
+        self.path, self.forgetful, self.connection = path, forgetful, Connection
         if path:
             self.listener = socket.socket(socket.AF_UNIX)
             self.listener.bind(path)
@@ -344,7 +359,7 @@ class FluentReceiver:
                 accepted = self.context.wrap_socket(accepted, server_side=True)
                 with self.lock:
                     self.sockets.append(accepted)
-            connection = Connection(accepted, number)
+            connection = self.connection(accepted, number)
             if self.handshake and not self.handshake.shake(connection):
                 return
             while self.exchange(connection):
@@ -368,10 +383,15 @@ class FluentReceiver:
         with self.lock:
             behave = self.script.popleft() if self.script else self.otherwise
             self.chunks.append(chunk)
-            self.arrived += ids(chunk.records)
         exchange = Exchange(self, connection, chunk)
+        if not self.forgetful:
+            exchange.keep()
         behave(exchange)
         return exchange.open
+
+    def take(self, chunk):
+        with self.lock:
+            self.arrived += ids(chunk.records)
 
     def doubles(self):
         """How many records came again."""

@@ -5,7 +5,8 @@
 Each request takes the next behaviour of the script, and `otherwise` when that is through. A behaviour is a
 function of an Exchange, which has the request and can answer it, wholly, partly or not at all. What it says
 decides nothing about what has arrived: a record is in `arrived` when its request was read whole and was not
-answered by a status of 4xx or 5xx, for then the receiver may have kept it."""
+answered by a status of 4xx or 5xx, for then the receiver may have kept it. One that is `forgetful` kept nothing of
+what it did not answer."""
 
 import collections
 import gzip
@@ -161,6 +162,29 @@ def half_answer():
     return behave
 
 
+def slow(step=256, seconds=0.001):
+    """The body is read a little at a time."""
+    def behave(exchange):
+        data, length = b"", int(exchange.request.headers["content-length"])
+        while len(data) < length:
+            data += exchange.connection.read(min(step, length - len(data)))
+            if exchange.receiver.ended.wait(seconds):
+                return
+        exchange.request.take(data)
+        exchange.answer(200)
+    return behave
+
+
+def for_a_while(bad, seconds):
+    """That one for so long from the first exchange on, and then it is taken."""
+    begun = []
+
+    def behave(exchange):
+        begun.append(time.monotonic())
+        (bad if begun[-1] - begun[0] < seconds else answer())(exchange)
+    return behave
+
+
 def late():
     """The answer comes when nobody waits for it any more."""
     def behave(exchange):
@@ -247,11 +271,12 @@ class Receiver:
     authority whose certificates they have to show; `parse`: the ids of the records of a body."""
 
     def __init__(self, keeper, script=(), otherwise=answer(), tls=None, clients=None, parse=ids, version=None,
-                 host="127.0.0.1", port=0):
+                 host="127.0.0.1", port=0, forgetful=False):
         self.script, self.otherwise, self.ids = collections.deque(script), otherwise, parse
         self.requests, self.arrived, self.failed, self.connections = [], [], [], 0
         self.ended, self.lock = threading.Event(), threading.Lock()
         self.context = self.make_context(tls, clients, version) if tls else None
+        self.forgetful = forgetful
         self.listener = socket.create_server((host, port))
         self.port = self.listener.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://{'localhost' if tls else host}:{self.port}/records"
@@ -309,7 +334,8 @@ class Receiver:
         try:
             behave(exchange)
         finally:
-            exchange.count()
+            if not self.forgetful:
+                exchange.count()
         return exchange.open and request.raw is not None
 
     def take(self, body):

@@ -25,13 +25,13 @@ LONG = 60  # seconds in which a receiver that was left alone gives up
 
 
 class Receiver:
-    def __init__(self, script=("take",), context=None, path=None):
+    def __init__(self, script=("take",), context=None, path=None, port=0):
         self.script, self.context, self.path = list(script), context, path
         self.messages, self.connections, self.faults = [], 0, []
         self.listener = None
         self.released = threading.Event()
         self.threads, self.open = [], []
-        self.port = 0
+        self.port = port
         self.start()
 
     def start(self):
