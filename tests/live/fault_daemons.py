@@ -178,8 +178,24 @@ def kill_agent(case, agent):
     case.wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids))
 
 
+def status(agent):
+    """What it tells; nothing while its shipper is not there."""
+    try:
+        return agent.status(status=None)
+    except ValueError:
+        return {}
+
+
+def wait_shipper(case, agent):
+    """The pid of the one that answers now."""
+    def answers():
+        return status(agent).get("pids", {}).get("shipper") in agent.pids()
+    case.wait_for(answers)
+    return status(agent)["pids"]["shipper"]
+
+
 def all_sent(agent):
-    return all(sink["waiting"] == 0 for sink in agent.status()["queue"])
+    return all(sink["waiting"] == 0 for sink in status(agent).get("queue", [{"waiting": None}]))
 
 
 def agent_killed(case, cell, scale, certificates):
@@ -197,8 +213,12 @@ def agent_killed(case, cell, scale, certificates):
     for number in range(scale.agent_kills):
         with Intruder(container.pid, place_program(container.pid, f"k{number}")):
             time.sleep(random.uniform(0.3, 2))
+            if number % 2:  # its parent starts another one
+                os.kill(wait_shipper(case, agent), signal.SIGKILL)
+                continue
             kill_agent(case, agent)
             agent = Watched(case, settings=settings, directory=directory)
+    wait_shipper(case, agent)
     agent.wait_full()
     case.wait_for(lambda: all_sent(agent))
     case.wait_at_most(scale.patience, lambda: all(end.acknowledges or len(set(end.arrived())) >=
@@ -209,7 +229,7 @@ def agent_killed(case, cell, scale, certificates):
 
 
 def daemon_rows(scale, certificates):
-    return [Row(f"kill -9 of the agent, {scale.agent_kills} times", "all", agent_killed, (scale, certificates)),
+    return [Row(f"kill -9 of the agent or its shipper, {scale.agent_kills} times", "all", agent_killed, (scale, certificates)),
             *(Row(fault, kind.name, begins_anew, (scale, certificates, kind, how)) for fault, kind, how in (
                 ("nginx with mTLS and limits: reload", Nginx, "reload"),
                 ("nginx with mTLS and limits: restart", Nginx, "restart"),
