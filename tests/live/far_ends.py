@@ -158,7 +158,8 @@ class Otlp(Https):
     @staticmethod
     def faults(seconds):
         rejected = receiver.answer(200, json.dumps({"partialSuccess": {"rejectedLogRecords": "1"}}).encode())
-        return {**http_faults(seconds), "rejects in part": Fault(receiver.answer(), rejected, receiver.answer(), rejected)}
+        script = in_between(rejected, rejected, good=receiver.answer())
+        return {**http_faults(seconds), "rejects in part": Fault(*script)}
 
 
 # ---- the forward protocol --------------------------------------------------------------------------------

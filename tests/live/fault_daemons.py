@@ -8,7 +8,6 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import threading
 import time
 
 import harness
@@ -108,28 +107,24 @@ class FluentLogger(FarEnd):
     name = "fluent"
 
     def __init__(self, case, _):
-        self.case, self.port, self.entries = case, free_port(), []
+        self.case, self.port, self.output = case, free_port(), f"{case.scratch()}/out"
         self.url, self.keys = f"fluent://127.0.0.1:{self.port}", {"batch": 20, "timeout": "5s"}
         self.begin()
 
     def begin(self):
-        self.process = node.start(self.case, "fluent_server.js", json.dumps({"port": self.port}))
+        self.process = node.start(self.case, "fluent_server.js", json.dumps({"port": self.port, "output": self.output}))
         self.process.stdout.readline()
-        self.reader = threading.Thread(target=self.read, args=(self.process.stdout,), daemon=True)
-        self.reader.start()
-
-    def read(self, lines):
-        for line in lines:
-            self.entries.append(json.loads(line)[3]["record_id"])
 
     def restart(self):
         self.process.stdin.close()
         self.process.wait()
-        self.reader.join()
         self.begin()
 
     def arrived(self):
-        return list(self.entries)
+        if not os.path.exists(self.output):
+            return []
+        with open(self.output, "rb") as file:
+            return [json.loads(line)[3]["record_id"] for line in file.read().split(b"\n")[:-1]]
 
 
 def begins_anew(case, cell, scale, certificates, kind, how):
@@ -229,7 +224,8 @@ def agent_killed(case, cell, scale, certificates):
 
 
 def daemon_rows(scale, certificates):
-    return [Row(f"kill -9 of the agent or its shipper, {scale.agent_kills} times", "all", agent_killed, (scale, certificates)),
+    kills = f"kill -9 of the agent or its shipper, {scale.agent_kills} times"
+    return [Row(kills, "all", agent_killed, (scale, certificates)),
             *(Row(fault, kind.name, begins_anew, (scale, certificates, kind, how)) for fault, kind, how in (
                 ("nginx with mTLS and limits: reload", Nginx, "reload"),
                 ("nginx with mTLS and limits: restart", Nginx, "restart"),

@@ -276,10 +276,9 @@ NO_MATTER = {(network_is_down, File)}
 
 
 def machine_rows(scale, certificates):
-    return [*(Row(f"kill -9 of the shipper, {scale.kills} times", kind.name, killed, (scale, certificates, kind))
-              for kind in KINDS),
-            *(Row(fault, kind.name, make, (scale, certificates, kind)) for fault, make in MACHINE.items() for kind in KINDS
-              if (make, kind) not in NO_MATTER)]
+    faults = {f"kill -9 of the shipper, {scale.kills} times": killed, **MACHINE}
+    return [Row(fault, kind.name, make, (scale, certificates, kind)) for fault, make in faults.items() for kind in KINDS
+            if (make, kind) not in NO_MATTER]
 
 
 def receiver_rows(scale, certificates):

@@ -6,6 +6,7 @@ unpacked to. Each writes what it parsed of a message as a line of JSON."""
 import json
 import os
 import pathlib
+import random
 import socket
 import subprocess
 
@@ -18,10 +19,27 @@ SYSLOG_NG_FIELDS = {"pri": "PRI", "protocol-version": "", "timereported": "ISODA
                     "of-json": ".record.record_id"}
 
 
+given_ports = set()
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One for a server that is begun later: below those that connections are given (ip(7))."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        most = int(file.read().split()[0])
+    while True:
+        port = random.SystemRandom().randrange(min(10000, most // 2), most)
+        with socket.socket() as probe:
+            if port not in given_ports and not probe_fails(probe, port):
+                given_ports.add(port)
+                return port
+
+
+def probe_fails(probe, port):
+    try:
+        probe.bind(("127.0.0.1", port))
+    except OSError:
+        return True
+    return False
 
 
 def syslog_ng():
