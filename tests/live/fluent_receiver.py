@@ -29,6 +29,8 @@ class Chunk:
     """A message as it was sent: its tag, its entries [[time, record], …], its option."""
 
     def __init__(self, message, connection):
+        if not isinstance(message, list):
+            raise ValueError(f"no message of the forward protocol: {message}")
         self.tag, self.data, self.option = message
         self.connection = connection
         plain = zlib.decompress(self.data, 31) if self.option.get("compressed") == "gzip" else self.data
