@@ -245,13 +245,18 @@ static void mask_reason(const struct http *http, struct delivered *part)
 	http_mask(part->reason, secrets);
 }
 
-/* Of several records it is not known which one it is. */
-static int refused(struct http *http, size_t count, struct delivered *part)
+/* What is refused for good, with the reason. Whoever refuses one record after the other may not have looked
+ * at them: the error tells its status alone, for in the reason it may have repeated a record. */
+static int set_aside(struct http *http, size_t count, struct delivered *part, struct error **error)
 {
-	part->out = 0;
-	part->refused = count == 1;
-	http_batch_refused(&http->batch, count);
-	return 0;
+	part->refused = count;
+	part->wait = http_batch_set_aside(&http->batch);
+	if (!part->wait)
+		return 0;
+	error_set(error, 0, "%s:%u refuses one record after the other, the last with status %ld",
+		  http->receiver.host, http->receiver.port, http->answer.status);
+	return error_remedy(error, "check that the URL leads to whom they are for, and then have them sent "
+				   "again: proctor dead-letters --retry");
 }
 
 static int later(const struct http *http, struct delivered *part, struct error **error)
@@ -268,42 +273,38 @@ static int later(const struct http *http, struct delivered *part, struct error *
 static int accepted(struct http *http, const struct http_form *form, void *context, size_t count,
 		    struct delivered *part, struct error **error)
 {
-	enum http_judgement judgement = HTTP_JUDGED;
-
 	part->out = count;
-	if (form->judge)
-		judgement = form->judge(context, http->answer.status, http->answer.body.data,
-					http->answer.body.length, count, part, error);
-	mask_reason(http, part);
-	if (judgement == HTTP_JUDGED_REFUSED)
-		return refused(http, count, part);
-	if (judgement == HTTP_JUDGED) {
-		http_batch_accepted(&http->batch);
-		return 0;
-	}
-	part->out = part->refused = 0;
-	if (part->wait < http->answer.wait)
+	if (form->judge &&
+	    form->judge(context, http->answer.body.data, http->answer.body.length, count, part, error)) {
+		part->out = part->refused = 0;
 		part->wait = http->answer.wait;
-	return -1;
+		return -1;
+	}
+	mask_reason(http, part);
+	if (part->refused)
+		return set_aside(http, part->refused, part, error);
+	http_batch_accepted(&http->batch);
+	return 0;
 }
 
+/* Of several records it is not known which one it is: the next request has less of them. */
 static int judge(struct http *http, const struct http_form *form, void *context, const struct queued *records,
 		 size_t count, struct delivered *part, struct error **error)
 {
-	switch (http_meaning_of(http->answer.status, answered(http))) {
-	case HTTP_ACCEPTED:
+	enum http_meaning meaning = http_meaning_of(http->answer.status, answered(http));
+
+	if (meaning == HTTP_ACCEPTED)
 		return accepted(http, form, context, count, part, error);
-	case HTTP_TOO_LARGE:
-		give_reason(http, part->reason, sizeof(part->reason));
-		http_batch_too_large(&http->batch, records, count);
-		part->refused = count == 1;
-		return 0;
-	case HTTP_REFUSED:
-		give_reason(http, part->reason, sizeof(part->reason));
-		return refused(http, count, part);
-	default:
+	if (meaning == HTTP_LATER)
 		return later(http, part, error);
-	}
+	if (meaning == HTTP_TOO_LARGE)
+		http_batch_too_large(&http->batch, records, count);
+	else
+		http_batch_refused(&http->batch, count);
+	if (count > 1)
+		return 0;
+	give_reason(http, part->reason, sizeof(part->reason));
+	return set_aside(http, count, part, error);
 }
 
 /* ---- delivering --------------------------------------------------------------------------------- */

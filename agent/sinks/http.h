@@ -14,14 +14,6 @@
 	"timeout", "ca_file", "certificate_file", "key_file", "insecure", "compress", "headers", "token",    \
 		"token_file"
 
-/* What a kind of sink makes of an answer of status 2xx. */
-enum http_judgement {
-	HTTP_JUDGED,         /* *delivered is true */
-	HTTP_JUDGED_REFUSED, /* some or all are refused for good, in delivered->reason why: halves of them are
-			      * asked for until it is known which */
-	HTTP_JUDGED_LATER,   /* *error says why; all are sent again, not before delivered->wait */
-};
-
 /* How a kind of sink speaks. `context` is its own. */
 struct http_form {
 	const char *content_type;
@@ -30,10 +22,10 @@ struct http_form {
 		      struct error **error);
 	/* Judges the answer of a status 2xx to a request of `count` records; its body is hostile, ends in a
 	 * NUL, and is cut where it was longer than HTTP_ANSWER_BYTES. *delivered says before that all are
-	 * out, and may be changed; records that it then says nothing of are sent again. NULL: a 2xx
-	 * acknowledges all. */
-	enum http_judgement (*judge)(void *context, long status, const char *body, size_t length,
-				     size_t count, struct delivered *delivered, struct error **error);
+	 * out, and may be changed; records that it then says nothing of are sent again. -1 and *error: all
+	 * are for later. NULL: a 2xx acknowledges all. */
+	int (*judge)(void *context, const char *body, size_t length, size_t count,
+		     struct delivered *delivered, struct error **error);
 };
 
 struct http;

@@ -1,6 +1,12 @@
 #include "agent/sinks/http_batch.h"
 
-enum { RECORDS_MOST = 1 << 20, BYTES_MOST = 1 << 30, BYTES_GROW = 64 /* a 64th with each request */ };
+enum {
+	RECORDS_MOST = 1 << 20,
+	BYTES_MOST = 1 << 30,
+	BYTES_GROW = 64,     /* a 64th with each request */
+	SET_ASIDE_MOST = 16, /* at once */
+	WAIT_MOST = 900,     /* seconds */
+};
 
 void http_batch_start(struct http_batch *batch)
 {
@@ -18,6 +24,7 @@ size_t http_batch_choose(const struct http_batch *batch, const struct queued *re
 
 void http_batch_accepted(struct http_batch *batch)
 {
+	batch->set_aside = batch->wait = 0;
 	if (batch->records < RECORDS_MOST)
 		batch->records *= 2;
 	if (batch->bytes < BYTES_MOST)
@@ -27,6 +34,21 @@ void http_batch_accepted(struct http_batch *batch)
 void http_batch_refused(struct http_batch *batch, size_t count)
 {
 	batch->records = count > 1 ? count / 2 : 1;
+}
+
+/* A proxy, or a receiver that was set up wrongly, refuses whatever it is asked. There is no telling that from
+ * records that are wrong, but time tells: else a whole queue would be dead letters within minutes, and more
+ * than are kept. */
+unsigned http_batch_set_aside(struct http_batch *batch)
+{
+	if (batch->set_aside < SET_ASIDE_MOST) {
+		batch->set_aside++;
+		return 0;
+	}
+	batch->wait = batch->wait ? 2 * batch->wait : 1;
+	if (batch->wait > WAIT_MOST)
+		batch->wait = WAIT_MOST;
+	return batch->wait;
 }
 
 /* What one record alone has says nothing of others. */

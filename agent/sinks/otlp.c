@@ -58,16 +58,12 @@ static int encode(void *sink, const struct queued *records, size_t count, struct
 	return otlp_encode(records, count, body, error);
 }
 
-static enum http_judgement judge(void *state, long status, const char *body, size_t length, size_t count,
-				 struct delivered *delivered, struct error **error)
+static int judge(void *state, const char *body, size_t length, size_t count, struct delivered *delivered,
+		 struct error **error)
 {
 	const struct otlp_sink *sink = state;
 
-	(void)status;
-	if (!otlp_judge(body, length, count, delivered, error))
-		return HTTP_JUDGED;
-	error_context(error, "%s", sink->host);
-	return HTTP_JUDGED_LATER;
+	return otlp_judge(body, length, count, delivered, error) ? error_context(error, "%s", sink->host) : 0;
 }
 
 static const struct http_form form = {.content_type = "application/json", .encode = encode, .judge = judge};

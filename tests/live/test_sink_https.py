@@ -207,6 +207,25 @@ class Answers(Https):
         self.assertEqual(at.arrived, [])
         self.assertLess(len(at.requests), 16 + 5)
 
+    def test_everything_is_refused(self):
+        """By a proxy, perhaps, which looks at no record: after some the next wait ever longer, and so stay in the
+        queue, until something is taken."""
+        for status in 400, 413:
+            with self.subTest(status):
+                at = Receiver(self, otherwise=answer(status, b"{}"))
+                sink = self.sink(at.url)
+                self.deliver(sink, *records(50))
+                for _ in range(15):
+                    self.assertEqual(self.deliver(sink), f"out 0 refused 1 ({status} {{}})")
+                for wait in 1, 2, 4:
+                    self.assertRegex(self.deliver(sink), rf"^out 0 refused 1 \({status} {{}}\) wait {wait}: "
+                                     f"127.0.0.1:{at.port} refuses one record after the other, the last with status "
+                                     f"{status}; check that the URL leads to whom they are for")
+                at.otherwise = receiver.refuse(30)
+                self.assertEqual(self.deliver(sink), "out 11 refused 1 (400 a record is wrong)")
+                self.assertEqual(self.deliver(sink), "out 19")
+                self.assertEqual(at.arrived, [*range(19, 30), *range(31, 50)])
+
     def test_too_large(self):
         """Halves, until it fits; the size is remembered."""
         at = Receiver(self, otherwise=receiver.too_large(3000))

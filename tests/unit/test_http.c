@@ -142,6 +142,27 @@ static void test_batches(void **state)
 	assert_int_equal(http_batch_choose(&batch, records, 100), 4);
 }
 
+/* At once for some; then ever more slowly, until one is taken. */
+static void test_refused_one_after_the_other(void **state)
+{
+	struct http_batch batch;
+	unsigned waited = 0;
+
+	(void)state;
+	http_batch_start(&batch);
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(http_batch_set_aside(&batch), 0);
+	for (unsigned wait = 1; wait < 900; wait *= 2)
+		assert_int_equal(http_batch_set_aside(&batch), wait);
+	for (int i = 0; i < 1000; i++)
+		waited += http_batch_set_aside(&batch);
+	assert_int_equal(waited, 900 * 1000);
+	http_batch_accepted(&batch);
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(http_batch_set_aside(&batch), 0);
+	assert_int_equal(http_batch_set_aside(&batch), 1);
+}
+
 /* It comes back within a few hundred requests, but not within ten. */
 static void test_batches_of_bytes(void **state)
 {
@@ -227,8 +248,8 @@ int main(void)
 		cmocka_unit_test(test_meanings),         cmocka_unit_test(test_meaning_of_the_connection),
 		cmocka_unit_test(test_reasons),          cmocka_unit_test(test_masks),
 		cmocka_unit_test(test_long_reasons),     cmocka_unit_test(test_batches),
-		cmocka_unit_test(test_batches_of_bytes), cmocka_unit_test(test_headers),
-		cmocka_unit_test(test_hostile_headers),
+		cmocka_unit_test(test_batches_of_bytes), cmocka_unit_test(test_refused_one_after_the_other),
+		cmocka_unit_test(test_headers),          cmocka_unit_test(test_hostile_headers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
