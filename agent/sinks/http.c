@@ -8,6 +8,7 @@
 #include "agent/sinks/http_batch.h"
 #include "agent/sinks/http_connection.h"
 #include "agent/sinks/http_headers.h"
+#include "agent/sinks/http_secrets.h"
 #include "agent/sinks/secret.h"
 #include "proctor/cleanup.h"
 #include "proctor/version.h"
@@ -22,7 +23,7 @@ struct http {
 	struct sink_options options;
 	struct receiver receiver;
 	struct http_headers headers;
-	char *token; /* of token_file */
+	struct http_secrets secrets;
 	struct http_connection *connection;
 	struct http_batch batch;
 	struct buffer body, packed;
@@ -85,7 +86,8 @@ struct http *http_open(const struct sink_options *options, const struct receiver
 	http->options = *options;
 	http_batch_start(&http->batch);
 	if (!copy_receiver(&http->receiver, receiver) &&
-	    !http_headers_parse(&http->headers, options->headers, NULL))
+	    !http_headers_parse(&http->headers, options->headers, NULL) &&
+	    !http_secrets_gather(&http->secrets, options, receiver, &http->headers))
 		return http;
 	http_close(http);
 	error_set(error, 0, "out of memory");
@@ -103,10 +105,10 @@ void http_close(struct http *http)
 	disconnect(http);
 	receiver_free(&http->receiver);
 	http_headers_free(&http->headers);
+	http_secrets_free(&http->secrets);
 	http_answer_free(&http->answer);
 	buffer_free(&http->body);
 	buffer_free(&http->packed);
-	free(http->token);
 	free(http);
 }
 
@@ -115,14 +117,15 @@ void http_close(struct http *http)
 /* Reads it from its file. 1: it is another one than before; -1 and *error. */
 static int read_token(struct http *http, struct error **error)
 {
-	char *token = secret_read("token_file", http->options.token_file, error);
-	bool same = token && http->token && !strcmp(token, http->token);
+	_cleanup_free_ char *token = secret_read("token_file", http->options.token_file, error);
 
 	if (!token)
 		return -1;
-	free(http->token);
-	http->token = token;
-	return !same;
+	if (!strcmp(token, *http->secrets.list))
+		return 0;
+	if (http_secrets_set_token(&http->secrets, token))
+		return error_set(error, 0, "out of memory");
+	return 1;
 }
 
 /* All that connects anew is read anew. */
@@ -136,26 +139,6 @@ static int connect_anew(struct http *http, struct error **error)
 		return -1;
 	http->connection = http_connection_open(&http->options, &http->receiver, error);
 	return http->connection ? 0 : -1;
-}
-
-/* What an answer must not bring into a log, even when it repeats it; `secrets` has room for all. */
-static void list_secrets(const struct http *http, const char **secrets)
-{
-	const char *password = http->receiver.user ? strchr(http->receiver.user, ':') + 1 : NULL;
-
-	if (http->options.token)
-		*secrets++ = http->options.token;
-	if (http->token)
-		*secrets++ = http->token;
-	if (password)
-		*secrets++ = password;
-	for (size_t i = 0; i < http->headers.count; i++) {
-		const char *value = http_header_value(http->headers.lines[i]), *last = strrchr(value, ' ');
-		*secrets++ = value;
-		if (last)
-			*secrets++ = last + 1;
-	}
-	*secrets = NULL;
 }
 
 /* ---- a request ---------------------------------------------------------------------------------- */
@@ -177,7 +160,7 @@ static void list_headers(const struct http *http, const char *const *own, const 
 static int ask(struct http *http, const struct http_form *form, const struct buffer *body, int stop,
 	       bool *begun, struct error **error)
 {
-	const char *token = http->token ? http->token : http->options.token;
+	const char *token = http->options.token_file ? *http->secrets.list : http->options.token;
 	_cleanup_free_ char *type = NULL, *agent = NULL, *bearer = NULL;
 	const char *headers[OWN_HEADERS + HTTP_HEADERS_MOST + 1];
 	struct http_request request = {.headers = headers, .body = body};
@@ -231,18 +214,7 @@ static struct bytes answered(const struct http *http)
 
 static void give_reason(const struct http *http, char *out, size_t size)
 {
-	const char *secrets[2 * HTTP_HEADERS_MOST + 4];
-
-	list_secrets(http, secrets);
-	http_reason(http->answer.status, answered(http), secrets, out, size);
-}
-
-static void mask_reason(const struct http *http, struct delivered *part)
-{
-	const char *secrets[2 * HTTP_HEADERS_MOST + 4];
-
-	list_secrets(http, secrets);
-	http_mask(part->reason, secrets);
+	http_reason(http->answer.status, answered(http), (const char *const *)http->secrets.list, out, size);
 }
 
 /* What is refused for good, with the reason. Whoever refuses one record after the other may not have looked
@@ -280,7 +252,7 @@ static int accepted(struct http *http, const struct http_form *form, void *conte
 		part->wait = http->answer.wait;
 		return -1;
 	}
-	mask_reason(http, part);
+	http_mask(part->reason, (const char *const *)http->secrets.list);
 	if (part->refused)
 		return set_aside(http, part->refused, part, error);
 	http_batch_accepted(&http->batch);

@@ -1,5 +1,6 @@
 """The sink https: what it sends, what it makes of answers good and bad, and whom it trusts."""
 
+import base64
 import email.utils
 import json
 import os
@@ -260,8 +261,24 @@ class Answers(Https):
         for keys in {"token": SECRET}, {"token_file": file}, {"headers": f"X={SECRET}"}, \
                 {"headers": f"Authorization=Splunk {SECRET}"}:
             self.assertEqual(self.told(at.url, *records(1), **keys), "out 0 refused 1 (400 no ***! ***)")
-        self.assertEqual(self.told(at.url.replace("://", f"://u:{SECRET}@"), *records(1)),
-                         "out 0 refused 1 (400 no ***! ***)")
+        for url in at.url.replace("://", f"://u:{SECRET}@"), at.url.replace("://", f"://{SECRET}@"), \
+                f"{at.url}?a=1&key={SECRET}", f"{at.url}?key={SECRET}&b", f"{at.url}?key={SECRET.replace('-', '%2D')}":
+            self.assertEqual(self.told(url, *records(1)), "out 0 refused 1 (400 no ***! ***)")
+
+    def test_requests_that_are_repeated(self):
+        """As servers do that are to help whoever looks for a mistake: all that they got, in one line."""
+        def repeat(exchange):
+            exchange.read()
+            exchange.answer(400, json.dumps([exchange.request.path, exchange.request.headers]).encode())
+
+        at = Receiver(self, otherwise=repeat)
+        for url, keys, secret in ((at.url.replace("://", "://user:pass-word@"), {}, "dXNlcjpwYXNzLXdvcmQ="),
+                                  (at.url.replace("://", f"://{SECRET}@"), {}, base64.b64encode(f"{SECRET}:".encode()).decode()),
+                                  (f"{at.url}?api=%2F{SECRET}", {}, SECRET), (at.url, {"token": SECRET}, SECRET)):
+            with self.subTest(url):
+                said = self.told(url, *records(1), **keys)
+                self.assertRegex(said, r"^out 0 refused 1 \(400 .*/records.*\*\*\*")
+                self.assertNotIn(secret, said)
 
 
 class Tokens(Https):
