@@ -1,11 +1,10 @@
 #include "agent/sinks/http_connection.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/clock.h"
+#include "agent/sinks/tls_files.h"
 #include "collectors/curl_library.h"
 #include "proctor/cleanup.h"
 
@@ -113,8 +112,10 @@ static int set_trust(struct http_connection *connection)
 	/* Of the system's authorities a file and a directory are known; neither counts besides ours. */
 	if (options->ca_file && (SET(CURLOPT_CAINFO, options->ca_file) || SET(CURLOPT_CAPATH, NULL)))
 		return -1;
-	return options->certificate_file &&
-	       (SET(CURLOPT_SSLCERT, options->certificate_file) || SET(CURLOPT_SSLKEY, options->key_file));
+	/* A password is never asked for: whoever sits at the terminal would hold up all else. */
+	return SET(CURLOPT_KEYPASSWD, "") ||
+	       (options->certificate_file &&
+		(SET(CURLOPT_SSLCERT, options->certificate_file) || SET(CURLOPT_SSLKEY, options->key_file)));
 }
 
 static int set_bounds(struct http_connection *connection)
@@ -130,6 +131,8 @@ static int set_bounds(struct http_connection *connection)
 
 static int set_up(struct http_connection *connection, const struct receiver *receiver, struct error **error)
 {
+	if (tls_files_check(connection->options, error))
+		return -1;
 	if (curl_library_load(&connection->curl)) {
 		error_set(error, 0, "libcurl.so.4 is not installed, or too old");
 		return error_remedy(error, "install it, or use the sinks stdout and file");
@@ -172,28 +175,6 @@ void http_connection_close(struct http_connection *connection)
 
 /* ---- what went wrong ---------------------------------------------------------------------------- */
 
-/* The first of the files of TLS that cannot be read. */
-static int blame_file(const struct http_connection *connection, struct error **error)
-{
-	const struct {
-		const char *key, *path;
-	} files[] = {
-		{"ca_file", connection->options->ca_file},
-		{"certificate_file", connection->options->certificate_file},
-		{"key_file", connection->options->key_file},
-	};
-
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-		_cleanup_close_ int fd =
-			files[i].path ? open(files[i].path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
-		if (!files[i].path || fd >= 0)
-			continue;
-		error_set(error, errno, "reading %s %s", files[i].key, files[i].path);
-		return error_remedy(error, "the agent's user has to be able to read it");
-	}
-	return 0;
-}
-
 static const struct {
 	CURLcode code;
 	const char *advice;
@@ -213,9 +194,6 @@ static int blame(const struct http_connection *connection, CURLcode code, struct
 
 	if (code == CURLE_OUT_OF_MEMORY || connection->no_memory)
 		return error_set(error, 0, "%s: out of memory", connection->name);
-	if ((code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_CERTPROBLEM) &&
-	    blame_file(connection, error))
-		return -1;
 	if (code == CURLE_WRITE_ERROR)
 		said = "its answer is too long";
 	error_set(error, 0, "%s: %s", connection->name, said);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/clock.h"
+#include "agent/sinks/tls_files.h"
 #include "collectors/curl_library.h"
 
 enum { WAIT_MS = 10000 }; /* at most, between two looks at a connection that is being made */
@@ -123,6 +124,7 @@ static CURLcode set_texts(const struct stream *stream)
 		{CURLOPT_NOPROXY, "*"},
 		{CURLOPT_SSLCERT, stream->options->certificate_file},
 		{CURLOPT_SSLKEY, stream->options->key_file},
+		{CURLOPT_KEYPASSWD, ""}, /* else it would be asked for at the terminal */
 		/* The last two are left as they are where no file is given: those of the system. */
 		{CURLOPT_CAINFO, stream->options->ca_file},
 		{CURLOPT_CAPATH, NULL},
@@ -182,6 +184,8 @@ static int connect_stream(struct stream *stream, int stop, struct error **error)
 {
 	CURLcode code;
 
+	if (tls_files_check(stream->options, error))
+		return -1;
 	*stream->said = '\0';
 	stream->multi = stream->curl.multi_init();
 	stream->handle = stream->multi ? stream->curl.easy_init() : NULL;

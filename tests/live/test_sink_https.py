@@ -2,15 +2,19 @@
 
 import base64
 import email.utils
+import fcntl
 import json
 import os
 import pathlib
+import pty
 import re
+import select
 import shutil
 import socket
 import ssl
 import subprocess
 import tempfile
+import termios
 import time
 import urllib.parse
 import warnings
@@ -18,7 +22,7 @@ import warnings
 import harness
 import receiver
 from agents import Agent
-from certificates import Authority
+from certificates import Authority, openssl
 from harness import needs, needs_root
 from parts import PART
 from receiver import Receiver, answer
@@ -34,11 +38,12 @@ def records(count, start=0, size=20):
 class Https(Sink):
     """`sink` starts one whose keys come by the variable, where secrets may stand."""
 
-    def sink(self, url, stop=None, environment=None, **keys):
+    def sink(self, url, stop=None, environment=None, terminal=None, **keys):
         pairs = "&".join(f"{key}={urllib.parse.quote(str(value), safe='/')}" for key, value in keys.items())
         variables = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         variables.update(environment or {}, PROCTOR_TO=f"{url}#{pairs}" if pairs else url)
-        return self.start("", stop=stop, env=variables)
+        own = {"start_new_session": True, "preexec_fn": lambda: fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)}
+        return self.start("", stop=stop, env=variables, **(own if terminal is not None else {}))
 
     def told(self, url, *sent, **keys):
         """What a sink of its own says of a batch."""
@@ -576,6 +581,29 @@ class Tls(Https):
         said = self.told(at.url, *records(1), **dict(right, key_file=self.strange[1]))
         self.assertRegex(said, "^out 0: .*; certificate_file and key_file have to hold a certificate in PEM and its key")
         self.assertEqual(at.requests, [])
+
+    def test_files_that_nobody_writes(self):
+        """A pipe, which is not waited for."""
+        at = self.trusted(clients=self.authority.certificate)
+        pipe = f"{self.directory}/pipe"
+        os.mkfifo(pipe)
+        right = {"ca_file": self.authority.certificate, "certificate_file": self.client[0], "key_file": self.client[1]}
+        for key in right:
+            self.assertEqual(self.told(at.url, *records(1), **dict(right, **{key: pipe})),
+                             f"out 0: {key} {pipe} is no regular file")
+
+    def test_a_key_with_a_password(self):
+        """It is asked for nowhere, not even at a terminal."""
+        at = self.trusted(clients=self.authority.certificate)
+        key = f"{self.directory}/locked.key"
+        openssl("pkey", "-in", self.client[1], "-aes256", "-passout", f"pass:{SECRET}", "-out", key)
+        leader, follower = pty.openpty()
+        self.undo(os.close, leader)
+        self.undo(os.close, follower)
+        sink = self.sink(at.url, terminal=follower, ca_file=self.authority.certificate,
+                         certificate_file=self.client[0], key_file=key)
+        self.assertRegex(self.deliver(sink, *records(1)), "^out 0: .* a certificate in PEM and its key, without a password$")
+        self.assertEqual(select.select([leader], [], [], 0)[0], [])
 
     def test_files_that_are_replaced(self):
         """What was wrong is right at the next try, without a new start."""
