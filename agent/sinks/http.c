@@ -16,7 +16,7 @@
 enum {
 	LIFETIME = 300,          /* seconds after which addresses, authorities and files are looked up anew */
 	ANSWER_KEPT = 64 * 1024, /* of the room for answers, from one to the next */
-	OWN_HEADERS = 5,
+	OWN_HEADERS = 6,
 };
 
 struct http {
@@ -173,7 +173,8 @@ static int ask(struct http *http, const struct http_form *form, const struct buf
 		     (const char *const[OWN_HEADERS + 1]){
 			     type,
 			     agent,
-			     "Expect:", /* none: answers are told by their status alone */
+			     "Expect:",                   /* none: answers are told by their status alone */
+			     "Accept-Encoding: identity", /* else any may come: RFC 9110, 12.5.3 */
 			     body == &http->packed ? "Content-Encoding: gzip" : bearer,
 			     body == &http->packed ? bearer : NULL,
 		     },

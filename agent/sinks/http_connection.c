@@ -10,8 +10,9 @@
 
 enum {
 	POLL_MS = 1000,
-	SLOW_BYTES = 128,  /* an answer that has begun and comes with less a second … */
-	SLOW_SECONDS = 10, /* … for so long is broken off */
+	SLOW_BYTES = 128,   /* an answer that has begun and comes with less a second … */
+	SLOW_SECONDS = 10,  /* … for so long is broken off */
+	ANSWER_FIRST = 200, /* the status of an answer, at least */
 	WAIT_MOST = 24 * 60 * 60,
 };
 
@@ -50,14 +51,19 @@ static bool count_bytes(struct http_connection *connection, size_t length)
 	return true;
 }
 
-/* From its first line on an answer has to keep coming; before, the receiver may think. */
+/* From its first line on an answer has to keep coming; before, and after a status of 1xx, which is none yet,
+ * the receiver may think. */
 static size_t take_header(char *data, size_t size, size_t count, void *context)
 {
 	struct http_connection *connection = context;
+	long status = 0;
 
 	(void)data;
-	connection->curl.easy_setopt(connection->easy, CURLOPT_LOW_SPEED_LIMIT, (long)SLOW_BYTES);
-	connection->curl.easy_setopt(connection->easy, CURLOPT_LOW_SPEED_TIME, (long)SLOW_SECONDS);
+	connection->curl.easy_getinfo(connection->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status >= ANSWER_FIRST) {
+		connection->curl.easy_setopt(connection->easy, CURLOPT_LOW_SPEED_LIMIT, (long)SLOW_BYTES);
+		connection->curl.easy_setopt(connection->easy, CURLOPT_LOW_SPEED_TIME, (long)SLOW_SECONDS);
+	}
 	return count_bytes(connection, size * count) ? size * count : 0;
 }
 
@@ -94,11 +100,13 @@ static int set_url(struct http_connection *connection, const struct receiver *re
 	return SET(CURLOPT_URL, url) || (receiver->user && SET(CURLOPT_USERPWD, receiver->user)) ? -1 : 0;
 }
 
-/* Of the environment's proxies none leads to this machine itself. */
+/* Of the environment's proxies none leads to this machine itself; what another says of the way is no answer.
+ */
 static int set_way(struct http_connection *connection, const struct receiver *receiver)
 {
-	return (receiver->local && SET(CURLOPT_NOPROXY, "*")) || SET(CURLOPT_POST, 1L) ||
-	       SET(CURLOPT_FOLLOWLOCATION, 0L) || SET(CURLOPT_NOSIGNAL, 1L) || SET(CURLOPT_TCP_KEEPALIVE, 1L);
+	return (receiver->local && SET(CURLOPT_NOPROXY, "*")) || SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) ||
+	       SET(CURLOPT_POST, 1L) || SET(CURLOPT_FOLLOWLOCATION, 0L) || SET(CURLOPT_NOSIGNAL, 1L) ||
+	       SET(CURLOPT_TCP_KEEPALIVE, 1L);
 }
 
 /* Certificates are always verified, as curl does when it is not told otherwise. */

@@ -130,7 +130,7 @@ static int take_network(struct receiver *receiver, const struct receiver_scheme 
 static int take_socket(struct receiver *receiver, const struct receiver_scheme *scheme, const char *url,
 		       struct error **error)
 {
-	if (strchr(url, '?'))
+	if (url[strlen(scheme->name) + strlen("://")] != '/' || strchr(url, '?'))
 		return error_set(error, 0, "a URL of a socket is %s:///PATH, a ? in it is %%3F",
 				 scheme->name);
 	receiver->path = url_path(url, error);

@@ -260,6 +260,12 @@ class Connection:
         headers = dict(line.lower().split(": ", 1)[:1] + [line.split(": ", 1)[1]] for line in lines[1:])
         return lines[0], headers
 
+    def wrap(self, context):
+        """Speaks TLS from here on."""
+        self.file.close()
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+        self.file = self.socket.makefile("rb")
+
     def detach(self):
         """Closes it for good, whoever else holds it."""
         self.file.close()

@@ -15,6 +15,7 @@ import ssl
 import subprocess
 import tempfile
 import termios
+import threading
 import time
 import urllib.parse
 import warnings
@@ -70,6 +71,7 @@ class Bodies(Https):
         self.assertRegex(request.headers["user-agent"], r"^proctor/\d")
         self.assertEqual(request.body, b"".join(record + b"\n" for record in records(3)))
         self.assertFalse({"authorization", "expect", "content-encoding"} & set(request.headers))
+        self.assertEqual(request.headers["accept-encoding"], "identity")
 
     def test_an_array(self):
         at = Receiver(self)
@@ -408,11 +410,26 @@ class Faults(Https):
                 self.assertEqual(at.doubles(), doubles)
 
     def test_an_answer_that_drips(self):
-        """Broken off long before its time."""
+        """Broken off long before its time; not so one that has not begun, whatever was said before it."""
+        hint, thinking, thought = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", threading.Event(), threading.Event()
+
+        def think(exchange):
+            exchange.read()
+            exchange.send(hint)
+            thinking.set()
+            thought.wait(harness.TIMEOUT)
+            exchange.answer(200)
+
+        self.undo(thought.set)
+        thinker = self.sink(Receiver(self, otherwise=think).url, timeout=600)
+        self.send(thinker, b'{"record_id":0}')
+        self.assertTrue(thinking.wait(harness.TIMEOUT))
         at = Receiver(self, script=[receiver.drip()])
         sink = self.sink(at.url, timeout=600)
-        self.assertRegex(self.deliver(sink, *records(10)), "^out 0: .* Operation too slow")
+        self.assertRegex(self.deliver(sink, *records(10, size=100)), "^out 0: .* Operation too slow")
         self.again(sink, at)
+        thought.set()
+        self.assertEqual(self.result(thinker), "out 1")
 
     def test_stop(self):
         """Ends each wait at once: for the connection, an answer, the rest of one."""
@@ -534,6 +551,25 @@ class Tls(Https):
         self.assertEqual((at.arrived, at.connections), (list(range(20)), 1))
         self.assertEqual(self.told(at.url.replace("localhost", "[::ffff:127.0.0.1]"), *records(1),
                                    ca_file=self.authority.certificate)[:6], "out 0:")
+
+    def test_trusted_behind_a_proxy(self):
+        """Which is no party to it: its tunnel ends at whoever has the certificate."""
+        far = self.authority.issue("far", ["DNS:receiver.example"])
+
+        def tunnel(exchange):
+            if exchange.request.method != "CONNECT":
+                return answer()(exchange)
+            exchange.send(b"HTTP/1.1 200 Go on\r\n\r\n")
+            exchange.connection.wrap(exchange.receiver.make_context(far, None, None))
+            exchange.request.raw = b""
+            return None
+
+        proxy = Receiver(self, otherwise=tunnel)
+        for ca_file, words in (self.authority.certificate, "^out 3$"), (self.other.certificate, "^out 0: .*certificate"):
+            self.assertRegex(self.told("https://receiver.example/", *records(3), ca_file=ca_file, token=SECRET,
+                                       environment={"HTTPS_PROXY": proxy.url}), words)
+        self.assertEqual({(request.method, request.headers.get("authorization")) for request in proxy.requests},
+                         {("CONNECT", None), ("POST", f"Bearer {SECRET}")})
 
     def test_not_trusted(self):
         """Nothing is sent, and what is wrong is said."""
