@@ -329,16 +329,13 @@ static char *section_named(struct arena *arena, const char *word, const char *na
 	return section;
 }
 
-/* The section of the list that the variable means by its name, else a new one. */
-static const char *find_section(const struct given_list *list, const struct named_section *named,
-				const char *name, const char *key)
+/* The section of the list that the variable means by its name; NULL: there is none. */
+static const char *section_meant(const struct given_list *list, const char *name, const char *key)
 {
-	size_t word = strlen(named->variable), all = strlen(name), behind = strlen(key) + 1;
-
 	for (size_t i = 0; i < list->count; i++)
 		if (!list->list[i].entry.key && is_variable_of(name, list->list[i].entry.section, key))
 			return list->list[i].entry.section;
-	return section_named(list->arena, named->section, name + word, all - word - behind);
+	return NULL;
 }
 
 /* Whether the variable is of the section's kind, with a name between its word and the key. */
@@ -353,18 +350,41 @@ static bool is_named(const struct named_section *named, const char *name, const 
 	       !strcmp(name + all - length, folded) && name[all - length - 1] == '_';
 }
 
+/* The key that the variable means: of a section that there is, else the longest, for SINK_X_SHARED_KEY_FILE
+ * ends in KEY_FILE, too. NULL: none. */
+static const char *key_meant(const struct given_list *list, const struct named_section *named,
+			     const char *name)
+{
+	const char *longest = NULL, *key;
+
+	for (size_t i = 0; (key = named->key(i)); i++) {
+		if (!is_named(named, name, key))
+			continue;
+		if (section_meant(list, name, key))
+			return key;
+		if (!longest || strlen(key) > strlen(longest))
+			longest = key;
+	}
+	return longest;
+}
+
 /* 1: it was taken; 0: it is none of these. */
 static int give_named(struct given_list *list, const char *name, struct given *given, struct error **error)
 {
-	for (size_t i = 0; i < sizeof(named_sections) / sizeof(*named_sections); i++)
-		for (size_t k = 0; (given->entry.key = named_sections[i].key(k)); k++) {
-			if (!is_named(&named_sections[i], name, given->entry.key))
-				continue;
-			given->entry.section = find_section(list, &named_sections[i], name, given->entry.key);
-			if (!given->entry.section)
-				return no_memory(error);
-			return give(list, given, error) ? -1 : 1;
-		}
+	for (size_t i = 0; i < sizeof(named_sections) / sizeof(*named_sections); i++) {
+		const struct named_section *named = &named_sections[i];
+		const char *key = key_meant(list, named, name), *start = name + strlen(named->variable);
+		if (!key)
+			continue;
+		given->entry.key = key;
+		given->entry.section = section_meant(list, name, key);
+		if (!given->entry.section)
+			given->entry.section = section_named(list->arena, named->section, start,
+							     strlen(start) - strlen(key) - 1);
+		if (!given->entry.section)
+			return no_memory(error);
+		return give(list, given, error) ? -1 : 1;
+	}
 	return 0;
 }
 

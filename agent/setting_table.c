@@ -116,6 +116,15 @@ static int put_path(const struct setting *setting, struct arena *arena, const ch
 	return put_string(setting, arena, value, owner, error);
 }
 
+/* What is none may be the secret itself that the file is to hold. */
+static int put_file(const struct setting *setting, struct arena *arena, const char *value, void *owner,
+		    struct error **error)
+{
+	if (*value != '/')
+		return error_set(error, 0, "%s is not an absolute path", setting->key);
+	return put_string(setting, arena, value, owner, error);
+}
+
 static int put_state(const struct setting *setting, struct arena *arena, const char *value, void *owner,
 		     struct error **error)
 {
@@ -466,7 +475,7 @@ const struct setting sink_settings[] = {
 	{.key = "ca_file",
 	 SINK_MEMBER(options.ca_file),
 	 .form = "FILE",
-	 .put = put_path,
+	 .put = put_file,
 	 .of_some = true,
 	 .is_read = true,
 	 .help = "The authorities (PEM) that may have signed the receiver's certificate, instead of those of "
@@ -474,14 +483,14 @@ const struct setting sink_settings[] = {
 	{.key = "certificate_file",
 	 SINK_MEMBER(options.certificate_file),
 	 .form = "FILE",
-	 .put = put_path,
+	 .put = put_file,
 	 .of_some = true,
 	 .is_read = true,
 	 .help = "Our own certificate (PEM), for receivers that ask for one"},
 	{.key = "key_file",
 	 SINK_MEMBER(options.key_file),
 	 .form = "FILE",
-	 .put = put_path,
+	 .put = put_file,
 	 .of_some = true,
 	 .is_read = true,
 	 .help = "Its key (PEM)"},
@@ -526,7 +535,7 @@ const struct setting sink_settings[] = {
 	{.key = "token_file",
 	 SINK_MEMBER(options.token_file),
 	 .form = "FILE",
-	 .put = put_path,
+	 .put = put_file,
 	 .of_some = true,
 	 .is_read = true,
 	 .help = "The file that holds the token, read again when the receiver does not take it any more"},
@@ -546,7 +555,7 @@ const struct setting sink_settings[] = {
 	{.key = "shared_key_file",
 	 SINK_MEMBER(options.shared_key_file),
 	 .form = "FILE",
-	 .put = put_path,
+	 .put = put_file,
 	 .of_some = true,
 	 .is_read = true,
 	 .help = "The file that holds it"},

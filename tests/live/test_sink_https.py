@@ -121,6 +121,7 @@ class Bodies(Https):
                 ({"token": SECRET, "headers": "authorization=x"}, "only one can be given"),
                 ({"certificate_file": "/x"}, "go together"),
                 ({"ca_file": "x"}, "not an absolute path"),
+                ({"token_file": SECRET}, "token_file is not an absolute path"),
                 ({"shared_key": SECRET}, "has no key 'shared_key'")):
             with self.subTest(keys):
                 self.assertIn(words, self.refused_options(url, **keys))

@@ -282,6 +282,24 @@ static void test_variables_for_sections(void **state)
 	assert_int_equal(settings->sinks[1].minimum, SEVERITY_HIGH);
 }
 
+/* SHARED_KEY_FILE ends as KEY_FILE does: it is the key of a sink that there is, else the longer one. */
+static void test_variables_that_end_alike(void **state)
+{
+	_cleanup_settings_ struct settings *settings = read_all(
+		"", VARIABLES("PROCTOR_SINK_A_SHARED_KEY_FILE=/s", "PROCTOR_SINK_A_URL=fluent://localhost"),
+		(struct settings_options){0});
+
+	(void)state;
+	assert_int_equal(settings->sink_count, 1);
+	assert_string_equal(settings->sinks[0].name, "a");
+	assert_string_equal(settings->sinks[0].options.shared_key_file, "/s");
+	settings_free(settings);
+	settings = read_all("[sink.a-shared]\nurl = https://localhost/\ncertificate_file = /c\n",
+			    VARIABLES("PROCTOR_SINK_A_SHARED_KEY_FILE=/k"), (struct settings_options){0});
+	assert_int_equal(settings->sink_count, 1);
+	assert_string_equal(settings->sinks[0].options.key_file, "/k");
+}
+
 static void test_destinations(void **state)
 {
 	static const char *const to[] = {"file:///option,with,commas"};
@@ -685,6 +703,7 @@ int main(void)
 		cmocka_unit_test(test_all_of_it),
 		cmocka_unit_test(test_who_wins),
 		cmocka_unit_test(test_variables_for_sections),
+		cmocka_unit_test(test_variables_that_end_alike),
 		cmocka_unit_test(test_destinations),
 		cmocka_unit_test(test_names_of_destinations),
 		cmocka_unit_test(test_sinks_alone),
