@@ -141,8 +141,8 @@ static uint32_t accepted_by(enum role role)
 	       MESSAGE_BIT(MESSAGE_COUNTERS) | MESSAGE_BIT(MESSAGE_INVENTORY);
 }
 
-/* The auditor ends by SIGTERM at once; the shipper reads it when it comes, from a descriptor of its own: that
- * of the parent has one mask for both. */
+/* The auditor ends by SIGTERM at once; the shipper reads it, or SIGHUP, when it comes, from a descriptor of
+ * its own: that of the parent has one mask for both. */
 static void set_signals(struct parent *parent, enum role role)
 {
 	sigset_t signals;
@@ -151,10 +151,12 @@ static void set_signals(struct parent *parent, enum role role)
 	sigaddset(&signals, SIGTERM);
 	close(parent->signals);
 	parent->signals = -1;
-	if (role == ROLE_AUDITOR)
+	if (role == ROLE_AUDITOR) {
 		sigprocmask(SIG_UNBLOCK, &signals, NULL);
-	else
-		parent->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+		return;
+	}
+	sigaddset(&signals, SIGHUP);
+	parent->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 /* What the other two have is not the child's: with its own copy of the other's end it would never learn that
@@ -317,12 +319,12 @@ static void log_end(const struct parent *parent, const struct child *child, int 
 		  role_names[child->role], killed ? "signal" : "status", number, NULL);
 }
 
-static void ask_to_end(struct child *child)
+static void ask_to_end(struct child *child, int signal)
 {
 	if (!child->pid)
 		return;
 	child->asked_to_end = true;
-	kill(child->pid, SIGTERM);
+	kill(child->pid, signal);
 }
 
 static void stop(struct parent *parent)
@@ -330,8 +332,8 @@ static void stop(struct parent *parent)
 	notify_send(&parent->notify, "STOPPING=1\nSTATUS=Delivering what is queued");
 	parent->stopping = true;
 	parent->stop_at = clock_ms() + parent->settings->stop_timeout * UINT64_C(1000);
-	ask_to_end(&parent->auditor);
-	ask_to_end(&parent->shipper);
+	ask_to_end(&parent->auditor, SIGTERM);
+	ask_to_end(&parent->shipper, SIGTERM);
 }
 
 /* A child ended. What it cannot do at its very start it will not be able to do the next time. */
@@ -387,8 +389,8 @@ static void use_settings(struct parent *parent, struct settings *settings, const
 	events_review(&parent->events, settings);
 	parent->log.format = settings->log_format;
 	parent->log.level = settings->log_level;
-	ask_to_end(&parent->auditor);
-	ask_to_end(&parent->shipper);
+	ask_to_end(&parent->auditor, SIGTERM);
+	ask_to_end(&parent->shipper, SIGHUP);
 }
 
 static void reload(struct parent *parent)

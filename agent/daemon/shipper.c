@@ -4,9 +4,11 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "agent/clock.h"
@@ -22,9 +24,10 @@
 
 enum {
 	ALIVE_MS = 5000,
-	CLOSING_MS = 2000, /* of stop_timeout: left for closing what is open */
-	AGAIN_MS = 10000,  /* after a pass that could not be kept */
-	LOCK_MS = 200,     /* between two tries for a state that another agent has */
+	CLOSING_MS = 2000,  /* of stop_timeout: left for closing what is open */
+	FOLLOWED_MS = 1000, /* for what is on its way, which would else be sent twice */
+	AGAIN_MS = 10000,   /* after a pass that could not be kept */
+	LOCK_MS = 200,      /* between two tries for a state that another agent has */
 	FROM_AUDITOR = MESSAGE_BIT(MESSAGE_READY) | MESSAGE_BIT(MESSAGE_ASK) | MESSAGE_BIT(MESSAGE_PASS) |
 		       MESSAGE_BIT(MESSAGE_COUNTERS) | MESSAGE_BIT(MESSAGE_INVENTORY),
 };
@@ -41,6 +44,7 @@ struct shipper {
 	uint64_t again_at;     /* when the auditor is to tell everything again; 0: it need not */
 	uint64_t heartbeat_at; /* when the next is due, at the earliest */
 	bool auditor_gone, stopping;
+	bool followed; /* another one goes on where this one ends */
 	unsigned restarts, auditor_restarts;
 	uint64_t started_at; /* clock_ms() */
 
@@ -366,6 +370,15 @@ static void tell_parent(struct shipper *shipper)
 
 /* ---- the loop ----------------------------------------------------------------------------------- */
 
+static void take_signal(struct shipper *shipper)
+{
+	struct signalfd_siginfo info;
+
+	shipper->stopping = true;
+	if (read(shipper->setup->signals, &info, sizeof(info)) == sizeof(info))
+		shipper->followed = info.ssi_signo == SIGHUP;
+}
+
 static void turn(struct shipper *shipper)
 {
 	struct pollfd polled[] = {
@@ -374,8 +387,8 @@ static void turn(struct shipper *shipper)
 		{.fd = shipper->auditor_gone ? -1 : channel_socket(shipper->auditor), .events = POLLIN},
 	};
 
-	if (poll(polled, sizeof(polled) / sizeof(*polled), ALIVE_MS) > 0)
-		shipper->stopping |= polled[0].revents != 0;
+	if (poll(polled, sizeof(polled) / sizeof(*polled), ALIVE_MS) > 0 && polled[0].revents)
+		take_signal(shipper);
 	hear_parent(shipper); /* also what came while we were sending */
 	if (!shipper->auditor_gone)
 		hear_auditor(shipper);
@@ -444,17 +457,26 @@ static int start(struct shipper *shipper, struct error **error)
 	return shipper->metrics ? 0 : -1;
 }
 
+/* How long sinks may go on. A queue in memory ends with its shipper, so that none follows it. */
+static uint64_t patience_ms(const struct shipper *shipper)
+{
+	uint64_t patience = shipper->settings->stop_timeout * UINT64_C(1000);
+
+	if (shipper->followed && shipper->settings->state)
+		return FOLLOWED_MS;
+	return patience > CLOSING_MS ? patience - CLOSING_MS : 0;
+}
+
 /* Delivers what can be delivered in the time that is left, and closes all. */
 static void finish(struct shipper *shipper)
 {
-	uint64_t patience = shipper->settings->stop_timeout * UINT64_C(1000);
 
 	if (shipper->metrics)
 		metrics_stop(shipper->metrics);
 	if (shipper->control)
 		control_stop(shipper->control);
 	if (shipper->delivery)
-		delivery_stop(shipper->delivery, patience > CLOSING_MS ? patience - CLOSING_MS : 0);
+		delivery_stop(shipper->delivery, patience_ms(shipper));
 	if (shipper->store)
 		store_close(shipper->store);
 	channel_free(shipper->auditor);

@@ -16,10 +16,12 @@ struct shipper_setup {
 	int64_t started;       /* seconds since 1970 when the agent was started */
 	unsigned restarts;     /* of the auditor and the shipper so far */
 	unsigned auditor_restarts;
-	int signals; /* signalfd of SIGTERM */
+	int signals; /* signalfd of SIGTERM and SIGHUP */
 };
 
-/* Runs until the parent has gone or SIGTERM comes, then delivers what it can. Returns an enum exit_status. */
+/* Runs until the parent has gone or a signal comes, then delivers what it can: by SIGTERM for the whole of
+ * stop_timeout; by SIGHUP, after which another one goes on with the queue on the disk, for a moment. Returns an
+ * enum exit_status. */
 int shipper_run(const struct shipper_setup *setup);
 
 #endif

@@ -2,6 +2,7 @@
 file that it cannot read is told at the start."""
 
 import http.server
+import json
 import os
 import pathlib
 import signal
@@ -60,7 +61,7 @@ class SinkCase(Case):
     def setUp(self):
         self.directory = self.scratch()
         self.run_command("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-                         "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout",
+                         "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout",
                          f"{self.directory}/key.pem", "-out", f"{self.directory}/certificate.pem")
         self.receiver = Receiver(self, self.directory)
         self.secrets = self.scratch()
@@ -85,10 +86,10 @@ class SinkCase(Case):
 @needs_root
 @needs("openssl")
 class ConfinedSinks(SinkCase):
-    def config(self, token=None):
+    def config(self, token=None, url=None):
         path = f"{self.directory}/proctor.conf"
         pathlib.Path(path).write_text(
-            f"[agent]\nuser = {USER}\n[sink.far]\nurl = {self.url()}\n"
+            f"[agent]\nuser = {USER}\nstop_timeout = 10m\n[sink.far]\nurl = {url or self.url()}\n"
             f"ca_file = {self.directory}/certificate.pem\ntoken_file = {token or self.secrets + '/token'}\n")
         return path
 
@@ -125,6 +126,24 @@ class ConfinedSinks(SinkCase):
         self.wait_for(lambda: len(self.receiver.lines) > count)
         self.assertEqual(self.receiver.refused, 1)
         self.assertEqual(agent.stop(), 0)
+
+    def test_settings_that_change_on_the_way(self):
+        """What waits for a sink goes where its URL leads from then on, with the secret that is given then; and at
+        once, not after `stop_timeout`."""
+        self.receiver.token = "nobody's"
+        agent = self.agent()
+        self.wait_for(lambda: agent.records() and self.receiver.refused)
+        other = Receiver(self, self.directory)
+        other.token = "second"
+        second = f"{self.secrets}/second"
+        pathlib.Path(second).write_text("second")
+        self.config(second, url=f"https://127.0.0.1:{other.server_address[1]}/")
+        os.kill(agent.process.pid, signal.SIGHUP)
+        self.wait_for(lambda: other.lines)
+        self.assertEqual(agent.stop(), 0)
+        came = [json.loads(line)["record_id"] for line in other.lines]
+        self.assertEqual(came, [record["record_id"] for record in agent.records()])
+        self.assertEqual((len(self.receiver.lines), other.refused), (0, 0))
 
     def test_a_file_that_cannot_be_read_is_told_at_the_start(self):
         path = f"{self.directory}/closed"
