@@ -728,8 +728,11 @@ class Nginx(Https):
             return False
 
     def seen(self):
-        """Of each request: protocol, version of TLS, the client's name, encoding, status, connection."""
-        return [line.split() for line in pathlib.Path(f"{self.directory}/access.log").read_text().splitlines()]
+        """Of each request: protocol, version of TLS, the client's name, encoding, status, connection. It is logged after
+        it was answered."""
+        log = pathlib.Path(f"{self.directory}/access.log")
+        self.wait_for(lambda: log.read_text().count("\n") >= len(self.at.requests))
+        return [line.split() for line in log.read_text().splitlines()]
 
     def test_delivered(self):
         """By HTTP/2, with our certificate, compressed; nginx ends the connection after each third request."""
