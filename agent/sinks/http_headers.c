@@ -15,13 +15,14 @@ static bool is_name(const char *name, size_t length)
 	return length > 0;
 }
 
-/* RFC 9110, 5.5: no line ends within it, and nothing else that is not to be seen. */
+/* RFC 9110, 5.5: no line ends within it, and nothing else that is not to be seen. One of spaces is none, and
+ * curl would leave out the header. */
 static bool is_value(const char *value)
 {
 	for (const char *at = value; *at; at++)
 		if ((unsigned char)*at < ' ' || *at == 0x7f)
 			return false;
-	return *value != '\0';
+	return value[strspn(value, " ")] != '\0';
 }
 
 /* Those that say where a request ends and what it is made of. */

@@ -31,6 +31,24 @@ static int load(struct parts *parts, struct error **error)
 	return parts->url ? 0 : error_set(error, 0, "out of memory");
 }
 
+/* In words what is mistyped most, for curl has none before 7.80. */
+static int malformed(CURLUcode code, const struct receiver_scheme *scheme, struct error **error)
+{
+	static const struct {
+		CURLUcode code;
+		const char *words;
+	} known[] = {
+		{CURLUE_BAD_PORT_NUMBER, "its port is no number of 1 to 65535"},
+		{CURLUE_NO_HOST, "it has no host"},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (known[i].code == code)
+			return error_set(error, 0, "no URL of %s: %s", scheme->name, known[i].words);
+	error_set(error, 0, "no URL of %s: curl's error %d", scheme->name, (int)code);
+	return error_remedy(error, "libcurl-errors(3) has it under CURLUcode");
+}
+
 /* A part of the URL, owned by the caller; NULL when it has none. */
 static int part(const struct parts *parts, CURLUPart which, unsigned flags, char **copy, struct error **error)
 {
@@ -120,7 +138,7 @@ static int take_network(struct receiver *receiver, const struct receiver_scheme 
 		return -1;
 	code = parts.curl.url_set(parts.url, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME);
 	if (code != CURLUE_OK)
-		return error_set(error, 0, "no URL of %s: curl's error %d", scheme->name, (int)code);
+		return malformed(code, scheme, error);
 	return take_host(receiver, &parts, error) || take_port(receiver, &parts, scheme, error) ||
 			       take_path(receiver, &parts, error) || take_user(receiver, &parts, error)
 		       ? -1

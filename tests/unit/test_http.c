@@ -221,6 +221,7 @@ static void test_hostile_headers(void **state)
 		"\xff=hunter2",
 		"A=",
 		"A=%0a",
+		"A=  %20",
 		"A=hunter2%",
 		"A=hunter2%0d%0aB: 1",
 		"A=hunter2%00",

@@ -109,6 +109,17 @@ static void test_hostile_urls(void **state)
 		assert_refused(&(struct sink_options){.url = urls[i]}, "");
 }
 
+static void test_what_is_wrong_is_said(void **state)
+{
+	(void)state;
+	assert_refused(&(struct sink_options){.url = "https://host:65536/"},
+		       "its port is no number of 1 to 65535");
+	assert_refused(&(struct sink_options){.url = "https://host:x/"}, "its port is no number");
+	assert_refused(&(struct sink_options){.url = "https://"}, "it has no host");
+	assert_refused(&(struct sink_options){.url = "https://[::1"}, "libcurl-errors(3)");
+	assert_refused(&(struct sink_options){.url = "fluent+unix://x/y"}, "fluent+unix:///PATH");
+}
+
 /* What is local is told by name and number alone. */
 static void test_in_clear(void **state)
 {
@@ -153,6 +164,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_hostile_urls),
+		cmocka_unit_test(test_what_is_wrong_is_said),
 		cmocka_unit_test(test_in_clear),
 		cmocka_unit_test(test_certificates),
 	};
