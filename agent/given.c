@@ -456,17 +456,13 @@ static int secret_in_option(const char *what, struct error **error)
 	return error_remedy(error, "give it in the variable PROCTOR_TO, or in the agent's file");
 }
 
-/* Whether the URL has USER:PASSWORD@ before its host. */
+/* Whether the URL has USER:PASSWORD@ before its host, or USER@, which is a token then. */
 static bool has_password(const char *url)
 {
-	const char *start = strstr(url, "://"), *colon, *at;
+	const char *start = strstr(url, "://");
 
-	if (!start)
-		return false;
-	start += strlen("://");
-	colon = memchr(start, ':', strcspn(start, "/?#"));
-	at = memchr(start, '@', strcspn(start, "/?#"));
-	return colon && at && colon < at;
+	start = start ? start + strlen("://") : "";
+	return memchr(start, '@', strcspn(start, "/?#"));
 }
 
 static int give_key(void *state, const char *key, const char *value, struct error **error)

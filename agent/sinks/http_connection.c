@@ -195,16 +195,26 @@ static const struct {
 	 "without a password"},
 };
 
+/* Whether it may tell a password: curl repeats a malformed URL of a proxy. */
+static bool has_url(const char *said)
+{
+	return strchr(said, '@') || strstr(said, "://");
+}
+
 /* In curl's words, and what can be done. */
 static int blame(const struct http_connection *connection, CURLcode code, struct error **error)
 {
-	const char *said = *connection->said ? connection->said : connection->curl.easy_strerror(code);
+	const char *said = *connection->said && !has_url(connection->said)
+				   ? connection->said
+				   : connection->curl.easy_strerror(code);
 
 	if (code == CURLE_OUT_OF_MEMORY || connection->no_memory)
 		return error_set(error, 0, "%s: out of memory", connection->name);
 	if (code == CURLE_WRITE_ERROR)
 		said = "its answer is too long";
 	error_set(error, 0, "%s: %s", connection->name, said);
+	if (has_url(connection->said))
+		error_remedy(error, "check the proxy that the environment gives");
 	for (size_t i = 0; i < sizeof(advices) / sizeof(*advices); i++)
 		if (advices[i].code == code)
 			error_remedy(error, "%s", advices[i].advice);

@@ -530,6 +530,14 @@ class Proxies(Https):
             "HTTPS_PROXY": proxy.url, "NO_PROXY": "no-such.invalid"}, timeout=20)
         self.assertEqual(len(proxy.requests), asked, said)
 
+    def test_that_are_wrong(self):
+        """Their password is not told."""
+        for url in (f"http://user:{SECRET}@proxy.example:1x", f"user:{SECRET}@[::", f"odd://user:{SECRET}@proxy.example"):
+            with self.subTest(url):
+                said = self.told("https://receiver.example/", *records(1), environment={"HTTPS_PROXY": url})
+                self.assertRegex(said, "^out 0: receiver.example:443: .*; check the proxy that the environment gives$")
+                self.assertNotIn(SECRET, said)
+
 
 @needs("openssl")
 class Tls(Https):

@@ -582,7 +582,8 @@ static void test_long_sockets(void **state)
 static void test_secrets(void **state)
 {
 	static const char *const secret[] = {"stdout#token=hunter2", "stdout#shared_key=hunter2",
-					     "stdout#headers=a=hunter2", "file://user:hunter2@host/x"};
+					     "stdout#headers=a=hunter2", "file://user:hunter2@host/x",
+					     "https://hunter2@host/"};
 	_cleanup_error_ struct error *error = NULL;
 	struct settings_options options = {.config_file = path};
 
