@@ -20,8 +20,8 @@ struct shipper_setup {
 };
 
 /* Runs until the parent has gone or a signal comes, then delivers what it can: by SIGTERM for the whole of
- * stop_timeout; by SIGHUP, after which another one goes on with the queue on the disk, for a moment. Returns an
- * enum exit_status. */
+ * stop_timeout; by SIGHUP, after which another one goes on with the queue on the disk, for a moment. Returns
+ * an enum exit_status. */
 int shipper_run(const struct shipper_setup *setup);
 
 #endif
