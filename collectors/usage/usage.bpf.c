@@ -1,0 +1,313 @@
+/* Counts which capabilities the kernel is asked for: each call of cap_capable() (security/commoncap.c), by
+ * whoever asks, in which container, for which program, and with which answer. */
+#include <asm/unistd.h>
+#include <linux/bpf.h>
+#include <linux/ptrace.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "collectors/usage/usage_form.h"
+
+enum { NOAUDIT = 1 << 1, CAP_SETGID = 6, CAP_SETUID = 7, SKIPPED_FRAMES = 2, STEPS = 16 };
+
+/* The members that are read, wherever the running kernel has them (CO-RE). */
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct ns_common {
+	unsigned int inum;
+};
+struct user_namespace {
+	struct ns_common ns;
+};
+struct mnt_namespace {
+	struct ns_common ns;
+};
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+};
+typedef struct {
+	unsigned int val;
+} kuid_t;
+struct cred {
+	kuid_t uid, suid, gid, sgid;
+};
+struct super_block {
+	unsigned int s_dev;
+};
+struct inode {
+	unsigned long i_ino;
+	struct super_block *i_sb;
+};
+struct qstr {
+	const unsigned char *name;
+};
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+};
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns;
+};
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+struct file {
+	struct path f_path;
+	struct inode *f_inode;
+};
+struct mm_struct {
+	struct file *exe_file;
+};
+struct task_struct {
+	const struct cred *cred, *real_cred;
+	struct nsproxy *nsproxy;
+	struct mm_struct *mm;
+};
+#pragma clang attribute pop
+
+#if defined(__TARGET_ARCH_x86)
+#define PT_REGS_SYSCALL_NUMBER(registers) ((long)(registers)->orig_rax)
+#elif defined(__TARGET_ARCH_arm64)
+#define PT_REGS_SYSCALL_NUMBER(registers) ((long)((struct user_pt_regs *)(registers))->regs[8])
+#else
+#error "how a system call is numbered here is not known"
+#endif
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct usage_key);
+	__type(value, struct usage_value);
+	__uint(max_entries, 1);
+} usage SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct usage_file);
+	__type(value, struct usage_names);
+	__uint(max_entries, 1);
+} executables SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(max_entries, 1);
+} lost SEC(".maps");
+
+/* A value of `executables` is too large for the stack of a BPF program. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct usage_names);
+	__uint(max_entries, 1);
+} scratch SEC(".maps");
+
+/* ---- the executable ----------------------------------------------------------------------------- */
+
+static __always_inline struct mount *mount_of(const struct file *executable)
+{
+	return (void *)BPF_CORE_READ(executable, f_path.mnt) - bpf_core_field_offset(struct mount, mnt);
+}
+
+/* Upward from the file to the root of its mount namespace, across mounts (prepend_path() in fs/d_path.c). */
+static __always_inline void take_names(struct usage_names *names, const struct file *executable)
+{
+	struct dentry *dentry = BPF_CORE_READ(executable, f_path.dentry);
+	struct mount *mount = mount_of(executable);
+	__u32 count = 0;
+
+	for (int i = 0; i < STEPS && dentry && count < USAGE_NAMES; i++) {
+		struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+		struct mount *below = BPF_CORE_READ(mount, mnt_parent);
+		if (dentry == BPF_CORE_READ(mount, mnt.mnt_root) || dentry == parent) {
+			if (!below || below == mount)
+				break;
+			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+			mount = below;
+			continue;
+		}
+		bpf_probe_read_kernel_str(names->names[count], USAGE_NAME_SIZE,
+					  BPF_CORE_READ(dentry, d_name.name));
+		count++;
+		dentry = parent;
+	}
+	names->count = count;
+}
+
+static __always_inline void keep_names(struct usage_file *file, const struct file *executable)
+{
+	__u32 zero = 0;
+	struct usage_names *names = bpf_map_lookup_elem(&scratch, &zero);
+
+	if (!names || bpf_map_lookup_elem(&executables, file))
+		return;
+	bpf_get_current_comm(names->comm, sizeof(names->comm));
+	take_names(names, executable);
+	bpf_map_update_elem(&executables, file, names, BPF_NOEXIST);
+}
+
+/* Whether the program lies in a mount of another mount namespace, or of none. */
+static __always_inline bool is_outside(const struct file *executable, const struct mnt_namespace *namespace)
+{
+	return BPF_CORE_READ(mount_of(executable), mnt_ns) != namespace;
+}
+
+/* ---- the check ---------------------------------------------------------------------------------- */
+
+/* setuid(2) and setgid(2) ask before they look whether the id is the task's own (kernel/sys.c). Before Linux
+ * 5.15 their argument cannot be had. */
+static __always_inline bool is_needless(const struct cred *cred, int capability)
+{
+	const struct pt_regs *registers;
+	long call;
+	__u64 id;
+
+	if ((capability != CAP_SETUID && capability != CAP_SETGID) ||
+	    !bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+		return false;
+	registers = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	call = PT_REGS_SYSCALL_NUMBER(registers);
+	id = (__u32)PT_REGS_PARM1_SYSCALL(registers);
+	if (call == __NR_setuid)
+		return id == BPF_CORE_READ(cred, uid.val) || id == BPF_CORE_READ(cred, suid.val);
+	return call == __NR_setgid &&
+	       (id == BPF_CORE_READ(cred, gid.val) || id == BPF_CORE_READ(cred, sgid.val));
+}
+
+static __always_inline void lose(void)
+{
+	__u32 zero = 0;
+	__u64 *checks = bpf_map_lookup_elem(&lost, &zero);
+
+	if (checks)
+		*checks += 1;
+}
+
+static __always_inline void count(const struct usage_key *key)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct usage_value *known = bpf_map_lookup_elem(&usage, key), first = {1, now, now};
+
+	if (!known) {
+		if (!bpf_map_update_elem(&usage, key, &first, BPF_NOEXIST))
+			return;
+		known = bpf_map_lookup_elem(&usage, key); /* another processor was faster */
+	}
+	if (known) {
+		__sync_fetch_and_add(&known->count, 1);
+		known->last = now;
+	} else {
+		lose();
+	}
+}
+
+/* Completes what is known of the check, but for its stack, and counts it. */
+static __always_inline void note(struct usage_key *key, const struct cred *cred,
+				 const struct user_namespace *namespace)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	const struct file *executable = BPF_CORE_READ(task, mm, exe_file);
+	const struct mnt_namespace *mounts = BPF_CORE_READ(task, nsproxy, mnt_ns);
+	struct usage_file file = {};
+
+	key->cgroup = bpf_get_current_cgroup_id();
+	key->mount_namespace = BPF_CORE_READ(mounts, ns.inum);
+	key->user_namespace = BPF_CORE_READ(namespace, ns.inum);
+	key->state |= cred != BPF_CORE_READ(task, real_cred) ? USAGE_BORROWED : 0;
+	key->state |= is_needless(cred, key->capability) ? USAGE_NEEDLESS : 0;
+	if (executable) {
+		key->inode = file.inode = BPF_CORE_READ(executable, f_inode, i_ino);
+		key->device = file.device = BPF_CORE_READ(executable, f_inode, i_sb, s_dev);
+		key->state |= is_outside(executable, mounts) ? USAGE_OUTSIDE : 0;
+		keep_names(&file, executable);
+	}
+	count(key);
+}
+
+/* ---- where it is heard -------------------------------------------------------------------------- */
+
+static __always_inline __u8 state_of(unsigned int options, int result)
+{
+	return (result ? USAGE_DENIED : 0) | (options & NOAUDIT ? USAGE_ADVISORY : 0);
+}
+
+SEC("fexit/cap_capable")
+int BPF_PROG(on_exit, const struct cred *cred, struct user_namespace *target, int capability,
+	     unsigned int options, int result)
+{
+	struct usage_key key = {.capability = capability, .state = state_of(options, result)};
+
+	bpf_get_stack(ctx, key.stack, sizeof(key.stack), SKIPPED_FRAMES);
+	note(&key, cred, target);
+	return 0;
+}
+
+/* Since Linux 6.14. */
+SEC("tp_btf/cap_capable")
+int BPF_PROG(on_trace, const struct cred *cred, struct user_namespace *target,
+	     const struct user_namespace *capable, int capability, int result)
+{
+	struct usage_key key = {.capability = capability, .state = state_of(0, result)};
+
+	bpf_get_stack(ctx, key.stack, sizeof(key.stack), SKIPPED_FRAMES);
+	note(&key, cred, target);
+	return 0;
+}
+
+struct asked {
+	const struct cred *cred;
+	const struct user_namespace *namespace;
+	unsigned int options;
+	int capability;
+	__u64 stack[USAGE_FRAMES]; /* at the call: at the return, kernels before 5.15 cannot tell it */
+};
+
+/* Between call and return of a task. The kernel may miss a return, whose entry is driven out then. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, __u64);
+	__type(value, struct asked);
+	__uint(max_entries, 4096);
+} calls SEC(".maps");
+
+SEC("kprobe/cap_capable")
+int BPF_KPROBE(on_call, const struct cred *cred, struct user_namespace *target, int capability,
+	       unsigned int options)
+{
+	struct asked asked = {
+		.cred = cred, .namespace = target, .options = options, .capability = capability};
+	__u64 task = bpf_get_current_pid_tgid();
+
+	bpf_get_stack(ctx, asked.stack, sizeof(asked.stack), 0);
+	if (bpf_map_update_elem(&calls, &task, &asked, BPF_ANY))
+		lose();
+	return 0;
+}
+
+SEC("kretprobe/cap_capable")
+int BPF_KRETPROBE(on_return, int result)
+{
+	__u64 task = bpf_get_current_pid_tgid();
+	const struct asked *asked = bpf_map_lookup_elem(&calls, &task);
+	struct usage_key key = {};
+
+	if (!asked)
+		return 0;
+	key.capability = asked->capability;
+	key.state = state_of(asked->options, result);
+	__builtin_memcpy(key.stack, asked->stack, sizeof(key.stack));
+	note(&key, asked->cred, asked->namespace);
+	bpf_map_delete_elem(&calls, &task);
+	return 0;
+}
+
+char usage_license[] SEC("license") = "GPL";

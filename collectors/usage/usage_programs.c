@@ -1,0 +1,74 @@
+#include "collectors/usage/usage_programs.h"
+
+#include <errno.h>
+
+/* The generated functions call libbpf by name, and get no argument to carry a table of what was loaded. */
+static struct bpf_library loaded;
+
+#define bpf_object__attach_skeleton loaded.object_attach_skeleton
+#define bpf_object__destroy_skeleton loaded.object_destroy_skeleton
+#define bpf_object__detach_skeleton loaded.object_detach_skeleton
+#define bpf_object__load_skeleton loaded.object_load_skeleton
+#define bpf_object__open_skeleton loaded.object_open_skeleton
+
+#include "collectors/usage/usage.skel.h"
+
+static void choose(const struct bpf_library *library, const struct usage_programs *programs,
+		   enum usage_way way)
+{
+	const struct {
+		struct bpf_program *program;
+		enum usage_way way;
+	} all[] = {
+		{programs->progs.on_exit, WAY_FEXIT},
+		{programs->progs.on_trace, WAY_TRACEPOINT},
+		{programs->progs.on_call, WAY_KPROBE},
+		{programs->progs.on_return, WAY_KPROBE},
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		library->program_set_autoload(all[i].program, all[i].way == way);
+}
+
+static void set_room(const struct bpf_library *library, const struct usage_programs *programs,
+		     const struct usage_room *room)
+{
+	library->map_set_max_entries(programs->maps.usage, room->checks);
+	library->map_set_max_entries(programs->maps.executables, room->executables);
+}
+
+struct usage_programs *usage_programs_start(const struct bpf_library *library, enum usage_way way,
+					    const struct usage_room *room)
+{
+	struct usage_programs *programs;
+	int number;
+
+	loaded = *library;
+	programs = usage_programs__open();
+	if (!programs)
+		return NULL;
+	choose(library, programs, way);
+	set_room(library, programs, room);
+	if (!usage_programs__load(programs) && !usage_programs__attach(programs))
+		return programs;
+	number = errno;
+	usage_programs_stop(library, programs);
+	errno = number;
+	return NULL;
+}
+
+void usage_programs_stop(const struct bpf_library *library, struct usage_programs *programs)
+{
+	loaded = *library;
+	usage_programs__destroy(programs);
+}
+
+struct usage_maps usage_programs_maps(const struct bpf_library *library,
+				      const struct usage_programs *programs)
+{
+	return (struct usage_maps){
+		.checks = library->map_fd(programs->maps.usage),
+		.executables = library->map_fd(programs->maps.executables),
+		.lost = library->map_fd(programs->maps.lost),
+	};
+}
