@@ -154,6 +154,7 @@ static json_t *schema_of_line(struct record_context *context)
 	append_kinds(kinds, record_kinds, context);
 	append_kinds(kinds, plan_kinds, context);
 	append_kinds(kinds, reference_kinds, context);
+	append_kinds(kinds, learned_kinds + 1, context);
 	append_kinds(kinds, agent_kinds, context);
 	append_kinds(kinds, letter_kinds, context);
 	return json_made(json_pack("{s:s, s:[s], s:o}", "description", "A line of ndjson.", "required",
@@ -225,29 +226,46 @@ static json_t *schemas_of_all(struct record_context *context)
 	put(schemas, "dead_letters",
 	    schema_of_document(letters, nothing, "What receivers refused for good: dead-letters.", context),
 	    context);
+	put(schemas, "learned_document",
+	    schema_of_document(learned_kinds, nothing, "What containers need: learn.", context), context);
 	put(schemas, "record", schema_of_agent(context), context);
 	put(schemas, "line", schema_of_line(context), context);
 	put_kinds(schemas, record_kinds, context);
 	put_kinds(schemas, plan_kinds, context);
 	put_kinds(schemas, reference_kinds, context);
+	put_kinds(schemas, learned_kinds + 1, context);
 	put_kinds(schemas, agent_kinds, context);
 	put_kinds(schemas, letter_kinds, context);
 	return schemas;
 }
 
-/* Whoever has the member is of that form. */
-static void put_choice(json_t *schema, const char *member, const char *definition,
-		       struct record_context *context)
+/* Documents of each form have a member that no other form has; those without any are references. */
+static void put_choices(json_t *schema, struct record_context *context)
 {
-	put(schema, "if", json_pack("{s:[s]}", "required", member), context);
-	put(schema, "then", reference_to(definition, context), context);
+	static const struct {
+		const char *member, *definition;
+	} forms[] = {
+		{"containers", "learned_document"},
+		{"dead_letters", "dead_letters"},
+		{"findings", "findings"},
+		{"host", "document"}, /* which may have findings as well: asked for first */
+	};
+	json_t *otherwise = reference_to("reference", context);
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		bool is_first = i + 1 == sizeof(forms) / sizeof(forms[0]);
+		json_t *choice = is_first ? schema : json_made(json_object(), context);
+		put(choice, "if", json_pack("{s:[s]}", "required", forms[i].member), context);
+		put(choice, "then", reference_to(forms[i].definition, context), context);
+		put(choice, "else", otherwise, context);
+		otherwise = choice;
+	}
 }
 
 json_t *record_schema(void)
 {
 	struct record_context context = {0};
 	json_t *schema = json_made(json_object(), &context);
-	json_t *otherwise = json_made(json_object(), &context), *rest = json_made(json_object(), &context);
 
 	put_text(schema, "$schema", DIALECT, &context);
 	put(schema, "$id", json_sprintf("urn:proctor:schema:%s", record_schema_version), &context);
@@ -258,12 +276,7 @@ json_t *record_schema(void)
 		 "is, over several lines; so are the fragments of plans and the task definition. What is not "
 		 "known is left out.",
 		 &context);
-	put_choice(schema, "host", "document", &context); /* is it of a machine? */
-	put(schema, "else", otherwise, &context);
-	put_choice(otherwise, "findings", "findings", &context);
-	put(otherwise, "else", rest, &context);
-	put_choice(rest, "dead_letters", "dead_letters", &context);
-	put(rest, "else", reference_to("reference", &context), &context);
+	put_choices(schema, &context);
 	put(schema, "$defs", schemas_of_all(&context), &context);
 	if (!context.failed)
 		return schema;

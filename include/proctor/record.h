@@ -24,6 +24,7 @@ enum field_type {
 	FIELD_RECORDS,  /* array of them */
 };
 
+struct learned;
 struct plans;
 struct record_cache;
 
@@ -82,6 +83,7 @@ struct record_context {
 	const struct findings *findings;   /* NULL: not judged */
 	const struct plans *plans;         /* NULL: not asked for */
 	const struct reference *reference; /* of reference_kinds[]; NULL for all others */
+	const struct learned *learned;     /* of record_learned; NULL for all others */
 	/* Of agent_kinds[] (a struct agent_record) and dead letters: the next record of `agent_records`,
 	 * which lives until the next call; NULL: there is none. */
 	const void *(*next_agent_record)(void *agent_records);
@@ -146,6 +148,11 @@ extern const struct record_kind record_plan, record_task_definition;
 extern const struct record_kind *const reference_kinds[];
 
 extern const struct record_kind record_about, record_self, record_set, record_capability, record_rule;
+
+/* The kinds of what was learned: about learned. Ends with NULL. */
+extern const struct record_kind *const learned_kinds[];
+
+extern const struct record_kind record_learned;
 
 /* The kinds that the agent keeps and sends: finding heartbeat inventory. Ends with NULL. */
 extern const struct record_kind *const agent_kinds[];

@@ -1,0 +1,241 @@
+/* What was learned of the capabilities that a container needs. */
+#include "agent/formats/field.h"
+#include "proctor/learned.h"
+
+/* ---- fields that several have -------------------------------------------------------------------- */
+
+static json_t *capability(const void *record, const struct field *field, struct record_context *context)
+{
+	char name[CAPABILITY_NAME_SIZE];
+
+	return json_of_text(capability_constant(*(const unsigned *)item_member(record, field, 0), name),
+			    context);
+}
+
+static json_t *moment(const void *record, const struct field *field, struct record_context *context)
+{
+	int64_t time = *(const int64_t *)item_member(record, field, 0);
+
+	return json_of_time(time / 1000, time % 1000 * 1000000, context);
+}
+
+static json_t *texts(const void *record, const struct field *field, struct record_context *context)
+{
+	return json_of_texts(*(const char *const *const *)item_member(record, field, 0), context);
+}
+
+#define CAPABILITY(owner)                                                                                    \
+	{                                                                                                    \
+		.name = "capability", .type = FIELD_STRING, .description = "Its name.",                      \
+		.pattern = CAPABILITY_PATTERN, .get = capability, MEMBER(owner, capability)                  \
+	}
+#define COUNT(owner)                                                                                         \
+	{                                                                                                    \
+		.name = "count", .type = FIELD_INTEGER, .description = "How often.", .get = field_number,    \
+		MEMBER(owner, count)                                                                         \
+	}
+#define EXECUTABLES(owner)                                                                                   \
+	{                                                                                                    \
+		.name = "executables", .type = FIELD_STRINGS,                                                \
+		.description = "The programs that asked: paths in the container, of long ones the end.",     \
+		.get = texts, MEMBER(owner, executables)                                                     \
+	}
+#define MOMENT(field_name, member, text)                                                                     \
+	{                                                                                                    \
+		.name = (field_name), .type = FIELD_STRING, .description = (text), .get = moment,            \
+		MEMBER(struct learned_use, member)                                                           \
+	}
+
+/* ---- capabilities -------------------------------------------------------------------------------- */
+
+static const struct field use_fields[] = {
+	CAPABILITY(struct learned_use),
+	COUNT(struct learned_use),
+	MOMENT("first_seen", first, "When it was first asked for (RFC 3339, UTC)."),
+	MOMENT("last_seen", last, "When it was last asked for (RFC 3339, UTC)."),
+	EXECUTABLES(struct learned_use),
+	{.name = "required",
+	 .type = FIELD_BOOLEAN,
+	 .description = "Whether a call would have failed without it.",
+	 .get = field_boolean,
+	 MEMBER(struct learned_use, required)},
+	{.name = "reason",
+	 .type = FIELD_STRING,
+	 .optional = true,
+	 .description = "What would have happened instead; of a required one, why that is not certain.",
+	 .get = field_text,
+	 MEMBER(struct learned_use, reason)},
+	{0},
+};
+
+static const void *use_at(const void *record, const struct field *field, size_t index)
+{
+	const struct learned_container *container = record;
+
+	(void)field;
+	return index < container->use_count ? &container->uses[index] : NULL;
+}
+
+static const struct field optional_fields[] = {
+	CAPABILITY(struct learned_use),
+	{.name = "reason",
+	 .type = FIELD_STRING,
+	 .description = "What happens without it.",
+	 .get = field_text,
+	 MEMBER(struct learned_use, reason)},
+	{0},
+};
+
+static const void *optional_at(const void *record, const struct field *field, size_t index)
+{
+	const struct learned_container *container = record;
+
+	(void)field;
+	for (size_t i = 0; i < container->use_count; i++)
+		if (!container->uses[i].required && index-- == 0)
+			return &container->uses[i];
+	return NULL;
+}
+
+static const struct field denial_fields[] = {
+	CAPABILITY(struct learned_denial),
+	COUNT(struct learned_denial),
+	EXECUTABLES(struct learned_denial),
+	{.name = "reason",
+	 .type = FIELD_STRING,
+	 .optional = true,
+	 .description = "Why it is not certain that a call failed by it.",
+	 .get = field_text,
+	 MEMBER(struct learned_denial, reason)},
+	{0},
+};
+
+static const void *denial_at(const void *record, const struct field *field, size_t index)
+{
+	const struct learned_container *container = record;
+
+	(void)field;
+	return index < container->denial_count ? &container->denials[index] : NULL;
+}
+
+/* ---- the container ------------------------------------------------------------------------------- */
+
+static json_t *of_watched(const void *record, const struct field *field, struct record_context *context)
+{
+	return field_text(((const struct learned_container *)record)->watched, field, context);
+}
+
+static json_t *granted(const void *record, const struct field *field, struct record_context *context)
+{
+	(void)field;
+	return json_of_capabilities(((const struct learned_container *)record)->watched->granted, context);
+}
+
+static json_t *saw_start(const void *record, const struct field *field, struct record_context *context)
+{
+	(void)field;
+	return json_made(json_boolean(((const struct learned_container *)record)->watched->saw_start),
+			 context);
+}
+
+static json_t *lost(const void *record, const struct field *field, struct record_context *context)
+{
+	(void)record, (void)field;
+	return json_of_number(context->learned->lost, context);
+}
+
+static json_t *unseen(const void *record, const struct field *field, struct record_context *context)
+{
+	(void)record, (void)field;
+	return json_of_number(context->learned->unseen, context);
+}
+
+static const char *const evidences[] = {"fexit", "tracepoint", "kprobe", NULL};
+
+static json_t *evidence(const void *record, const struct field *field, struct record_context *context)
+{
+	(void)record, (void)field;
+	return json_of_text(context->learned->evidence, context);
+}
+
+#define OF_WATCHED(member, is_optional, text)                                                                \
+	{                                                                                                    \
+		.name = #member, .type = FIELD_STRING, .optional = (is_optional), .description = (text),     \
+		.get = of_watched, MEMBER(struct watched, member)                                            \
+	}
+
+static const struct field fields[] = {
+	OF_WATCHED(id, false, "Its id, as in an audit."),
+	OF_WATCHED(name, true, "What its owner calls it."),
+	OF_WATCHED(image, true, "The reference of its image, as its owner wrote it."),
+	{.name = "granted",
+	 .type = FIELD_STRINGS,
+	 .description = "The capabilities that it may have: its first process' bounding set.",
+	 .pattern = CAPABILITY_PATTERN,
+	 .get = granted},
+	{.name = "used",
+	 .type = FIELD_OBJECTS,
+	 .description = "Those that the kernel was asked for, and granted.",
+	 .members = use_fields,
+	 .item = use_at},
+	{.name = "optional",
+	 .type = FIELD_OBJECTS,
+	 .description = "Those of them without which each call would have taken another way.",
+	 .members = optional_fields,
+	 .item = optional_at},
+	{.name = "denied",
+	 .type = FIELD_OBJECTS,
+	 .description = "Those that the kernel was asked for, and refused.",
+	 .members = denial_fields,
+	 .item = denial_at},
+	{.name = "recommended",
+	 .type = FIELD_STRINGS,
+	 .description = "The least that it needs by what was seen: those that are required.",
+	 .pattern = CAPABILITY_PATTERN,
+	 .get = field_capabilities,
+	 MEMBER(struct learned_container, recommended)},
+	{.name = "complete",
+	 .type = FIELD_BOOLEAN,
+	 .description =
+		 "Whether its start was seen and nothing lost. Else it may need more than is recommended: "
+		 "many programs use capabilities at their start only.",
+	 .get = field_boolean,
+	 MEMBER(struct learned_container, complete)},
+	{.name = "observed_seconds",
+	 .type = FIELD_INTEGER,
+	 .description = "For how long it was watched.",
+	 .get = field_number,
+	 MEMBER(struct learned_container, observed_seconds)},
+	{.name = "saw_start",
+	 .type = FIELD_BOOLEAN,
+	 .description = "Whether it started while it was watched.",
+	 .get = saw_start},
+	{.name = "events_lost",
+	 .type = FIELD_INTEGER,
+	 .description = "Checks of the whole machine that were not counted for want of room.",
+	 .get = lost},
+	{.name = "checks_unseen",
+	 .type = FIELD_INTEGER,
+	 .description = "Checks of the whole machine by whom came and went between two looks: they may be of "
+			"containers that are not told of.",
+	 .get = unseen},
+	{.name = "evidence",
+	 .type = FIELD_STRING,
+	 .description = "How the kernel told of each check.",
+	 .values = evidences,
+	 .get = evidence},
+	{0},
+};
+
+static const void *at(struct record_context *context, size_t index)
+{
+	return index < context->learned->count ? &context->learned->containers[index] : NULL;
+}
+
+const struct record_kind record_learned = {
+	.type = "learned",
+	.member = "containers",
+	.description = "What was learned of the capabilities that a container needs.",
+	.fields = fields,
+	.at = at,
+};

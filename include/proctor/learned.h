@@ -1,0 +1,74 @@
+/* What was learned of the capabilities that containers need: plain data in one arena. */
+#ifndef PROCTOR_LEARNED_H
+#define PROCTOR_LEARNED_H
+
+#include "proctor/capability.h"
+#include "proctor/usage.h"
+
+/* Mount namespaces, each for as long as it was seen: the kernel gives their numbers away again. */
+struct mounts_seen {
+	struct mounts_span {
+		uint64_t inode;
+		int64_t from, until; /* milliseconds since 1970: the looks before and after */
+	} * list;
+	size_t count, capacity;
+};
+
+/* A container that ran while its checks were counted. */
+struct watched {
+	const char *id, *name, *image; /* as in struct container; the last two NULL: not known */
+	uint64_t user_namespace;       /* inode number: of its first process; 0: not known */
+	struct mounts_seen mounts;     /* of all its processes */
+	capability_set granted;        /* bounding set of its first process */
+	int64_t since;                 /* milliseconds since 1970: from when on it was watched */
+	bool saw_start;                /* its first process started after that */
+};
+
+/* A capability that was asked for and granted. Times are milliseconds since 1970. */
+struct learned_use {
+	unsigned capability;
+	uint64_t count;
+	int64_t first, last;
+	const char *const *executables; /* that asked, ended by NULL */
+	bool required;                  /* without it a call would have failed */
+	const char *reason;             /* why it is not required, or not for certain; NULL: it is */
+};
+
+/* A capability that was asked for and refused. */
+struct learned_denial {
+	unsigned capability;
+	uint64_t count;
+	const char *const *executables;
+	const char *reason; /* why it is not certain that a call failed; NULL: it is */
+};
+
+struct learned_container {
+	const struct watched *watched;
+	struct learned_use *uses;
+	size_t use_count;
+	struct learned_denial *denials;
+	size_t denial_count;
+	capability_set recommended; /* all that was required */
+	bool complete;              /* its start was seen, and nothing was lost */
+	uint64_t observed_seconds;
+};
+
+struct learned {
+	struct arena *arena;
+	struct learned_container *containers;
+	size_t count;
+	uint64_t lost;
+	uint64_t unseen; /* checks by whom came and went between two looks: in no mount namespace that was
+			    seen */
+	bool nameless;   /* the kernel did not tell who in it asks: what is no need could not be told */
+	const char *evidence;
+};
+
+/* Judges what was counted up to `now` (milliseconds since 1970) for the containers; `others`: the mount
+ * namespaces of all other processes that were seen. Owned by the caller, with pointers to both. NULL without
+ * memory. */
+struct learned *learned_make(const struct usage *usage, const struct watched *watched, size_t count,
+			     const struct mounts_seen *others, int64_t now);
+void learned_free(struct learned *learned);
+
+#endif
