@@ -1,0 +1,279 @@
+/* proctor learn: which capabilities containers need, by watching what the kernel is asked for. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/command.h"
+#include "agent/formats/format.h"
+#include "agent/formats/json.h"
+#include "agent/learn/learn_table.h"
+#include "agent/learn/seen.h"
+#include "agent/units.h"
+#include "proctor/cleanup.h"
+#include "proctor/collector.h"
+
+enum {
+	LEARN_DURATION = OPTION_OWN,
+	LEARN_CONTAINER,
+	DURATION = 60, /* seconds */
+	DURATION_MOST = 86400,
+	LOOK_SHARE = 25, /* of the time */
+};
+
+struct learn {
+	enum format format;
+	const char *output_file, *docker_socket, *container;
+	uint64_t duration; /* seconds */
+
+	struct usage_watch *watch;
+	struct seen *seen;
+	struct snapshot *snapshot; /* the last one */
+	struct silent silent;
+	sigset_t ends; /* signals that end the watch */
+};
+
+static int64_t milliseconds(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- options ------------------------------------------------------------------------------------ */
+
+static int parse_duration(struct learn *learn, const char *value, struct error **error)
+{
+	if (units_parse(value, time_units, &learn->duration, error))
+		return -1;
+	if (learn->duration >= 1 && learn->duration <= DURATION_MOST)
+		return 0;
+	return error_set(error, 0, "'%s' is not within 1s and 1d", value);
+}
+
+static int handle_option(void *state, int id, const char *value, struct error **error)
+{
+	struct learn *learn = state;
+
+	switch (id) {
+	case LEARN_DURATION:
+		return parse_duration(learn, value, error);
+	case LEARN_CONTAINER:
+		learn->container = value;
+		return 0;
+	case OPTION_DOCKER_SOCKET:
+		learn->docker_socket = value;
+		return 0;
+	case OPTION_FORMAT:
+		return format_parse(value, &learn->format, error);
+	case OPTION_OUTPUT_FILE:
+		learn->output_file = value;
+		return 0;
+	default:
+		return error_set(error, 0, "option %d is not known", id);
+	}
+}
+
+/* ---- watching ----------------------------------------------------------------------------------- */
+
+/* Looks which containers there are. Their names are asked for anew where there are new ones. */
+static int look(struct learn *learn, struct error **error)
+{
+	static const struct collector *const enabled[] = {&collector_host, &collector_process,
+							  &collector_container, &collector_identity, NULL};
+	struct request request = {.proc = "/proc",
+				  .facts = REQUEST_STAT | REQUEST_CGROUP | REQUEST_ROOT | REQUEST_USER_MAPS |
+					   REQUEST_NAMESPACE << NAMESPACE_MNT |
+					   REQUEST_NAMESPACE << NAMESPACE_USER,
+				  .docker_socket = learn->docker_socket,
+				  .task_metadata = getenv(TASK_METADATA_VARIABLE),
+				  .previous = learn->snapshot,
+				  .silent = &learn->silent};
+	struct snapshot *snapshot = snapshot_collect(enabled, &request, error);
+
+	if (!snapshot)
+		return -1;
+	snapshot_free(learn->snapshot);
+	learn->snapshot = snapshot;
+	if (!seen_take(learn->seen, snapshot, milliseconds(CLOCK_REALTIME)))
+		return 0;
+	return error_set(error, ENOMEM, "taking note of containers");
+}
+
+static void show_progress(const struct learn *learn, int64_t gone)
+{
+	size_t containers;
+
+	if (isatty(STDERR_FILENO) != 1)
+		return;
+	seen_list(learn->seen, &containers);
+	fprintf(stderr, "\rlearn: %lld of %llu s, %zu containers; ^C ends it\033[K", (long long)gone / 1000,
+		(unsigned long long)learn->duration, containers);
+}
+
+static void end_progress(void)
+{
+	if (isatty(STDERR_FILENO) == 1)
+		fputs("\r\033[K", stderr);
+}
+
+/* How long after a look of `used` milliseconds the next one is, so that looking takes no more of a processor
+ * than one part of LOOK_SHARE; `left`: until the end. */
+static struct timespec pause_after(int64_t used, int64_t left)
+{
+	int64_t pause = used * LOOK_SHARE > SEEN_LOOK_MS ? used * LOOK_SHARE : SEEN_LOOK_MS;
+
+	pause = pause < left ? pause : left;
+	return (struct timespec){.tv_sec = pause / 1000, .tv_nsec = pause % 1000 * 1000000};
+}
+
+/* Looks once more when the time is over, or a signal ends it. */
+static int watch(struct learn *learn, struct error **error)
+{
+	int64_t start = milliseconds(CLOCK_BOOTTIME), gone = 0;
+	bool ended = false;
+	int result;
+
+	do {
+		int64_t used = milliseconds(CLOCK_PROCESS_CPUTIME_ID);
+		struct timespec pause;
+		result = look(learn, error);
+		if (result || ended || gone >= (int64_t)learn->duration * 1000)
+			break;
+		show_progress(learn, gone);
+		pause = pause_after(milliseconds(CLOCK_PROCESS_CPUTIME_ID) - used,
+				    (int64_t)learn->duration * 1000 - gone);
+		ended = sigtimedwait(&learn->ends, NULL, &pause) > 0;
+		gone = milliseconds(CLOCK_BOOTTIME) - start;
+	} while (true);
+	end_progress();
+	return result;
+}
+
+static int begin(struct learn *learn, struct error **error)
+{
+	sigemptyset(&learn->ends);
+	sigaddset(&learn->ends, SIGINT);
+	sigaddset(&learn->ends, SIGTERM);
+	learn->watch = usage_watch_start(NULL, error);
+	if (!learn->watch)
+		return -1;
+	learn->seen = seen_new(milliseconds(CLOCK_BOOTTIME), learn->container);
+	if (!learn->seen)
+		return error_set(error, ENOMEM, "watching containers");
+	sigprocmask(SIG_BLOCK, &learn->ends, NULL);
+	return 0;
+}
+
+/* ---- telling ------------------------------------------------------------------------------------ */
+
+static int print(const struct learn *learn, const struct learned *learned, struct error **error)
+{
+	struct record_context context = {.learned = learned};
+	struct output *output = output_open(learn->output_file, error);
+	int result;
+
+	if (!output)
+		return -1;
+	if (learn->format == FORMAT_TABLE)
+		result = learn_table_print(learned, output, error);
+	else if (learn->format == FORMAT_JSON)
+		result = json_document(output, learned_kinds, &context, error);
+	else
+		result = ndjson_records(output, learned_kinds + 1, &context, error);
+	if (!result)
+		result = output_commit(output, error);
+	record_context_free(&context);
+	output_free(output);
+	return result;
+}
+
+static int tell(const struct learn *learn, struct error **error)
+{
+	size_t count;
+	const struct watched *watched = seen_list(learn->seen, &count);
+	struct usage *usage = usage_watch_read(learn->watch, error);
+	struct learned *learned;
+	int result;
+
+	if (!usage)
+		return -1;
+	learned = learned_make(usage, watched, count, seen_others(learn->seen), milliseconds(CLOCK_REALTIME));
+	result =
+		learned ? print(learn, learned, error) : error_set(error, ENOMEM, "judging what was counted");
+	learned_free(learned);
+	usage_free(usage);
+	return result;
+}
+
+/* ---- the command -------------------------------------------------------------------------------- */
+
+static int run(const struct command *command, int argc, char **argv, struct error **error)
+{
+	struct learn learn = {.duration = DURATION};
+	int operands, parsed = command_parse(command, argc, argv, handle_option, &learn, &operands, error);
+	int result;
+
+	if (parsed)
+		return parsed > 0 ? EXIT_AUDITED : EXIT_USAGE;
+	result = begin(&learn, error) || watch(&learn, error) || tell(&learn, error);
+	usage_watch_stop(learn.watch);
+	seen_free(learn.seen);
+	snapshot_free(learn.snapshot);
+	silent_free(&learn.silent);
+	return result ? EXIT_FAILED : EXIT_AUDITED;
+}
+
+static const struct option_entry options[] = {
+	{LEARN_DURATION, "duration", "TIME", "watch for TIME, 1s to 1d (default: 60s); ^C ends it before",
+	 COMPLETE_NONE},
+	{LEARN_CONTAINER, "container", "CONTAINER", "tell of this container only, by its name or id",
+	 COMPLETE_NONE},
+	OPTION_ENTRY_DOCKER_SOCKET("/var/run/docker.sock where it is there"),
+	OPTION_ENTRY_FORMAT,
+	OPTION_ENTRY_OUTPUT_FILE,
+	{0},
+};
+
+static const char *const examples[] = {
+	"proctor learn --duration 5m",
+	"what each container needs by what it does within five minutes",
+	"proctor learn --container web --format json",
+	"of one container, for a program",
+	NULL,
+};
+
+const struct command command_learn = {
+	.name = "learn",
+	.synopsis = "",
+	.summary = "which capabilities containers need",
+	.description =
+		"Watches which capabilities the kernel is asked for, and tells for each container which of "
+		"those that it is granted it needs: required, a call would have failed without it; optional, "
+		"the call would have taken another way; denied, asked for and refused; the rest is "
+		"unused.\n\n"
+		"Left out is what says nothing of the program: where the kernel only looks whether a "
+		"capability is there, as whenever memory is mapped; what it does by its own credentials, as "
+		"overlayfs; what a container's runtime asks before the program starts; and checks in a user "
+		"namespace that the program made. setuid(2) and setgid(2) to an id that a process has "
+		"already "
+		"are optional.\n\n"
+		"A container that was started before the watch may have used more at its start, which is "
+		"told: "
+		"start it again meanwhile. What comes and goes within 250 ms may not be seen as a container: "
+		"its "
+		"checks are counted, and told as unseen.\n\n"
+		"It needs CAP_BPF, CAP_PERFMON and CAP_SYSLOG, libbpf, and a kernel with BTF that tells of "
+		"each "
+		"check by a fexit program (Linux 5.5), the tracepoint cap_capable (6.14) or kprobes. Without "
+		"CAP_SYSLOG, or where kernel.kptr_restrict is 2, the kernel hides which of its functions "
+		"asks: "
+		"then all but a few are told as required, with the reason that it may be no need.",
+	.options = options,
+	.examples = examples,
+	.operands = COMPLETE_NONE,
+	.run = run,
+};

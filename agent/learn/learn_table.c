@@ -1,0 +1,167 @@
+#include "agent/learn/learn_table.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "agent/formats/table.h"
+#include "proctor/cleanup.h"
+#include "proctor/text.h"
+
+/* ---- rows --------------------------------------------------------------------------------------- */
+
+static const char *called(const struct learned_container *container)
+{
+	return container->watched->name ? container->watched->name : container->watched->id;
+}
+
+struct row {
+	const char *verdict, *reason;
+	enum table_style style;
+	unsigned capability;
+	uint64_t count; /* 0: never */
+	const char *const *executables;
+};
+
+/* The programs as one cell. */
+static int put_executables(struct table *table, const char *const *executables)
+{
+	_cleanup_free_ char *text = strdup("");
+
+	for (; text && executables && *executables; executables++) {
+		char *longer;
+		if (asprintf(&longer, "%s%s%s", text, *text ? ", " : "", *executables) < 0)
+			longer = NULL;
+		free(text);
+		text = longer;
+	}
+	if (!text)
+		return -1;
+	table_text(table, STYLE_FAINT, *text ? text : NULL);
+	return 0;
+}
+
+static int put_row(struct table *table, const struct learned_container *container, const struct row *row)
+{
+	char name[CAPABILITY_NAME_SIZE];
+
+	table_text(table, STYLE_PLAIN, called(container));
+	table_text(table, row->style, capability_name(row->capability, name));
+	table_text(table, row->style, row->verdict);
+	if (row->count)
+		table_number(table, STYLE_PLAIN, row->count);
+	else
+		table_text(table, STYLE_FAINT, NULL);
+	if (put_executables(table, row->executables))
+		return -1;
+	table_text(table, STYLE_PLAIN, row->reason);
+	return 0;
+}
+
+static int put_uses(struct table *table, const struct learned_container *container, bool required)
+{
+	for (size_t i = 0; i < container->use_count; i++) {
+		const struct learned_use *use = &container->uses[i];
+		struct row row = {.verdict = required ? "required" : "optional",
+				  .reason = use->reason,
+				  .style = required ? STYLE_STRONG : STYLE_PLAIN,
+				  .capability = use->capability,
+				  .count = use->count,
+				  .executables = use->executables};
+		if (use->required == required && put_row(table, container, &row))
+			return -1;
+	}
+	return 0;
+}
+
+static int put_denials(struct table *table, const struct learned_container *container)
+{
+	for (size_t i = 0; i < container->denial_count; i++) {
+		const struct learned_denial *denial = &container->denials[i];
+		struct row row = {.verdict = "denied",
+				  .reason = denial->reason,
+				  .style = STYLE_MEDIUM,
+				  .capability = denial->capability,
+				  .count = denial->count,
+				  .executables = denial->executables};
+		if (put_row(table, container, &row))
+			return -1;
+	}
+	return 0;
+}
+
+static int put_container(struct table *table, const struct learned_container *container)
+{
+	return put_uses(table, container, true) || put_uses(table, container, false) ||
+			       put_denials(table, container)
+		       ? -1
+		       : 0;
+}
+
+/* ---- what follows ------------------------------------------------------------------------------- */
+
+static void put_words(struct output *output, const char *before, capability_set set)
+{
+	char words[1024];
+
+	capability_words(words, sizeof(words), set, capability_all(CAP_LAST_CAP));
+	output_format(output, "%s%s", before, words);
+}
+
+static void put_conclusion(const struct learned_container *container, struct output *output)
+{
+	capability_set granted = container->watched->granted;
+	char name[128];
+
+	text_escape(name, sizeof(name), called(container), strlen(called(container)));
+	output_text(output, name);
+	put_words(output, ": keep ", granted & container->recommended);
+	put_words(output, "; drop ", granted & ~container->recommended);
+	if (!container->watched->saw_start)
+		output_text(output, "; its start was not seen, when it may have needed more");
+	output_text(output, "\n");
+}
+
+static void put_conclusions(const struct learned *learned, struct output *output)
+{
+	if (!learned->count)
+		output_text(output, "No container ran meanwhile.\n");
+	else
+		output_text(output, "\n");
+	for (size_t i = 0; i < learned->count; i++)
+		put_conclusion(&learned->containers[i], output);
+	if (learned->lost)
+		output_format(output, "%llu checks were not counted for want of room: more may be needed\n",
+			      (unsigned long long)learned->lost);
+	if (learned->unseen)
+		output_format(output, "%llu checks were by whom came and went unseen, between two looks\n",
+			      (unsigned long long)learned->unseen);
+	if (learned->nameless)
+		output_text(output, "The kernel hides which of its functions ask (kernel.kptr_restrict, "
+				    "CAP_SYSLOG): what is no need could not be told\n");
+}
+
+int learn_table_print(const struct learned *learned, struct output *output, struct error **error)
+{
+	static const struct table_column container = {.header = "CONTAINER", .weight = 1, .minimum = 9},
+					 capability = {.header = "CAPABILITY", .keep = KEEP_ALWAYS},
+					 verdict = {.header = "VERDICT", .keep = KEEP_ALWAYS},
+					 count = {.header = "COUNT", .right = true},
+					 programs = {.header = "PROGRAMS", .weight = 2, .minimum = 10},
+					 reason = {.header = "WITHOUT IT", .weight = 3, .minimum = 12};
+	static const struct table_column *const columns[] = {&container, &capability, &verdict,
+							     &count,     &programs,   &reason};
+	struct table_look look = table_look_of(output);
+	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	int result = table ? 0 : -1;
+
+	for (size_t i = 0; i < learned->count && !result; i++)
+		result = put_container(table, &learned->containers[i]);
+	if (result)
+		error_set(error, ENOMEM, "printing what was learned");
+	else if (learned->count)
+		result = table_print(table, &look, output, error);
+	table_free(table);
+	if (!result)
+		put_conclusions(learned, output);
+	return result;
+}
