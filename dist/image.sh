@@ -14,7 +14,7 @@ program carries capabilities.'
 # the process connector is opened.
 capabilities=cap_dac_read_search,cap_net_admin,cap_sys_ptrace+p
 # Loaded by dlopen(3) when they are wanted; those that the program is linked with ldd(1) tells.
-loaded='libcurl.so.4 libmicrohttpd.so.12 libmsgpackc.so.2 libz.so.1'
+loaded='libbpf.so.1 libcurl.so.4 libmicrohttpd.so.12 libmsgpackc.so.2 libz.so.1'
 # Of the authorities that servers are checked by, those of the distribution: the machine may have others of its own.
 authorities=/usr/share/ca-certificates/mozilla
 user=65532 # `nonroot` of other images without a distribution

@@ -27,7 +27,8 @@ def version():
 
 def bootstrap_packages(number):
     """What dist/bootstrap installs for the build: the first list is Debian's, the second Fedora's."""
-    return set(re.findall(r"build_packages='([^']+)'", text_of("dist/bootstrap"))[number].split())
+    lists = (re.findall(rf"{what}_packages='([^']+)'", text_of("dist/bootstrap")) for what in ("build", "learn"))
+    return {package for one in lists for package in one[number].split()}
 
 
 class SourceTest(harness.Case):
