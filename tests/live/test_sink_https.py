@@ -408,7 +408,7 @@ class Faults(Https):
                 said = self.deliver(sink, *records(10))
                 self.assertRegex(said, rf"^out 0: 127.0.0.1:{at.port}: Operation timed out after 1\d\d\d milliseconds")
                 self.again(sink, at)
-                self.assertEqual(at.doubles(), doubles)
+                self.assertIn(at.doubles(), (0, doubles))  # none, where it was too slow to read them in that second
 
     def test_an_answer_that_drips(self):
         """Broken off long before its time; not so one that has not begun, whatever was said before it."""
