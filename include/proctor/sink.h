@@ -59,9 +59,10 @@ struct sink_kind {
 	int (*check)(const struct sink_options *options, struct error **error);
 	/* A sink, owned by the caller; it connects or opens when it first delivers. NULL and *error. */
 	void *(*open)(const struct sink_options *options, struct error **error);
-	/* Delivers the records in their order; *delivered, zeroed before, tells how many. Returns 0 when all
-	 * that is left can be given to it again at once; -1 and *error when that is to be tried later. `stop`
-	 * is a descriptor that becomes readable when the sink is to give up waiting; -1: there is none. */
+	/* Delivers the records in their order; *delivered, zeroed before, tells how many, whatever it
+	 * returns: 0 when all that is left can be given to it again at once; -1 and *error when that is to be
+	 * tried later. `stop` is a descriptor that becomes readable when the sink is to give up waiting; -1:
+	 * there is none. */
 	int (*deliver)(void *sink, const struct queued *records, size_t count, int stop,
 		       struct delivered *delivered, struct error **error);
 	/* Called now and then while there are no records, as deliver: for who may have to send again what was
