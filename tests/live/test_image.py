@@ -49,7 +49,7 @@ class RootTest(ImageCase):
     def needed():
         """The libraries of the program, those that it loads by name, and theirs."""
         with open(harness.PROCTOR, "rb") as file:
-            names = {name.decode() for name in re.findall(rb"lib(?:curl|microhttpd|msgpackc|z)\.so\.\d+", file.read())}
+            names = {name.decode() for name in re.findall(rb"lib(?:bpf|curl|microhttpd|msgpackc|z)\.so\.\d+", file.read())}
         told = subprocess.run([harness.find_command("ldconfig"), "-p"], stdout=subprocess.PIPE, check=True).stdout.decode()
         paths = [re.search(rf"^\t{re.escape(name)} .* => (\S+)$", told, re.MULTILINE)[1] for name in names]
         return {path for item in (harness.PROCTOR, *paths) for path in containers.libraries_of(item)} | set(paths)

@@ -173,7 +173,7 @@ class RpmTest(PackageCase):
                          [f"/usr/share/licenses/proctor-{version()}/LICENSE"])
         self.assertIn("useradd", self.tell("rpm", "-qp", "--scripts", self.package))
         self.assertEqual(set(self.tell("rpm", "-qp", "--recommends", self.package).split()),
-                         {"ca-certificates", "libcurl", "libmicrohttpd", "msgpack", "zlib"})
+                         {"ca-certificates", "libbpf", "libcurl", "libmicrohttpd", "msgpack", "zlib"})
 
 
 if __name__ == "__main__":
