@@ -30,8 +30,9 @@ struct looks {
 	bool records, pauses;
 	pid_t changed[CHANGED_MAX];
 	size_t changed_count;
-	struct snapshot *snapshot; /* the last one that others rest on */
-	struct bytes layers;       /* from malloc */
+	struct snapshot *snapshot;  /* the last one that others rest on */
+	struct bytes layers;        /* from malloc */
+	struct bytes layers_before; /* likewise: of the snapshot that there is, which points into them */
 	struct file_memory *file_memory;
 	struct silent silent;
 };
@@ -133,7 +134,8 @@ static void remember_layers(struct looks *looks, const struct snapshot *snapshot
 	if (!copy)
 		return;
 	memcpy(copy, layers.data, layers.length);
-	free((void *)looks->layers.data);
+	free((void *)looks->layers_before.data);
+	looks->layers_before = looks->layers;
 	looks->layers = (struct bytes){copy, layers.length};
 }
 
@@ -253,6 +255,7 @@ int main(int argc, char **argv)
 	snapshot_free(looks.snapshot);
 	silent_free(&looks.silent);
 	free((void *)looks.layers.data);
+	free((void *)looks.layers_before.data);
 	file_memory_free(looks.file_memory);
 	free(line);
 	return result ? 1 : 0;

@@ -456,4 +456,4 @@ class WholeTest(FilesCase):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(alone=True)
