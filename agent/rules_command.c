@@ -16,35 +16,15 @@ static int handle_option(void *state, int id, const char *value, struct error **
 
 /* ---- the table ---------------------------------------------------------------------------------- */
 
-/* Adds the references as one cell. */
-static int put_references(struct table *table, const char *const *references)
-{
-	_cleanup_free_ char *text = strdup("");
-
-	for (; text && references && *references; references++) {
-		char *longer;
-		if (asprintf(&longer, "%s%s%s", text, *text ? "; " : "", *references) < 0)
-			longer = NULL;
-		free(text);
-		text = longer;
-	}
-	if (!text)
-		return -1;
-	table_text(table, STYLE_FAINT, *text ? text : NULL);
-	return 0;
-}
-
-static int put_rules(struct table *table, const struct reference *reference)
+static void put_rules(struct table *table, const struct reference *reference)
 {
 	for (size_t i = 0; i < reference->rule_count; i++) {
 		const struct rule *rule = reference->rules[i];
 		table_text(table, STYLE_STRONG, rule->id);
 		table_text(table, table_style_of(rule->severity), severity_names[rule->severity]);
 		table_text(table, STYLE_PLAIN, rule->bad);
-		if (put_references(table, rule->references))
-			return -1;
+		table_texts(table, STYLE_FAINT, rule->references, "; ");
 	}
-	return 0;
 }
 
 static int print_table(const struct reference *reference, struct output *output, struct error **error)
@@ -59,10 +39,12 @@ static int print_table(const struct reference *reference, struct output *output,
 	const struct table_column *columns[] = {&rule, &severity, &sentence, &references};
 	struct table_look look = table_look_of(output);
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
-	int result = table ? put_rules(table, reference) : -1;
+	int result;
 
-	result = result ? error_set(error, ENOMEM, "printing rules")
-			: table_print(table, &look, output, error);
+	if (!table)
+		return error_set(error, ENOMEM, "printing rules");
+	put_rules(table, reference);
+	result = table_print(table, &look, output, error);
 	table_free(table);
 	return result;
 }

@@ -225,6 +225,21 @@ void table_text(struct table *table, enum table_style style, const char *text)
 	table_cell(table, style, text ? text : "-", text ? strlen(text) : 1);
 }
 
+void table_texts(struct table *table, enum table_style style, const char *const *texts, const char *between)
+{
+	_cleanup_free_ char *text = strdup("");
+
+	for (; text && texts && *texts; texts++) {
+		char *longer;
+		if (asprintf(&longer, "%s%s%s", text, *text ? between : "", *texts) < 0)
+			longer = NULL;
+		free(text);
+		text = longer;
+	}
+	table->failed |= !text;
+	table_text(table, style, text && *text ? text : NULL);
+}
+
 void table_number(struct table *table, enum table_style style, uint64_t number)
 {
 	char text[24];

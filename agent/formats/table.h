@@ -70,6 +70,9 @@ void table_cell(struct table *table, enum table_style style, const char *data, s
 /* The same for a string; NULL, what is not known, is shown as `-`. */
 void table_text(struct table *table, enum table_style style, const char *text);
 
+/* Several, ended by NULL and parted by `between`, as one cell; none, or NULL, is shown as `-`. */
+void table_texts(struct table *table, enum table_style style, const char *const *texts, const char *between);
+
 void table_number(struct table *table, enum table_style style, uint64_t number);
 
 /* Puts a branch of a tree (table_branch) in front of the next cell. It is trusted, valid UTF-8. */

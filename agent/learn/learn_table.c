@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "agent/formats/table.h"
-#include "proctor/cleanup.h"
 #include "proctor/text.h"
 
 /* ---- rows --------------------------------------------------------------------------------------- */
@@ -22,25 +21,7 @@ struct row {
 	const char *const *executables;
 };
 
-/* The programs as one cell. */
-static int put_executables(struct table *table, const char *const *executables)
-{
-	_cleanup_free_ char *text = strdup("");
-
-	for (; text && executables && *executables; executables++) {
-		char *longer;
-		if (asprintf(&longer, "%s%s%s", text, *text ? ", " : "", *executables) < 0)
-			longer = NULL;
-		free(text);
-		text = longer;
-	}
-	if (!text)
-		return -1;
-	table_text(table, STYLE_FAINT, *text ? text : NULL);
-	return 0;
-}
-
-static int put_row(struct table *table, const struct learned_container *container, const struct row *row)
+static void put_row(struct table *table, const struct learned_container *container, const struct row *row)
 {
 	char name[CAPABILITY_NAME_SIZE];
 
@@ -51,13 +32,11 @@ static int put_row(struct table *table, const struct learned_container *containe
 		table_number(table, STYLE_PLAIN, row->count);
 	else
 		table_text(table, STYLE_FAINT, NULL);
-	if (put_executables(table, row->executables))
-		return -1;
+	table_texts(table, STYLE_FAINT, row->executables, ", ");
 	table_text(table, STYLE_PLAIN, row->reason);
-	return 0;
 }
 
-static int put_uses(struct table *table, const struct learned_container *container, bool required)
+static void put_uses(struct table *table, const struct learned_container *container, bool required)
 {
 	for (size_t i = 0; i < container->use_count; i++) {
 		const struct learned_use *use = &container->uses[i];
@@ -67,13 +46,12 @@ static int put_uses(struct table *table, const struct learned_container *contain
 				  .capability = use->capability,
 				  .count = use->count,
 				  .executables = use->executables};
-		if (use->required == required && put_row(table, container, &row))
-			return -1;
+		if (use->required == required)
+			put_row(table, container, &row);
 	}
-	return 0;
 }
 
-static int put_denials(struct table *table, const struct learned_container *container)
+static void put_denials(struct table *table, const struct learned_container *container)
 {
 	for (size_t i = 0; i < container->denial_count; i++) {
 		const struct learned_denial *denial = &container->denials[i];
@@ -83,18 +61,15 @@ static int put_denials(struct table *table, const struct learned_container *cont
 				  .capability = denial->capability,
 				  .count = denial->count,
 				  .executables = denial->executables};
-		if (put_row(table, container, &row))
-			return -1;
+		put_row(table, container, &row);
 	}
-	return 0;
 }
 
-static int put_container(struct table *table, const struct learned_container *container)
+static void put_container(struct table *table, const struct learned_container *container)
 {
-	return put_uses(table, container, true) || put_uses(table, container, false) ||
-			       put_denials(table, container)
-		       ? -1
-		       : 0;
+	put_uses(table, container, true);
+	put_uses(table, container, false);
+	put_denials(table, container);
 }
 
 /* ---- what follows ------------------------------------------------------------------------------- */
@@ -152,13 +127,13 @@ int learn_table_print(const struct learned *learned, struct output *output, stru
 							     &count,     &programs,   &reason};
 	struct table_look look = table_look_of(output);
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
-	int result = table ? 0 : -1;
+	int result = 0;
 
-	for (size_t i = 0; i < learned->count && !result; i++)
-		result = put_container(table, &learned->containers[i]);
-	if (result)
-		error_set(error, ENOMEM, "printing what was learned");
-	else if (learned->count)
+	if (!table)
+		return error_set(error, ENOMEM, "printing what was learned");
+	for (size_t i = 0; i < learned->count; i++)
+		put_container(table, &learned->containers[i]);
+	if (learned->count)
 		result = table_print(table, &look, output, error);
 	table_free(table);
 	if (!result)
