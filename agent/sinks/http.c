@@ -64,17 +64,7 @@ int http_check(const struct sink_options *options, const struct receiver *receiv
 		       : 0;
 }
 
-static int copy_receiver(struct receiver *copy, const struct receiver *receiver)
-{
-	*copy = *receiver;
-	copy->host = strdup(receiver->host);
-	copy->path = strdup(receiver->path);
-	copy->user = receiver->user ? strdup(receiver->user) : NULL;
-	return copy->host && copy->path && (copy->user || !receiver->user) ? 0 : -1;
-}
-
-struct http *http_open(const struct sink_options *options, const struct receiver *receiver,
-		       struct error **error)
+struct http *http_open(const struct sink_options *options, struct receiver *receiver, struct error **error)
 {
 	struct http *http = http_check(options, receiver, error) ? NULL : calloc(1, sizeof(*http));
 
@@ -84,10 +74,11 @@ struct http *http_open(const struct sink_options *options, const struct receiver
 		return NULL;
 	}
 	http->options = *options;
+	http->receiver = *receiver;
+	*receiver = (struct receiver){0};
 	http_batch_start(&http->batch);
-	if (!copy_receiver(&http->receiver, receiver) &&
-	    !http_headers_parse(&http->headers, options->headers, NULL) &&
-	    !http_secrets_gather(&http->secrets, options, receiver, &http->headers))
+	if (!http_headers_parse(&http->headers, options->headers, NULL) &&
+	    !http_secrets_gather(&http->secrets, options, &http->receiver, &http->headers))
 		return http;
 	http_close(http);
 	error_set(error, 0, "out of memory");

@@ -33,10 +33,9 @@ struct http;
 /* Checks what it is told, and opens nothing: headers, and what does not go together. -1 and *error. */
 int http_check(const struct sink_options *options, const struct receiver *receiver, struct error **error);
 
-/* Takes what it needs from the receiver; the texts of the options have to live as long as it does. It
+/* Takes the receiver over, which is empty then; the texts of the options have to live as long as it does. It
  * connects when it delivers. NULL and *error. */
-struct http *http_open(const struct sink_options *options, const struct receiver *receiver,
-		       struct error **error);
+struct http *http_open(const struct sink_options *options, struct receiver *receiver, struct error **error);
 void http_close(struct http *http);
 
 /* Delivers as sink_kind.deliver. */
