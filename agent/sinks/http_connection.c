@@ -109,21 +109,11 @@ static int set_way(struct http_connection *connection, const struct receiver *re
 	       SET(CURLOPT_TCP_KEEPALIVE, 1L);
 }
 
-/* Certificates are always verified, as curl does when it is not told otherwise. */
+/* A proxy's certificate is verified as curl does when it is not told otherwise. */
 static int set_trust(struct http_connection *connection)
 {
-	const struct sink_options *options = connection->options;
-
-	if (SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) ||
-	    SET(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2))
-		return -1;
-	/* Of the system's authorities a file and a directory are known; neither counts besides ours. */
-	if (options->ca_file && (SET(CURLOPT_CAINFO, options->ca_file) || SET(CURLOPT_CAPATH, NULL)))
-		return -1;
-	/* A password is never asked for: whoever sits at the terminal would hold up all else. */
-	return SET(CURLOPT_KEYPASSWD, "") ||
-	       (options->certificate_file &&
-		(SET(CURLOPT_SSLCERT, options->certificate_file) || SET(CURLOPT_SSLKEY, options->key_file)));
+	return SET(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) ||
+	       tls_files_use(connection->options, &connection->curl, connection->easy);
 }
 
 static int set_bounds(struct http_connection *connection)

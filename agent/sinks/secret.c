@@ -2,32 +2,22 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "agent/sinks/named_file.h"
 #include "collectors/read.h"
 #include "proctor/cleanup.h"
 #include "proctor/text.h"
 
 enum { LONGEST = 16 * 1024 };
 
-/* Does not wait for whoever writes a pipe. */
 static int read_file(struct buffer *buffer, const char *key, const char *path, struct error **error)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	struct stat facts;
+	_cleanup_close_ int fd = named_file_open(key, path, error);
 	int result;
 
-	if (fd < 0 || fstat(fd, &facts)) {
-		error_set(error, errno, "reading %s %s", key, path);
-		error_remedy(error, "the agent's user has to be able to read it");
+	if (fd < 0)
 		return -1;
-	}
-	if (!S_ISREG(facts.st_mode)) {
-		error_set(error, 0, "%s %s is no regular file", key, path);
-		return -1;
-	}
 	result = buffer_read_open(buffer, fd, LONGEST);
 	if (result < 0)
 		error_set(error, errno, "reading %s %s", key, path);

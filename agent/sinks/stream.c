@@ -95,9 +95,9 @@ static CURLcode set_numbers(const struct stream *stream)
 		CURLoption option;
 		long value;
 	} numbers[] = {
-		{CURLOPT_CONNECT_ONLY, 1},    {CURLOPT_NOSIGNAL, 1},
-		{CURLOPT_TCP_KEEPALIVE, 1},   {CURLOPT_SSL_VERIFYPEER, 1},
-		{CURLOPT_SSL_VERIFYHOST, 2},  {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
+		{CURLOPT_CONNECT_ONLY, 1},
+		{CURLOPT_NOSIGNAL, 1},
+		{CURLOPT_TCP_KEEPALIVE, 1},
 		{CURLOPT_SSL_ENABLE_ALPN, 0},
 	};
 	CURLcode code = CURLE_OK;
@@ -122,17 +122,10 @@ static CURLcode set_texts(const struct stream *stream)
 		{CURLOPT_UNIX_SOCKET_PATH, receiver->transport == TRANSPORT_UNIX ? receiver->path : NULL},
 		{CURLOPT_PROXY, ""},
 		{CURLOPT_NOPROXY, "*"},
-		{CURLOPT_SSLCERT, stream->options->certificate_file},
-		{CURLOPT_SSLKEY, stream->options->key_file},
-		{CURLOPT_KEYPASSWD, ""}, /* else it would be asked for at the terminal */
-		/* The last two are left as they are where no file is given: those of the system. */
-		{CURLOPT_CAINFO, stream->options->ca_file},
-		{CURLOPT_CAPATH, NULL},
 	};
-	size_t count = sizeof(texts) / sizeof(*texts) - (stream->options->ca_file ? 0 : 2);
 	CURLcode code = CURLE_OK;
 
-	for (size_t i = 0; !code && i < count; i++)
+	for (size_t i = 0; !code && i < sizeof(texts) / sizeof(*texts); i++)
 		code = stream->curl.easy_setopt(stream->handle, texts[i].option, texts[i].value);
 	return code;
 }
@@ -142,7 +135,8 @@ static CURLcode set_options(struct stream *stream)
 	CURLcode code = stream->curl.easy_setopt(stream->handle, CURLOPT_ERRORBUFFER, stream->said);
 
 	code = code ? code : set_numbers(stream);
-	return code ? code : set_texts(stream);
+	code = code ? code : set_texts(stream);
+	return code ? code : tls_files_use(stream->options, &stream->curl, stream->handle);
 }
 
 /* 1: it is connected; 0: not yet; -1: it failed. */

@@ -1,21 +1,14 @@
 #include "agent/sinks/tls_files.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-
+#include "agent/sinks/named_file.h"
 #include "proctor/cleanup.h"
 
+/* Only looks: libcurl opens it itself. */
 static int check(const char *key, const char *path, struct error **error)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	struct stat facts;
+	_cleanup_close_ int fd = named_file_open(key, path, error);
 
-	if (fd < 0 || fstat(fd, &facts)) {
-		error_set(error, errno, "reading %s %s", key, path);
-		return error_remedy(error, "the agent's user has to be able to read it");
-	}
-	return S_ISREG(facts.st_mode) ? 0 : error_set(error, 0, "%s %s is no regular file", key, path);
+	return fd < 0 ? -1 : 0;
 }
 
 int tls_files_check(const struct sink_options *options, struct error **error)
@@ -32,4 +25,44 @@ int tls_files_check(const struct sink_options *options, struct error **error)
 		if (files[i].path && check(files[i].key, files[i].path, error))
 			return -1;
 	return 0;
+}
+
+static CURLcode use_files(const struct sink_options *options, const struct curl_library *curl, CURL *handle)
+{
+	const struct {
+		CURLoption option;
+		const char *value;
+	} texts[] = {
+		{CURLOPT_SSLCERT, options->certificate_file},
+		{CURLOPT_SSLKEY, options->key_file},
+		/* Else it would be asked for: whoever sits at the terminal would hold up all else. */
+		{CURLOPT_KEYPASSWD, ""},
+		/* The last two are left as they are where no file is given: a file and a directory of the
+		 * system's, neither of which counts besides ours. */
+		{CURLOPT_CAINFO, options->ca_file},
+		{CURLOPT_CAPATH, NULL},
+	};
+	size_t count = sizeof(texts) / sizeof(*texts) - (options->ca_file ? 0 : 2);
+	CURLcode code = CURLE_OK;
+
+	for (size_t i = 0; !code && i < count; i++)
+		code = curl->easy_setopt(handle, texts[i].option, texts[i].value);
+	return code;
+}
+
+CURLcode tls_files_use(const struct sink_options *options, const struct curl_library *curl, CURL *handle)
+{
+	static const struct {
+		CURLoption option;
+		long value;
+	} numbers[] = {
+		{CURLOPT_SSL_VERIFYPEER, 1},
+		{CURLOPT_SSL_VERIFYHOST, 2},
+		{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
+	};
+	CURLcode code = CURLE_OK;
+
+	for (size_t i = 0; !code && i < sizeof(numbers) / sizeof(*numbers); i++)
+		code = curl->easy_setopt(handle, numbers[i].option, numbers[i].value);
+	return code ? code : use_files(options, curl, handle);
 }
