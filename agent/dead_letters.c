@@ -210,11 +210,9 @@ static int print_table(const struct letters_command *command, struct letters *le
 static int print_records(const struct letters_command *command, struct letters *letters,
 			 struct output *output, struct error **error)
 {
-	static const struct record_kind *const document[] = {&record_about, &record_dead_letter, NULL};
-	static const struct record_kind *const lines[] = {&record_dead_letter, NULL};
+	static const struct record_kind *const kinds[] = {&record_about, &record_dead_letter, NULL};
 	struct record_context context = {.next_agent_record = next_letter, .agent_records = letters};
-	int result = command->format == FORMAT_JSON ? json_document(output, document, &context, error)
-						    : ndjson_records(output, lines, &context, error);
+	int result = json_records(command->format, output, kinds, &context, error);
 
 	record_context_free(&context);
 	return result;

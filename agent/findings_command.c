@@ -76,11 +76,9 @@ static const void *next_record(void *reader)
 static int print_records(const struct findings_command *command, struct store_reader *reader,
 			 struct output *output, struct error **error)
 {
-	static const struct record_kind *const document[] = {&record_about, &record_change, NULL};
-	static const struct record_kind *const lines[] = {&record_change, NULL};
+	static const struct record_kind *const kinds[] = {&record_about, &record_change, NULL};
 	struct record_context context = {.next_agent_record = next_record, .agent_records = reader};
-	int result = command->format == FORMAT_JSON ? json_document(output, document, &context, error)
-						    : ndjson_records(output, lines, &context, error);
+	int result = json_records(command->format, output, kinds, &context, error);
 
 	record_context_free(&context);
 	return result ? result : store_read_failed(reader, error);

@@ -180,10 +180,8 @@ static int print(const struct learn *learn, const struct learned *learned, struc
 		return -1;
 	if (learn->format == FORMAT_TABLE)
 		result = learn_table_print(learned, output, error);
-	else if (learn->format == FORMAT_JSON)
-		result = json_document(output, learned_kinds, &context, error);
 	else
-		result = ndjson_records(output, learned_kinds + 1, &context, error);
+		result = json_records(learn->format, output, learned_kinds, &context, error);
 	if (!result)
 		result = output_commit(output, error);
 	record_context_free(&context);

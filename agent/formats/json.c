@@ -65,3 +65,10 @@ int json_document(struct output *output, const struct record_kind *const *kinds,
 	output_text(output, "}\n");
 	return 0;
 }
+
+int json_records(enum format format, struct output *output, const struct record_kind *const *kinds,
+		 struct record_context *context, struct error **error)
+{
+	return format == FORMAT_JSON ? json_document(output, kinds, context, error)
+				     : ndjson_records(output, kinds + 1, context, error);
+}

@@ -2,6 +2,7 @@
 #ifndef AGENT_FORMATS_JSON_H
 #define AGENT_FORMATS_JSON_H
 
+#include "agent/formats/format.h"
 #include "proctor/output.h"
 #include "proctor/record.h"
 
@@ -13,6 +14,11 @@ int json_document(struct output *output, const struct record_kind *const *kinds,
 /* Prints every record of these kinds, one a line, each with its type. -1 and *error as above. */
 int ndjson_records(struct output *output, const struct record_kind *const *kinds,
 		   struct record_context *context, struct error **error);
+
+/* Prints the document of these kinds, the first of which is record_about, or, one a line, the records of
+ * those behind it, as the format says. -1 and *error as above. */
+int json_records(enum format format, struct output *output, const struct record_kind *const *kinds,
+		 struct record_context *context, struct error **error);
 
 /* Prints one line. */
 int ndjson_record(struct output *output, const struct record_kind *kind, const void *record,
