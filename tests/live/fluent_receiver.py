@@ -10,13 +10,13 @@ import collections
 import hashlib
 import os
 import socket
-import ssl
 import struct
 import threading
 import time
 import zlib
 
 import packed
+from receiver import Listening
 
 NONCE = b"nonce\x00of 16 bytes"
 
@@ -310,7 +310,7 @@ class Connection:
             pass
 
 
-class FluentReceiver:
+class FluentReceiver(Listening):
     """Listens on loopback, or at `path`, until its keeper undoes it. `tls`: (certificate, key); `clients`: the file
     of the authority whose certificates they have to show."""
 
@@ -334,26 +334,6 @@ class FluentReceiver:
         self.thread = threading.Thread(target=self.serve, daemon=True)
         self.thread.start()
         keeper.undo(self.end)
-
-    @staticmethod
-    def make_context(tls, clients):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*tls)
-        if clients:
-            context.verify_mode = ssl.CERT_REQUIRED
-            context.load_verify_locations(clients)
-        return context
-
-    def serve(self):
-        while not self.ended.is_set():
-            try:
-                accepted, _ = self.listener.accept()
-            except OSError:
-                return
-            with self.lock:
-                self.connections += 1
-                self.sockets.append(accepted)
-            threading.Thread(target=self.talk, args=(accepted, self.connections), daemon=True).start()
 
     def talk(self, accepted, number):
         try:

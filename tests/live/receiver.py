@@ -272,26 +272,12 @@ class Connection:
         self.socket.close()
 
 
-class Receiver:
-    """Listens on loopback until its keeper undoes it. `tls`: (certificate, key); `clients`: the file of the
-    authority whose certificates they have to show; `parse`: the ids of the records of a body."""
-
-    def __init__(self, keeper, script=(), otherwise=answer(), tls=None, clients=None, parse=ids, version=None,
-                 host="127.0.0.1", port=0, forgetful=False):
-        self.script, self.otherwise, self.ids = collections.deque(script), otherwise, parse
-        self.requests, self.arrived, self.failed, self.connections = [], [], [], 0
-        self.ended, self.lock = threading.Event(), threading.Lock()
-        self.context = self.make_context(tls, clients, version) if tls else None
-        self.forgetful = forgetful
-        self.listener = socket.create_server((host, port))
-        self.port = self.listener.getsockname()[1]
-        self.url = f"{'https' if tls else 'http'}://{'localhost' if tls else host}:{self.port}/records"
-        self.sockets = []
-        threading.Thread(target=self.serve, daemon=True).start()
-        keeper.undo(self.end)
+class Listening:
+    """Gives each connection to `talk`, in a thread of its own. Whoever is one has `listener`, `ended`, `lock`,
+    `connections` and `sockets`."""
 
     @staticmethod
-    def make_context(tls, clients, version):
+    def make_context(tls, clients, version=None):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*tls)
         if version:
@@ -312,6 +298,25 @@ class Receiver:
                 self.connections += 1
                 self.sockets.append(accepted)
             threading.Thread(target=self.talk, args=(accepted, self.connections), daemon=True).start()
+
+
+class Receiver(Listening):
+    """Listens on loopback until its keeper undoes it. `tls`: (certificate, key); `clients`: the file of the
+    authority whose certificates they have to show; `parse`: the ids of the records of a body."""
+
+    def __init__(self, keeper, script=(), otherwise=answer(), tls=None, clients=None, parse=ids, version=None,
+                 host="127.0.0.1", port=0, forgetful=False):
+        self.script, self.otherwise, self.ids = collections.deque(script), otherwise, parse
+        self.requests, self.arrived, self.failed, self.connections = [], [], [], 0
+        self.ended, self.lock = threading.Event(), threading.Lock()
+        self.context = self.make_context(tls, clients, version) if tls else None
+        self.forgetful = forgetful
+        self.listener = socket.create_server((host, port))
+        self.port = self.listener.getsockname()[1]
+        self.url = f"{'https' if tls else 'http'}://{'localhost' if tls else host}:{self.port}/records"
+        self.sockets = []
+        threading.Thread(target=self.serve, daemon=True).start()
+        keeper.undo(self.end)
 
     def talk(self, accepted, number):
         try:
