@@ -18,7 +18,6 @@ import test_sink_otlp
 from certificates import Authority
 from fluent_receiver import FluentReceiver
 from receiver import Receiver
-from syslog_daemons import free_port
 
 SHARED_KEY = "of both sides"
 
@@ -66,7 +65,7 @@ class FarEnd:
         self.keys = {"batch": 10, "timeout": "2s", **type(self).keys, **fault.keys}
         if self.tls:
             self.keys["ca_file"] = certificates.authority
-        self.port, self.at, self.before = free_port(), None, []
+        self.port, self.at, self.before = case.free_port(), None, []
         if not fault.away:
             self.begin()
 

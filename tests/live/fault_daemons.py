@@ -20,7 +20,7 @@ from faults import Cell, Row, count_up, settle
 from flow import Flow, kept
 from measured import Intruder, Watched, place_program
 from receiver import Receiver
-from syslog_daemons import Rsyslog, SyslogNg, free_port
+from syslog_daemons import Rsyslog, SyslogNg
 
 
 # ---- nginx ---------------------------------------------------------------------------------------------------
@@ -33,7 +33,7 @@ class Nginx(FarEnd):
     def __init__(self, case, certificates):
         if not harness.find_command("nginx"):
             case.skipTest("not installed: nginx")
-        self.case, self.directory, self.port = case, case.scratch(), free_port()
+        self.case, self.directory, self.port = case, case.scratch(), case.free_port()
         self.at, self.before = Receiver(case, forgetful=True), []
         self.keys = {"batch": 20, "timeout": "5s", "ca_file": certificates.authority,
                      "certificate_file": certificates.client[0], "key_file": certificates.client[1]}
@@ -107,7 +107,7 @@ class FluentLogger(FarEnd):
     name = "fluent"
 
     def __init__(self, case, _):
-        self.case, self.port, self.output = case, free_port(), f"{case.scratch()}/out"
+        self.case, self.port, self.output = case, case.free_port(), f"{case.scratch()}/out"
         self.url, self.keys = f"fluent://127.0.0.1:{self.port}", {"batch": 20, "timeout": "5s"}
         self.begin()
 

@@ -18,6 +18,7 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -230,6 +231,15 @@ class Case(Keeper, unittest.TestCase):
         undo = Undo(function, *arguments)
         self.addCleanup(undo)
         return undo
+
+    def free_port(self, host="127.0.0.1"):
+        """One for a server that is begun later. It stays bound until then and on, by a socket that does not listen: no
+        connection is given it, and who sets SO_REUSEADDR, as servers do, may bind it beside (socket(7))."""
+        kept = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.undo(kept.close)
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind((host, 0))
+        return kept.getsockname()[1]
 
     def spawn(self, *argv, ready=True, **options):
         """Starts a command that ends, or execs into something that ends, in the helper; waits until it is

@@ -6,7 +6,6 @@ unpacked to. Each writes what it parsed of a message as a line of JSON."""
 import json
 import os
 import pathlib
-import random
 import socket
 import subprocess
 
@@ -17,29 +16,6 @@ RSYSLOG_FIELDS = ("pri", "protocol-version", "timereported", "hostname", "app-na
 SYSLOG_NG_FIELDS = {"pri": "PRI", "protocol-version": "", "timereported": "ISODATE", "hostname": "HOST",
                     "app-name": "PROGRAM", "procid": "PID", "msgid": "MSGID", "structured-data": "SDATA", "msg": "MSG",
                     "of-json": ".record.record_id"}
-
-
-given_ports = set()
-
-
-def free_port():
-    """One for a server that is begun later: below those that connections are given (ip(7))."""
-    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
-        most = int(file.read().split()[0])
-    while True:
-        port = random.SystemRandom().randrange(min(10000, most // 2), most)
-        with socket.socket() as probe:
-            if port not in given_ports and not probe_fails(probe, port):
-                given_ports.add(port)
-                return port
-
-
-def probe_fails(probe, port):
-    try:
-        probe.bind(("127.0.0.1", port))
-    except OSError:
-        return True
-    return False
 
 
 def syslog_ng():
@@ -99,7 +75,7 @@ class Daemon:
         self.directory = case.scratch()
         self.output = pathlib.Path(self.directory) / "out"
         self.log = pathlib.Path(self.directory) / "log"
-        self.port = free_port()
+        self.port = case.free_port()
         self.process = None
         self.start()
 

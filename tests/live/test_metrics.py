@@ -11,13 +11,6 @@ from harness import Case, needs
 from parts import PART
 
 
-def free_port(host):
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
-
-
 def has_library():
     import ctypes
     try:
@@ -30,7 +23,7 @@ def has_library():
 @unittest.skipUnless(has_library(), "not installed: libmicrohttpd")
 class Metrics(Case):
     def setUp(self):
-        self.port = free_port("127.0.0.1")
+        self.port = self.free_port()
         self.server = self.spawn(PART, "metrics", f"127.0.0.1:{self.port}")
 
     def connect(self):
@@ -140,7 +133,7 @@ class Running(Case):
     @harness.needs_root
     @needs("promtool")
     def test_of_a_running_agent(self):
-        port = free_port("127.0.0.1")
+        port = self.free_port()
         agent = agents.Agent(self, environment={"PROCTOR_METRICS": f"127.0.0.1:{port}"})
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=harness.TIMEOUT)
         self.undo(connection.close)
@@ -160,7 +153,7 @@ class Running(Case):
 class Addresses(Case):
     def test_ipv6(self):
         try:
-            port = free_port("::1")
+            port = self.free_port("::1")
         except OSError:
             self.skipTest("no IPv6 here")
         self.spawn(PART, "metrics", f"[::1]:{port}")

@@ -711,8 +711,7 @@ class Nginx(Https):
         self.keys = {"ca_file": self.authority.certificate, "certificate_file": self.client[0],
                      "key_file": self.client[1]}
         self.at = Receiver(self)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = self.free_port()
         self.url = f"https://localhost:{self.port}/records"
         self.nginx = None
 
