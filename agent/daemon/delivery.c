@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,7 +179,9 @@ static int deliver(struct sender *sender, const struct batch *batch, struct erro
 	return result;
 }
 
-/* Waits until what there is fills a batch, or has waited for long enough. */
+/* Waits until what there is fills a batch, or has waited for long enough. 0: there is nothing; what comes
+ * later is waited for anew.
+ */
 static int gather(const struct sender *sender, struct error **error)
 {
 	const struct sink_setting *setting = sender->setting;
@@ -191,11 +192,13 @@ static int gather(const struct sender *sender, struct error **error)
 	       (now = clock_ms()) < end) {
 		if (store_waiting(sender->delivery->store, setting->name, &count, &bytes, error))
 			return -1;
-		if (!count || count >= setting->batch || bytes >= setting->batch_bytes)
+		if (!count)
 			return 0;
+		if (count >= setting->batch || bytes >= setting->batch_bytes)
+			break;
 		wait_for(sender, sender->wakeup, (int)(end - now));
 	}
-	return 0;
+	return 1;
 }
 
 static int tend(const struct sender *sender, struct error **error)
@@ -211,10 +214,12 @@ static int send_next(struct sender *sender, struct error **error)
 	const struct sink_setting *setting = sender->setting;
 	struct batch *batch;
 	size_t count = 0;
-	int result;
+	int result = sender->failing || !setting->batch_age ? 1 : gather(sender, error);
 
-	if (!sender->failing && setting->batch_age && gather(sender, error))
+	if (result < 0)
 		return -1;
+	if (!result)
+		return tend(sender, error);
 	batch = store_next(sender->delivery->store, setting->name, setting->batch, setting->batch_bytes,
 			   error);
 	if (!batch)
