@@ -1,17 +1,23 @@
-/* Time that no one sets. */
+/* What time it is, in milliseconds. */
 #ifndef AGENT_CLOCK_H
 #define AGENT_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>
 
-/* Milliseconds of CLOCK_MONOTONIC. */
-static inline uint64_t clock_ms(void)
+/* By one of the kernel's clocks: clock_gettime(2). */
+static inline uint64_t clock_ms_of(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+/* By CLOCK_MONOTONIC, which no one sets. */
+static inline uint64_t clock_ms(void)
+{
+	return clock_ms_of(CLOCK_MONOTONIC);
 }
 
 #endif

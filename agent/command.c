@@ -63,10 +63,11 @@ static int parser_make(struct parser *parser, const struct command *command, str
 	while (command->options[count].name)
 		count++;
 	parser->options = calloc(count + 2, sizeof(*parser->options));
-	parser->letters = calloc(2 * (count + 1) + 2, 1);
+	parser->letters = calloc(2 * (count + 1) + 3, 1);
 	if (!parser->options || !parser->letters)
 		return error_set(error, ENOMEM, "reading the command line");
-	parser->letters[0] = ':'; /* tell a missing argument from an unknown option */
+	/* ":" tells a missing argument from an unknown option. */
+	strcpy(parser->letters, command->runs_operands ? "+:" : ":");
 	for (size_t i = 0; i < count; i++)
 		parser_add(parser, i, &command->options[i]);
 	parser_add(parser, count, &option_help);

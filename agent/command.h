@@ -89,6 +89,7 @@ struct command {
 	const struct option_entry *options; /* ended by an entry without a name; --help is added to all */
 	const char *const *examples;        /* pairs of command line and what it does, ended by NULL */
 	enum completion operands;
+	bool runs_operands; /* the first operand ends the options: the rest is a command line of its own */
 	/* What --help and the manual list beside the options, under `list_title`: columns, for example. False
 	 * behind the last entry. NULL: nothing. */
 	const char *list_title;
@@ -109,10 +110,10 @@ const struct command *command_find(const char *name);
  * and value are put in front of the message. */
 typedef int (*option_handler)(void *state, int id, const char *value, struct error **error);
 
-/* Reads the options of `argv` by the command's table, moving the operands behind them. *operands is set to
- * the index of the first operand; one where the synopsis has none is wrong usage. Returns 0; 1 for --help,
- * when there is nothing more to do and the command returns EXIT_AUDITED (main sees in *error whether it was
- * printed); -1 with *error for wrong usage. */
+/* Reads the options of `argv` by the command's table, moving the operands behind them where it does not run
+ * them. *operands is set to the index of the first operand; one where the synopsis has none is wrong usage.
+ * Returns 0; 1 for --help, when there is nothing more to do and the command returns EXIT_AUDITED (main sees
+ * in *error whether it was printed); -1 with *error for wrong usage. */
 int command_parse(const struct command *command, int argc, char **argv, option_handler handler, void *state,
 		  int *operands, struct error **error);
 

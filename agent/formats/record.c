@@ -18,7 +18,7 @@ const struct record_kind *const reference_kinds[] = {
 	&record_about, &record_self, &record_set, &record_capability, &record_rule, NULL,
 };
 
-const struct record_kind *const learned_kinds[] = {&record_about, &record_learned, NULL};
+const struct record_kind *const learned_kinds[] = {&record_about, &record_learned, &record_proof, NULL};
 
 const struct record_kind *const agent_kinds[] = {&record_change, &record_heartbeat, &record_inventory, NULL};
 

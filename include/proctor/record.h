@@ -25,6 +25,7 @@ enum field_type {
 };
 
 struct learned;
+struct proof;
 struct plans;
 struct record_cache;
 
@@ -84,6 +85,7 @@ struct record_context {
 	const struct plans *plans;         /* NULL: not asked for */
 	const struct reference *reference; /* of reference_kinds[]; NULL for all others */
 	const struct learned *learned;     /* of record_learned; NULL for all others */
+	const struct proof *proof;         /* of record_proof; NULL: nothing was proven */
 	/* Of agent_kinds[] (a struct agent_record) and dead letters: the next record of `agent_records`,
 	 * which lives until the next call; NULL: there is none. */
 	const void *(*next_agent_record)(void *agent_records);
@@ -149,10 +151,10 @@ extern const struct record_kind *const reference_kinds[];
 
 extern const struct record_kind record_about, record_self, record_set, record_capability, record_rule;
 
-/* The kinds of what was learned: about learned. Ends with NULL. */
+/* The kinds of what was learned: about learned proof. Ends with NULL. */
 extern const struct record_kind *const learned_kinds[];
 
-extern const struct record_kind record_learned;
+extern const struct record_kind record_learned, record_proof;
 
 /* The kinds that the agent keeps and sends: finding heartbeat inventory. Ends with NULL. */
 extern const struct record_kind *const agent_kinds[];
