@@ -67,7 +67,7 @@ static int parser_make(struct parser *parser, const struct command *command, str
 	if (!parser->options || !parser->letters)
 		return error_set(error, ENOMEM, "reading the command line");
 	/* ":" tells a missing argument from an unknown option. */
-	strcpy(parser->letters, command->runs_operands ? "+:" : ":");
+	snprintf(parser->letters, 3, "%s:", command->runs_operands ? "+" : "");
 	for (size_t i = 0; i < count; i++)
 		parser_add(parser, i, &command->options[i]);
 	parser_add(parser, count, &option_help);

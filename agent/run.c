@@ -28,6 +28,7 @@ enum {
 	WITHIN = 5, /* seconds */
 	WITHIN_MOST = 3600,
 	PAUSE_MS = 100, /* between two looks at whether the check passes */
+	REST_MS = 1000, /* the same, where its end is waited for: which SIGCHLD tells */
 };
 
 struct run {
@@ -234,7 +235,7 @@ static void note_program(struct run *run, const struct launched *program)
 /* Until it and all that it left ended, or the user ends it. */
 static int await_end(struct run *run, struct launched *program)
 {
-	while (program_runs(program) && !await_signal(run, 10 * PAUSE_MS))
+	while (program_runs(program) && !await_signal(run, REST_MS))
 		continue;
 	return 0;
 }
