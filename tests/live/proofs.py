@@ -1,6 +1,6 @@
 """Real programs, started as their packages do, and how it is seen that they work: for `proctor run --prove`.
 
-python3 tests/live/programs.py [PROGRAM …] runs the proofs and prints them as a table (make proofs)."""
+python3 tests/live/proofs.py [PROGRAM …] runs the proofs and prints them as a table (make proofs)."""
 
 import json
 import os
