@@ -32,6 +32,8 @@ struct gathering {
 	struct walked_parts parts;
 	struct mount_index host_points; /* the host's mounts; none: not known */
 	const struct container **known; /* for each container what it was; NULL: nothing is taken over */
+	bool missed_already; /* the root that is walked now, as was told, in the pass from which coverage is
+			       taken over */
 };
 
 /* ---- one root ---------------------------------------------------------------------------------- */
@@ -172,9 +174,17 @@ static int miss_root(struct gathering *gathering, const struct walk_plan *plan, 
 {
 	if (number == ENOMEM)
 		return -1;
-	if (walk_plan_lists(plan))
+	if (walk_plan_lists(plan) && !gathering->missed_already)
 		note_root(gathering, number);
 	return 0;
+}
+
+static void note_no_root(struct gathering *gathering, const struct container *container, const char *reason)
+{
+	char label[64];
+
+	if (!gathering->missed_already)
+		note(gathering, reason, container_label(container, label, sizeof(label)), NULL);
 }
 
 /* Walks what a mount namespace shows at its root. -1: no memory. */
@@ -190,14 +200,15 @@ static int walk_namespace(struct gathering *gathering, struct container *contain
 					    &gathering->host_points};
 	_cleanup_walk_plan_ struct walk_plan plan = {0};
 	uint64_t missed_before = missed(gathering);
-	char label[64];
 	int whole;
 
 	gathering->found.container = container;
 	found_begin(&gathering->found);
+	if (container)
+		container->root_missed = true; /* until it is open */
 	if (!mounts || !mounts->root) {
-		note(gathering, mounts ? "root directory is not a mount point" : "mount table was not read",
-		     container_label(container, label, sizeof(label)), NULL);
+		note_no_root(gathering, container,
+			     mounts ? "root directory is not a mount point" : "mount table was not read");
 		return 0;
 	}
 	if (walk_plan_make(&plan, &setting))
@@ -208,21 +219,25 @@ static int walk_namespace(struct gathering *gathering, struct container *contain
 	if (whole < 0)
 		return -1;
 	walk_plan_release(&plan, &gathering->parts);
-	if (container)
+	if (container) {
+		container->root_missed = root < 0;
 		container->files_walked =
 			whole && !gathering->request->excluded_count && missed(gathering) == missed_before;
+	}
 	return 0;
 }
 
 /* ---- what is taken over ------------------------------------------------------------------------ */
 
 /* The container of the snapshot before whose files are still those of the one at `index`; NULL: they are to
- * be walked. */
+ * be walked. A root that could not be opened was perhaps just put in place: it is tried again. */
 static const struct container *unchanged(const struct gathering *gathering, size_t index)
 {
 	const struct container *was = gathering->known ? gathering->known[index] : NULL;
 
-	return was && carry_has_same_mounts(was, gathering->snapshot->containers[index]) ? was : NULL;
+	return was && !was->root_missed && carry_has_same_mounts(was, gathering->snapshot->containers[index])
+		       ? was
+		       : NULL;
 }
 
 /* Keeps what is mounted there from being walked for others. What is to be said of that was said before. */
@@ -349,6 +364,8 @@ static int walk_containers(struct gathering *gathering, bool with_host)
 		struct container *container = snapshot->containers[i];
 		if (!is_asked_for(gathering->request, container) || unchanged(gathering, i))
 			continue;
+		gathering->missed_already =
+			gathering->known && gathering->known[i] && gathering->known[i]->root_missed;
 		if (is_shared(gathering, i, with_host))
 			coverage_note(
 				gathering->coverage, snapshot->arena,

@@ -265,6 +265,7 @@ struct container {
 	enum route_state imds_route; /* to 169.254.169.254, the instance's metadata and its credentials */
 	bool self;                   /* the one the auditor runs in */
 	bool files_walked;           /* its whole root was: what is not in the snapshot is not there */
+	bool root_missed;            /* its root could not be opened to be walked */
 	const struct tool *tools;    /* in its own root, not on what is mounted there; by path */
 	size_t tool_count;
 	const struct program *programs; /* by path */
