@@ -232,6 +232,8 @@ static int put_records(const struct setting *setting, struct arena *arena, const
 /* ---- the tables --------------------------------------------------------------------------------- */
 
 static const char *const off_auto[] = {"off", "auto", NULL};
+static const char *const off_auto_on[] = {
+	[LEARN_OFF] = "off", [LEARN_AUTO] = "auto", [LEARN_ON] = "on", NULL};
 static const char *const off_fanotify[] = {"off", "fanotify", NULL};
 static const char *const no_yes[] = {"no", "yes", NULL};
 static const char *const no_in_clear[] = {"no", "yes, in clear", NULL};
@@ -327,6 +329,33 @@ const struct setting agent_settings[] = {
 	 .words = off_fanotify,
 	 .help = "With `fanotify` a new setuid bit or file capability is told at once and not at the next "
 		 "audit. It costs the auditor CAP_SYS_ADMIN, which is nearly root"},
+	{.key = "learn",
+	 MEMBER(learn),
+	 .form = "auto|on|off",
+	 .otherwise = "auto",
+	 .put = put_choice,
+	 .words = off_auto_on,
+	 .help = "Whether it is learned which capabilities containers use, by BPF programs that are loaded at "
+		 "the start: `auto` where they may be (CAP_BPF, CAP_PERFMON and CAP_SYSLOG, of which none is "
+		 "kept); with `on` the agent does not start without"},
+	{.key = "learn_days",
+	 MEMBER(learn_days),
+	 .form = "COUNT",
+	 .otherwise = "7",
+	 .put = put_count,
+	 .least = 0,
+	 .most = 366,
+	 .help = "For how many days containers of an image have to be watched before a capability that none "
+		 "used is told as unused: 0 to 366"},
+	{.key = "learn_starts",
+	 MEMBER(learn_starts),
+	 .form = "COUNT",
+	 .otherwise = "2",
+	 .put = put_count,
+	 .least = 0,
+	 .most = 1000,
+	 .help = "How many of their starts have to be among them, for many programs use capabilities only "
+		 "then: 0 to 1000"},
 	{.key = "inventory",
 	 MEMBER(inventory),
 	 .form = "yes|no",

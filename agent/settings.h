@@ -42,6 +42,8 @@ struct settings {
 	const char *control; /* path of the control socket */
 	const char *user, *auditor_user; /* NULL: `proctor` where there is one, and as `user` */
 	bool process_events, mount_events, cgroup_events, file_events;
+	enum learning_wish { LEARN_OFF, LEARN_AUTO, LEARN_ON } learn;
+	unsigned learn_days, learn_starts; /* of its image, before a capability counts as unused */
 	bool inventory;                                    /* once a day and at start */
 	uint64_t queue_bytes, queue_age;                   /* bytes, seconds */
 	unsigned resolve_after, flap_window, stop_timeout; /* seconds */

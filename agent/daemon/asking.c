@@ -44,7 +44,7 @@ static void take_answer(const struct message *message, struct fetch *fetches, si
 }
 
 /* Receives what comes until the time is up. False: the shipper has gone. */
-static bool receive(struct asking *asking, struct fetch *fetches, size_t count, size_t *missing, int wait)
+static bool receive(struct inquiry *asking, struct fetch *fetches, size_t count, size_t *missing, int wait)
 {
 	struct pollfd polled = {.fd = channel_socket(asking->shipper), .events = POLLIN};
 	struct message *message = NULL;
@@ -56,6 +56,8 @@ static bool receive(struct asking *asking, struct fetch *fetches, size_t count, 
 		asking->again |= message->kind == MESSAGE_AGAIN;
 		if (message->kind == MESSAGE_ANSWER)
 			take_answer(message, fetches, count, missing);
+		else if (asking->other)
+			asking->other(asking->context, message);
 		message_free(message);
 	}
 	return result == 0;
@@ -63,7 +65,7 @@ static bool receive(struct asking *asking, struct fetch *fetches, size_t count, 
 
 void ask_shipper(void *context, struct fetch *fetches, size_t count)
 {
-	struct asking *asking = context;
+	struct inquiry *asking = context;
 	struct message question = {.kind = MESSAGE_ASK};
 	uint64_t end = clock_ms() + WAIT_MS, now;
 	size_t missing = count;

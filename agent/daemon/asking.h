@@ -5,12 +5,15 @@
 #include "agent/daemon/message.h"
 #include "collectors/fetch.h"
 
-struct asking {
+struct inquiry {
 	struct channel *shipper;
+	/* Called for what comes of other kinds meanwhile. */
+	void (*other)(void *context, const struct message *message);
+	void *context;
 	bool again; /* set when MESSAGE_AGAIN came between the answers */
 };
 
-/* As request.fetch: `context` is a struct asking. Each fetch has its answer or its fault afterwards. */
+/* As request.fetch: `context` is a struct inquiry. Each fetch has its answer or its fault afterwards. */
 void ask_shipper(void *context, struct fetch *fetches, size_t count);
 
 /* What the shipper does with such a question: fetches, and answers on the channel. -1 and *error when the

@@ -10,6 +10,7 @@
 #include "agent/daemon/asking.h"
 #include "agent/daemon/changed.h"
 #include "agent/daemon/heap.h"
+#include "agent/daemon/learning.h"
 #include "agent/daemon/observe.h"
 #include "agent/daemon/pace.h"
 #include "agent/daemon/profile.h"
@@ -18,6 +19,7 @@
 #include "proctor/collector.h"
 
 enum {
+	LEARN_MS = 1000,  /* between two questions whether something was refused */
 	ALIVE_MS = 5000,  /* between signs of life to the parent */
 	ALONE_MS = 75000, /* the parent has sent another shipper by then: its longest wait is a minute */
 	INVENTORY_MS = 24 * 60 * 60 * 1000,
@@ -37,6 +39,8 @@ struct auditor {
 	struct changed changed; /* since the last pass */
 	struct changed fresh;   /* of them, those whose profile was not looked at yet */
 	struct changed rooted;  /* of those, the ones that took on uid 0 */
+	struct learning *learning; /* NULL: it does not learn */
+	uint64_t learn_at;         /* when refusals are asked for next; clock_ms() */
 	struct pace pace;
 	struct sent sent;
 	struct message_counters counters;
@@ -100,8 +104,18 @@ static void on_process(struct auditor *auditor, const struct event *event)
 		lose_events(auditor);
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static void on_exit_of(struct auditor *auditor, pid_t pid)
 {
+	if (auditor->learning)
+		learning_exit(auditor->learning, auditor->snapshot, pid, now_ms());
 	if (auditor->snapshot && snapshot_process(auditor->snapshot, pid))
 		pace_gone(&auditor->pace, clock_ms());
 }
@@ -233,7 +247,12 @@ static void look_at_events(struct auditor *auditor)
 static void note_between(struct auditor *auditor, struct snapshot *snapshot)
 {
 	struct coverage *coverage = snapshot_coverage(snapshot, collector_process.name);
+	const char *unwatched = auditor->setup->why_not_watched;
 
+	if (unwatched)
+		coverage_note(snapshot_coverage(snapshot, collector_container.name), snapshot->arena,
+			      arena_printf(snapshot->arena, "capabilities are not learned: %s", unwatched),
+			      NULL, NULL);
 	for (size_t i = 0; i < auditor->events.count; i++) {
 		const char *unseen = events_unseen(&auditor->events, i);
 		const char *reason = unseen ? arena_printf(snapshot->arena, "no events of %s: %s",
@@ -253,10 +272,20 @@ static void note_between(struct auditor *auditor, struct snapshot *snapshot)
 			arena_printf(snapshot->arena, "/proc/%d", auditor->unread_rooted_pid), NULL);
 }
 
+/* The shipper's answer to what was learned: what is known of a container may be judged otherwise now. */
+static void take_history(void *context, const struct message *message)
+{
+	struct auditor *auditor = context;
+
+	if (message->kind == MESSAGE_HISTORY && auditor->learning &&
+	    learning_answer(auditor->learning, message))
+		pace_changed(&auditor->pace, clock_ms());
+}
+
 static struct snapshot *collect(struct auditor *auditor, bool full, struct error **error)
 {
 	const struct settings *settings = auditor->settings;
-	struct asking asking = {.shipper = auditor->shipper};
+	struct inquiry asking = {.shipper = auditor->shipper, .other = take_history, .context = auditor};
 	struct request request = {
 		.proc = "/proc",
 		.facts = REQUEST_AUDIT | REQUEST_COMMAND_LINE,
@@ -288,7 +317,12 @@ static struct snapshot *collect(struct auditor *auditor, bool full, struct error
 		return NULL;
 	count_unread(auditor, snapshot);
 	note_between(auditor, snapshot);
-	return snapshot;
+	if (auditor->learning && learning_see(auditor->learning, snapshot, now_ms()))
+		error_set(error, ENOMEM, "taking note of containers");
+	if (!*error)
+		return snapshot;
+	snapshot_free(snapshot);
+	return NULL;
 }
 
 static struct findings *judge(const struct auditor *auditor, const struct snapshot *snapshot,
@@ -297,6 +331,8 @@ static struct findings *judge(const struct auditor *auditor, const struct snapsh
 	struct policy policy = config_policy(auditor->settings->config);
 
 	policy.minimum = SEVERITY_INFO;
+	policy.unused_seconds = auditor->settings->learn_days * UINT64_C(86400);
+	policy.unused_starts = auditor->settings->learn_starts;
 	return findings_judge(snapshot, &policy, error);
 }
 
@@ -329,6 +365,34 @@ static int send_pass(struct auditor *auditor, struct snapshot *snapshot, const s
 		return -1;
 	sent_keep(&auditor->sent, &message.pass);
 	return 0;
+}
+
+/* Tells what was learned since; `whole`: also of containers that asked for nothing. */
+static void send_learned(struct auditor *auditor, bool whole)
+{
+	struct error *error = NULL;
+	struct message message;
+
+	if (learning_tell(auditor->learning, whole, now_ms(), &message, &error) == 1 &&
+	    send_to_shipper(auditor, &message, &error))
+		learning_again(auditor->learning);
+	learning_count(auditor->learning, &auditor->counters);
+	if (learning_is_behind(auditor->learning))
+		pace_changed(&auditor->pace, clock_ms());
+	if (error)
+		log_error(&auditor->setup->log, LOG_ERROR, "learning", &error);
+}
+
+/* Refusals are told between passes: a program may fail by them now. */
+static void look_at_refusals(struct auditor *auditor)
+{
+	uint64_t now = clock_ms();
+
+	if (!auditor->learning || now < auditor->learn_at)
+		return;
+	auditor->learn_at = now + LEARN_MS;
+	if (auditor->snapshot && learning_has_refusals(auditor->learning))
+		send_learned(auditor, false);
 }
 
 /* Once a day, and at the start, where it is asked for: with a pass that read everything. */
@@ -401,6 +465,8 @@ static int make_pass(struct auditor *auditor, bool full)
 	}
 	if (snapshot)
 		keep_snapshot(auditor, snapshot, full);
+	if (snapshot && auditor->learning)
+		send_learned(auditor, full);
 	if (result)
 		log_error(&auditor->setup->log, auditor->alone_at ? LOG_WARNING : LOG_ERROR, "auditing",
 			  &error);
@@ -453,7 +519,7 @@ static void take_shipper(struct auditor *auditor, int socket)
 	struct message ready = {.kind = MESSAGE_READY};
 	struct error *error = NULL;
 	struct channel *channel =
-		channel_new(socket, MESSAGE_BIT(MESSAGE_ANSWER) | MESSAGE_BIT(MESSAGE_AGAIN), &error);
+		channel_new(socket, MESSAGES_OF_SHIPPER, &error);
 
 	if (!channel) {
 		log_error(&auditor->setup->log, LOG_ERROR, "taking another shipper", &error);
@@ -463,6 +529,8 @@ static void take_shipper(struct auditor *auditor, int socket)
 	auditor->shipper = channel;
 	auditor->alone_at = 0;
 	sent_clear(&auditor->sent);
+	if (auditor->learning)
+		learning_again(auditor->learning);
 	ready.json = auditor->setup->report;
 	if (channel_send(channel, &ready, NULL))
 		lose_shipper(auditor);
@@ -494,6 +562,7 @@ static void hear_shipper(struct auditor *auditor)
 			sent_clear(&auditor->sent);
 			pace_changed(&auditor->pace, clock_ms());
 		}
+		take_history(auditor, message);
 		message_free(message);
 	}
 	if (result < 0)
@@ -517,8 +586,9 @@ static uint64_t sweep_of(const struct auditor *auditor)
 static int wait_ms(const struct auditor *auditor)
 {
 	uint64_t wait = auditor->alone_at ? ALIVE_MS : pace_wait(&auditor->pace, clock_ms());
+	uint64_t longest = auditor->learning ? LEARN_MS : ALIVE_MS;
 
-	return wait < ALIVE_MS ? (int)wait : ALIVE_MS;
+	return wait < longest ? (int)wait : (int)longest;
 }
 
 static void turn(struct auditor *auditor)
@@ -539,8 +609,10 @@ static void turn(struct auditor *auditor)
 	if (!auditor->alone_at)
 		hear_shipper(auditor);
 	tell_parent(auditor);
-	if (!auditor->alone_at)
+	if (!auditor->alone_at) {
 		do_what_is_due(auditor);
+		look_at_refusals(auditor);
+	}
 }
 
 int auditor_run(const struct auditor_setup *setup)
@@ -555,7 +627,9 @@ int auditor_run(const struct auditor_setup *setup)
 	const struct message ready = {.kind = MESSAGE_READY, .json = setup->report};
 
 	heap_share();
-	if (!auditor.profiles || !auditor.files)
+	if (setup->watch)
+		auditor.learning = learning_new(setup->watch);
+	if (!auditor.profiles || !auditor.files || (setup->watch && !auditor.learning))
 		return EXIT_FAILED;
 	events_begin(&auditor.events);
 	pace_start(&auditor.pace, settings->interval * UINT64_C(1000), sweep_of(&auditor), clock_ms());
@@ -565,6 +639,8 @@ int auditor_run(const struct auditor_setup *setup)
 		turn(&auditor);
 	snapshot_free(auditor.snapshot);
 	silent_free(&auditor.silent);
+	learning_free(auditor.learning);
+	usage_watch_leave(setup->watch);
 	file_memory_free(auditor.files);
 	profiles_free(auditor.profiles);
 	changed_free(&auditor.changed);

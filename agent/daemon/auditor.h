@@ -6,10 +6,13 @@
 #include "agent/daemon/events.h"
 #include "agent/daemon/log.h"
 #include "agent/daemon/message.h"
+#include "proctor/usage.h"
 
 struct auditor_setup {
 	const struct settings *settings;
 	const struct events *events; /* opened by the parent */
+	struct usage_watch *watch;   /* begun by the parent; NULL: capabilities are not learned */
+	const char *why_not_watched; /* though it was asked for; NULL: it was not, or they are */
 	struct channel *shipper, *parent;
 	struct log log;
 	capability_set granted; /* the bounding set that the agent was started with */

@@ -149,7 +149,7 @@ static bool filter(enum role role, const struct confinement *confinement, json_t
 		confine_miss(missing, "seccomp: switched off by the settings");
 		return false;
 	}
-	number = confine_filter(role, confinement->file_events, missing);
+	number = confine_filter(role, confinement, missing);
 	if (number)
 		confine_miss(missing, "seccomp: %s", strerror(number));
 	return !number;

@@ -29,6 +29,7 @@ struct confinement {
 	const char *const *read;    /* files and directories that the shipper reads beside those of the system
 				       (certificates, keys), ended by NULL; NULL: none */
 	bool file_events;           /* the auditor keeps CAP_SYS_ADMIN for fanotify */
+	bool learns;                /* the auditor reads maps by bpf(2) */
 	bool no_filter;             /* no seccomp filter: for those who look for what it stops */
 };
 

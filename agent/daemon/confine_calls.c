@@ -1,6 +1,7 @@
 #include "agent/daemon/confine_calls.h"
 
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/nsfs.h>
 #include <linux/sockios.h>
 #include <sched.h>
@@ -142,6 +143,10 @@ const struct confine_call confine_calls[] = {
 	{"inotify_rm_watch", A, 0, {}},
 	{"name_to_handle_at", CALL_FILE_EVENTS, 0, {}},
 	{"open_by_handle_at", CALL_FILE_EVENTS, ONE(BITS(2, CHANGES, O_RDONLY))},
+
+	/* ---- maps that the parent's BPF programs count in: read and emptied, never made */
+	{"bpf", CALL_LEARNING, ONE(IS(0, BPF_MAP_LOOKUP_ELEM))},
+	{"bpf", CALL_LEARNING, ONE(IS(0, BPF_MAP_LOOKUP_AND_DELETE_BATCH))},
 
 	/* ---- sockets that are connected */
 	{"getpeername", AS, 0, {}},

@@ -24,6 +24,7 @@ enum {
 	CALL_SHIPPER = 1 << ROLE_SHIPPER,
 	CALL_BOTH = CALL_AUDITOR | CALL_SHIPPER,
 	CALL_FILE_EVENTS = 1 << 8, /* the auditor with file_events */
+	CALL_LEARNING = 1 << 9,    /* the auditor that learns */
 };
 
 /* Ends with a NULL name. */

@@ -146,16 +146,18 @@ static int add_own(scmp_filter_ctx filter, enum role role, json_t *missing)
 /* ---- all of it
  * ---------------------------------------------------------------------------------------------------- */
 
-static unsigned roles_of(enum role role, bool file_events)
+static unsigned roles_of(enum role role, const struct confinement *confinement)
 {
 	unsigned roles = 1u << role;
 
-	if (role == ROLE_AUDITOR && file_events)
+	if (role == ROLE_AUDITOR && confinement->file_events)
 		roles |= CALL_FILE_EVENTS;
+	if (role == ROLE_AUDITOR && confinement->learns)
+		roles |= CALL_LEARNING;
 	return roles;
 }
 
-int confine_filter(enum role role, bool file_events, json_t *missing)
+int confine_filter(enum role role, const struct confinement *confinement, json_t *missing)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int result;
@@ -167,7 +169,7 @@ int confine_filter(enum role role, bool file_events, json_t *missing)
 	if (!result)
 		seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (!result)
-		result = add_calls(filter, roles_of(role, file_events));
+		result = add_calls(filter, roles_of(role, confinement));
 	if (!result)
 		result = add_own(filter, role, missing);
 	if (!result)

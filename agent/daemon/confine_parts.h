@@ -25,7 +25,7 @@ int confine_privilege(const struct confine_ids *ids, capability_set held, capabi
 		      capability_set effective, json_t *missing, struct error **error);
 
 /* A filter of system calls for the role. 0: in force; else errno. */
-int confine_filter(enum role role, bool file_events, json_t *missing);
+int confine_filter(enum role role, const struct confinement *confinement, json_t *missing);
 
 /* Lets the process write beneath the state and the written paths only, and read what programs need. The ABI
  * of Landlock that is in force; 0: none, with the reason in `missing`. */

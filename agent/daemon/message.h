@@ -8,6 +8,7 @@
 #define AGENT_DAEMON_MESSAGE_H
 
 #include "proctor/arena.h"
+#include "proctor/learned.h"
 #include "proctor/pass.h"
 #include "proctor/text.h"
 
@@ -19,6 +20,9 @@ enum {
 	MESSAGE_SEEN_BYTES = 16 * 1024 * 1024, /* 200,000 containers with ids of 64 digits */
 	MESSAGE_PASS_BYTES = 64 * 1024 * 1024,
 	MESSAGE_INVENTORY_BYTES = 32 * 1024 * 1024,
+	MESSAGE_LEARNED_BYTES = 16 * 1024 * 1024, /* also of the history that it is answered by */
+	MESSAGE_LEARNED_MAX = 16384,              /* containers of one message */
+	MESSAGE_EXECUTABLES_MAX = 8,              /* of a capability; the others are left out */
 };
 
 enum message_kind {
@@ -30,6 +34,8 @@ enum message_kind {
 	MESSAGE_INVENTORY, /* auditor to shipper: JSON of everything, as the members of record_inventory */
 	MESSAGE_COUNTERS, /* auditor to shipper: of events, since it started; to the parent: a sign of life */
 	MESSAGE_CONFINED, /* shipper to parent, auditor to parent: the JSON of MESSAGE_READY; it is ready */
+	MESSAGE_LEARNED,  /* auditor to shipper: what was learned of containers since it was told last */
+	MESSAGE_HISTORY,  /* shipper to auditor: what is kept of their images, now that this is among it */
 	MESSAGE_AGAIN,    /* shipper to auditor: tell everything whole, what was told before is not known */
 	MESSAGE_PEER,     /* parent to auditor or shipper: a descriptor, the other one was started anew */
 	MESSAGE_KINDS
@@ -38,9 +44,18 @@ enum message_kind {
 /* Kinds as a set, for what a side accepts. */
 #define MESSAGE_BIT(kind) (1u << (kind))
 
+/* What auditor and shipper tell each other. */
+#define MESSAGES_OF_AUDITOR                                                                                  \
+	(MESSAGE_BIT(MESSAGE_READY) | MESSAGE_BIT(MESSAGE_ASK) | MESSAGE_BIT(MESSAGE_PASS) |                 \
+	 MESSAGE_BIT(MESSAGE_COUNTERS) | MESSAGE_BIT(MESSAGE_INVENTORY) | MESSAGE_BIT(MESSAGE_LEARNED))
+#define MESSAGES_OF_SHIPPER                                                                                  \
+	(MESSAGE_BIT(MESSAGE_ANSWER) | MESSAGE_BIT(MESSAGE_AGAIN) | MESSAGE_BIT(MESSAGE_HISTORY))
+
 struct message_counters {
 	uint64_t events, overruns, passes, full_passes;
 	uint64_t unread; /* processes that ended before they could be read */
+	uint64_t checks; /* of capabilities, that were counted for containers */
+	uint64_t checks_lost, checks_unseen; /* for which there was no room; by whom came and went too soon */
 };
 
 struct message {
@@ -58,6 +73,14 @@ struct message {
 		} answer;
 		struct pass pass;
 		struct message_counters counters;
+		struct {
+			const struct learned_container *list;
+			size_t count;
+		} learned;
+		struct {
+			const struct learned_history *list;
+			size_t count;
+		} history;
 		int fd; /* PEER; of a received one the receiver's to close */
 	};
 };

@@ -13,10 +13,15 @@ enum {
 	/* The shortest that each can be: what is counted cannot be more than the bytes that came. */
 	SEEN_LEAST = 3 * sizeof(uint32_t),
 	OBSERVED_LEAST = 12 * sizeof(uint32_t) + FINDING_ID_SIZE,
+	USE_LEAST = 3 * sizeof(uint32_t) + 3 * sizeof(uint64_t),
+	DENIAL_LEAST = 2 * sizeof(uint32_t) + 3 * sizeof(uint64_t),
+	LEARNED_LEAST = 9 * sizeof(uint32_t) + 4 * sizeof(uint64_t),
+	HISTORY_LEAST = sizeof(uint32_t) + 4 * sizeof(uint64_t),
 	NANOSECONDS = 1000 * 1000 * 1000,
+	CAPABILITIES = 64, /* that a set has room for */
 };
 
-#define SIGHTS (SIGHT_SYSCTL(SYSCTLS_MAX) - 1)
+#define SIGHTS UINT64_MAX /* each bit is one */
 
 /* ---- texts ------------------------------------------------------------------------------------------ */
 
@@ -45,6 +50,9 @@ static const struct wire_text container_text = {"a container's id", 1024, true, 
 static const struct wire_text name_text = {"a container's name", 4096, true, text_is_safe};
 static const struct wire_text image_text = {"an image", 4096, true, text_is_safe};
 static const struct wire_text task_text = {"a task", 4096, true, text_is_safe};
+static const struct wire_text learned_text = {"a container's id", 1024, false, text_is_safe};
+static const struct wire_text executable_text = {"an executable", 512, false, text_is_safe};
+static const struct wire_text reason_text = {"a reason", 512, true, text_is_safe};
 static const struct wire_text id_text = {"a finding's id", FINDING_ID_SIZE - 1, false, is_id};
 static const struct wire_text rule_text = {"a rule", 64, false, is_rule};
 static const struct wire_text finding_text = {"a finding", MESSAGE_FINDING_BYTES, true, is_object};
@@ -348,6 +356,9 @@ static void put_counters(struct wire_writer *writer, const struct message *messa
 	wire_put_64(writer, counters->passes);
 	wire_put_64(writer, counters->full_passes);
 	wire_put_64(writer, counters->unread);
+	wire_put_64(writer, counters->checks);
+	wire_put_64(writer, counters->checks_lost);
+	wire_put_64(writer, counters->checks_unseen);
 }
 
 static void take_counters(struct wire_reader *reader, struct message *message)
@@ -359,6 +370,193 @@ static void take_counters(struct wire_reader *reader, struct message *message)
 	counters->passes = wire_take_64(reader, INT64_MAX, "a counter");
 	counters->full_passes = wire_take_64(reader, INT64_MAX, "a counter");
 	counters->unread = wire_take_64(reader, INT64_MAX, "a counter");
+	counters->checks = wire_take_64(reader, INT64_MAX, "a counter");
+	counters->checks_lost = wire_take_64(reader, INT64_MAX, "a counter");
+	counters->checks_unseen = wire_take_64(reader, INT64_MAX, "a counter");
+}
+
+/* ---- what was learned, and what is kept of it ---------------------------------------------------------- */
+
+static void put_executables(struct wire_writer *writer, const char *const *executables)
+{
+	uint32_t count = 0;
+
+	while (executables && executables[count] && count < MESSAGE_EXECUTABLES_MAX)
+		count++;
+	wire_put_32(writer, count);
+	for (uint32_t i = 0; i < count; i++)
+		put_name(writer, &executable_text, executables[i]);
+}
+
+static const char *const *take_executables(struct wire_reader *reader, struct arena *arena)
+{
+	size_t count = wire_take_count(reader, MESSAGE_EXECUTABLES_MAX, sizeof(uint32_t),
+				       "a number of executables");
+	const char **executables = arena_array(arena, count + 1, sizeof(*executables));
+
+	if (!executables)
+		wire_fault(reader, "memory is exhausted");
+	for (size_t i = 0; executables && i < count; i++)
+		executables[i] = wire_take_text(reader, &executable_text, NULL);
+	return executables;
+}
+
+static void put_use(struct wire_writer *writer, const struct learned_use *use)
+{
+	wire_put_32(writer, use->capability);
+	wire_put_64(writer, use->count);
+	wire_put_64(writer, (uint64_t)use->first);
+	wire_put_64(writer, (uint64_t)use->last);
+	wire_put_32(writer, use->required);
+	put_name(writer, &reason_text, use->reason);
+	put_executables(writer, use->executables);
+}
+
+static void take_use(struct wire_reader *reader, struct arena *arena, struct learned_use *use)
+{
+	use->capability = wire_take_32(reader, CAPABILITIES - 1, "a capability");
+	use->count = wire_take_64(reader, INT64_MAX, "a count");
+	use->first = (int64_t)wire_take_64(reader, INT64_MAX, "a time");
+	use->last = (int64_t)wire_take_64(reader, INT64_MAX, "a time");
+	use->required = wire_take_32(reader, true, "whether it is required");
+	use->reason = wire_take_text(reader, &reason_text, NULL);
+	use->executables = take_executables(reader, arena);
+}
+
+static void put_denial(struct wire_writer *writer, const struct learned_denial *denial)
+{
+	wire_put_32(writer, denial->capability);
+	wire_put_64(writer, denial->count);
+	wire_put_64(writer, (uint64_t)denial->first);
+	wire_put_64(writer, (uint64_t)denial->last);
+	put_name(writer, &reason_text, denial->reason);
+	put_executables(writer, denial->executables);
+}
+
+static void take_denial(struct wire_reader *reader, struct arena *arena, struct learned_denial *denial)
+{
+	denial->capability = wire_take_32(reader, CAPABILITIES - 1, "a capability");
+	denial->count = wire_take_64(reader, INT64_MAX, "a count");
+	denial->first = (int64_t)wire_take_64(reader, INT64_MAX, "a time");
+	denial->last = (int64_t)wire_take_64(reader, INT64_MAX, "a time");
+	denial->reason = wire_take_text(reader, &reason_text, NULL);
+	denial->executables = take_executables(reader, arena);
+}
+
+static void put_watched(struct wire_writer *writer, const struct watched *watched)
+{
+	put_name(writer, &learned_text, watched->id);
+	put_name(writer, &name_text, watched->name);
+	put_name(writer, &image_text, watched->image);
+	put_name(writer, &image_text, watched->image_digest);
+	put_name(writer, &task_text, watched->family);
+	wire_put_64(writer, watched->granted);
+	wire_put_64(writer, (uint64_t)watched->since);
+	wire_put_32(writer, watched->saw_start);
+}
+
+static const struct watched *take_watched(struct wire_reader *reader, struct arena *arena)
+{
+	struct watched *watched = arena_alloc(arena, sizeof(*watched));
+
+	if (!watched) {
+		wire_fault(reader, "memory is exhausted");
+		return NULL;
+	}
+	watched->id = wire_take_text(reader, &learned_text, NULL);
+	watched->name = wire_take_text(reader, &name_text, NULL);
+	watched->image = wire_take_text(reader, &image_text, NULL);
+	watched->image_digest = wire_take_text(reader, &image_text, NULL);
+	watched->family = wire_take_text(reader, &task_text, NULL);
+	watched->granted = wire_take_64(reader, UINT64_MAX, "a set of capabilities");
+	watched->since = (int64_t)wire_take_64(reader, INT64_MAX, "a time");
+	watched->saw_start = wire_take_32(reader, true, "whether its start was seen");
+	return watched;
+}
+
+static void put_learned_container(struct wire_writer *writer, const struct learned_container *container)
+{
+	put_watched(writer, container->watched);
+	wire_put_64(writer, container->recommended);
+	wire_put_32(writer, container->complete);
+	wire_put_64(writer, container->observed_seconds);
+	wire_put_32(writer, (uint32_t)container->use_count);
+	for (size_t i = 0; i < container->use_count; i++)
+		put_use(writer, &container->uses[i]);
+	wire_put_32(writer, (uint32_t)container->denial_count);
+	for (size_t i = 0; i < container->denial_count; i++)
+		put_denial(writer, &container->denials[i]);
+}
+
+static void take_learned_container(struct wire_reader *reader, struct arena *arena,
+				   struct learned_container *container)
+{
+	container->watched = take_watched(reader, arena);
+	container->recommended = wire_take_64(reader, UINT64_MAX, "a set of capabilities");
+	container->complete = wire_take_32(reader, true, "whether all was seen");
+	container->observed_seconds = wire_take_64(reader, INT32_MAX, "a time");
+	container->use_count = wire_take_count(reader, CAPABILITIES, USE_LEAST, "a number of capabilities");
+	container->uses = arena_array(arena, container->use_count, sizeof(*container->uses));
+	for (size_t i = 0; container->uses && i < container->use_count; i++)
+		take_use(reader, arena, &container->uses[i]);
+	container->denial_count =
+		wire_take_count(reader, CAPABILITIES, DENIAL_LEAST, "a number of capabilities");
+	container->denials = arena_array(arena, container->denial_count, sizeof(*container->denials));
+	for (size_t i = 0; container->denials && i < container->denial_count; i++)
+		take_denial(reader, arena, &container->denials[i]);
+	if (!container->uses || !container->denials)
+		wire_fault(reader, "memory is exhausted");
+}
+
+static void put_learned(struct wire_writer *writer, const struct message *message)
+{
+	wire_put_32(writer, (uint32_t)message->learned.count);
+	for (size_t i = 0; i < message->learned.count; i++)
+		put_learned_container(writer, &message->learned.list[i]);
+}
+
+static void take_learned(struct wire_reader *reader, struct message *message)
+{
+	size_t count = wire_take_count(reader, MESSAGE_LEARNED_MAX, LEARNED_LEAST, "a number of containers");
+	struct learned_container *list = arena_array(message->arena, count, sizeof(*list));
+
+	if (!list)
+		wire_fault(reader, "memory is exhausted");
+	message->learned.list = list;
+	message->learned.count = count;
+	for (size_t i = 0; list && i < count && !reader->fault; i++)
+		take_learned_container(reader, message->arena, &list[i]);
+}
+
+static void put_history(struct wire_writer *writer, const struct message *message)
+{
+	wire_put_32(writer, (uint32_t)message->history.count);
+	for (size_t i = 0; i < message->history.count; i++) {
+		const struct learned_history *history = &message->history.list[i];
+		put_name(writer, &learned_text, history->id);
+		wire_put_64(writer, history->required);
+		wire_put_64(writer, history->optional);
+		wire_put_64(writer, history->seconds);
+		wire_put_64(writer, history->starts);
+	}
+}
+
+static void take_history(struct wire_reader *reader, struct message *message)
+{
+	size_t count = wire_take_count(reader, MESSAGE_LEARNED_MAX, HISTORY_LEAST, "a number of containers");
+	struct learned_history *list = arena_array(message->arena, count, sizeof(*list));
+
+	if (!list)
+		wire_fault(reader, "memory is exhausted");
+	message->history.list = list;
+	message->history.count = count;
+	for (size_t i = 0; list && i < count; i++) {
+		list[i].id = wire_take_text(reader, &learned_text, NULL);
+		list[i].required = wire_take_64(reader, UINT64_MAX, "a set of capabilities");
+		list[i].optional = wire_take_64(reader, UINT64_MAX, "a set of capabilities");
+		list[i].seconds = wire_take_64(reader, INT64_MAX, "a time");
+		list[i].starts = wire_take_64(reader, INT64_MAX, "a number of starts");
+	}
 }
 
 /* All there is of it is its kind, or its descriptor. */
@@ -381,8 +579,10 @@ const struct message_form message_forms[MESSAGE_KINDS] = {
 	[MESSAGE_PASS] = {"a pass", MESSAGE_PASS_BYTES, false, put_pass, take_pass},
 	[MESSAGE_INVENTORY] = {"an inventory", MESSAGE_INVENTORY_BYTES + 64, false, put_inventory,
 			       take_inventory},
-	[MESSAGE_COUNTERS] = {"counters", 64, false, put_counters, take_counters},
+	[MESSAGE_COUNTERS] = {"counters", 128, false, put_counters, take_counters},
 	[MESSAGE_CONFINED] = {"a word of confinement", JSON_BYTES + 64, false, put_json, take_json},
+	[MESSAGE_LEARNED] = {"what was learned", MESSAGE_LEARNED_BYTES, false, put_learned, take_learned},
+	[MESSAGE_HISTORY] = {"a history", MESSAGE_LEARNED_BYTES, false, put_history, take_history},
 	[MESSAGE_AGAIN] = {"a question for everything", 0, false, put_nothing, take_nothing},
 	[MESSAGE_PEER] = {"a descriptor", 0, true, put_nothing, take_nothing},
 };

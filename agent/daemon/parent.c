@@ -50,6 +50,8 @@ struct parent {
 	struct log log;
 	struct notify notify;
 	struct events events;
+	struct usage_watch *watch; /* counts which capabilities are asked for; NULL: it does not */
+	char *why_not;             /* it was asked for and does not; NULL: it does, or was not asked for */
 	struct places places; /* that the shipper writes to and reads */
 	struct child auditor, shipper;
 	json_t *report;         /* what is in force for ourselves */
@@ -64,10 +66,18 @@ struct parent {
 
 /* ---- a child's begin ---------------------------------------------------------------------------- */
 
+static struct confinement confinement_of(const struct parent *parent)
+{
+	struct confinement confinement = places_confinement(&parent->places, parent->settings);
+
+	confinement.learns = parent->watch != NULL;
+	return confinement;
+}
+
 /* Gives up what the role does not need; the report, with what else is to be told. */
 static json_t *confine_child(const struct parent *parent, enum role role, struct error **error)
 {
-	const struct confinement confinement = places_confinement(&parent->places, parent->settings);
+	const struct confinement confinement = confinement_of(parent);
 	json_t *report = NULL, *all = json_object();
 
 	if (confine(role, &confinement, &report, error)) {
@@ -87,6 +97,8 @@ static int run_auditor(struct parent *parent, struct channel *shipper, struct ch
 	const struct message ready = {.kind = MESSAGE_CONFINED, .json = {"{}", 2}};
 	struct auditor_setup setup = {.settings = parent->settings,
 				      .events = &parent->events,
+				      .watch = parent->watch,
+				      .why_not_watched = parent->why_not,
 				      .shipper = shipper,
 				      .parent = channel,
 				      .granted = parent->granted,
@@ -136,9 +148,8 @@ static int run_shipper(struct parent *parent, struct channel *auditor, struct ch
 static uint32_t accepted_by(enum role role)
 {
 	if (role == ROLE_AUDITOR)
-		return MESSAGE_BIT(MESSAGE_ANSWER) | MESSAGE_BIT(MESSAGE_AGAIN);
-	return MESSAGE_BIT(MESSAGE_READY) | MESSAGE_BIT(MESSAGE_ASK) | MESSAGE_BIT(MESSAGE_PASS) |
-	       MESSAGE_BIT(MESSAGE_COUNTERS) | MESSAGE_BIT(MESSAGE_INVENTORY);
+		return MESSAGES_OF_SHIPPER;
+	return MESSAGES_OF_AUDITOR;
 }
 
 /* The auditor ends by SIGTERM at once; the shipper reads it, or SIGHUP, when it comes, from a descriptor of
@@ -166,8 +177,11 @@ static void close_what_is_of_others(struct parent *parent, enum role role, int o
 	channel_free(parent->auditor.channel);
 	channel_free(parent->shipper.channel);
 	notify_close(&parent->notify);
-	if (role == ROLE_SHIPPER)
+	if (role == ROLE_SHIPPER) {
 		events_close(&parent->events);
+		usage_watch_leave(parent->watch);
+		parent->watch = NULL;
+	}
 	close(other_end);
 }
 
@@ -379,6 +393,20 @@ static void end_silent(struct parent *parent)
 
 /* ---- signals ------------------------------------------------------------------------------------ */
 
+/* To begin takes what was given up: only another agent can. */
+static void review_watch(struct parent *parent)
+{
+	bool wanted = parent->settings->learn != LEARN_OFF;
+
+	if (wanted == (parent->watch || parent->why_not))
+		return;
+	usage_watch_stop(parent->watch);
+	free(parent->why_not);
+	parent->watch = NULL;
+	parent->why_not =
+		wanted ? strdup("it was switched on while the agent ran; restart the agent") : NULL;
+}
+
 /* Children get the settings that are in force when they are started: they are started anew. */
 static void use_settings(struct parent *parent, struct settings *settings, const struct places *places)
 {
@@ -387,6 +415,7 @@ static void use_settings(struct parent *parent, struct settings *settings, const
 	parent->settings = settings;
 	parent->places = *places;
 	events_review(&parent->events, settings);
+	review_watch(parent);
 	parent->log.format = settings->log_format;
 	parent->log.level = settings->log_level;
 	ask_to_end(&parent->auditor, SIGTERM);
@@ -527,6 +556,25 @@ static capability_set bounding_set(void)
 	return set;
 }
 
+/* Begins to count which capabilities are asked for, while that may be begun. */
+static int start_watch(struct parent *parent, struct error **error)
+{
+	struct error *failed = NULL;
+
+	if (parent->settings->learn == LEARN_OFF)
+		return 0;
+	parent->watch = usage_watch_start(NULL, &failed);
+	if (parent->watch)
+		return 0;
+	if (parent->settings->learn == LEARN_ON) {
+		*error = failed;
+		return error_context(error, "learning");
+	}
+	parent->why_not = strdup(error_message(failed));
+	log_error(&parent->log, LOG_WARNING, "capabilities are not learned", &failed);
+	return 0;
+}
+
 static int prepare(struct parent *parent, struct error **error)
 {
 	struct confinement confinement;
@@ -542,7 +590,9 @@ static int prepare(struct parent *parent, struct error **error)
 	    places_check(&parent->places, parent->settings, error))
 		return -1;
 	events_open(&parent->events, parent->settings);
-	confinement = places_confinement(&parent->places, parent->settings);
+	if (start_watch(parent, error))
+		return -1;
+	confinement = confinement_of(parent);
 	return confine(ROLE_PARENT, &confinement, &parent->report, error);
 }
 
@@ -571,6 +621,8 @@ int parent_run(const struct settings_options *options, struct settings *settings
 	channel_free(parent.auditor.channel);
 	channel_free(parent.shipper.channel);
 	events_close(&parent.events);
+	usage_watch_stop(parent.watch);
+	free(parent.why_not);
 	notify_close(&parent.notify);
 	cleanup_close(&parent.signals);
 	json_decref(parent.report);

@@ -19,6 +19,7 @@
 #include "agent/daemon/heap.h"
 #include "agent/daemon/metrics.h"
 #include "agent/daemon/status_record.h"
+#include "agent/store/learned.h"
 #include "agent/store/store.h"
 #include "proctor/cleanup.h"
 
@@ -28,8 +29,6 @@ enum {
 	FOLLOWED_MS = 1000, /* for what is on its way, which would else be sent twice */
 	AGAIN_MS = 10000,   /* after a pass that could not be kept */
 	LOCK_MS = 200,      /* between two tries for a state that another agent has */
-	FROM_AUDITOR = MESSAGE_BIT(MESSAGE_READY) | MESSAGE_BIT(MESSAGE_ASK) | MESSAGE_BIT(MESSAGE_PASS) |
-		       MESSAGE_BIT(MESSAGE_COUNTERS) | MESSAGE_BIT(MESSAGE_INVENTORY),
 };
 
 struct shipper {
@@ -280,6 +279,22 @@ static void take_counters(struct shipper *shipper, const struct message_counters
 	pthread_mutex_unlock(&shipper->lock);
 }
 
+/* Keeps what was learned and answers with all that is kept of it: with nothing, when it could not be. */
+static void take_learned(struct shipper *shipper, const struct message *message, struct error **error)
+{
+	struct message answer = {.kind = MESSAGE_HISTORY};
+	struct learned_history *histories =
+		arena_array(message->arena, message->learned.count + 1, sizeof(*histories));
+
+	if (!histories)
+		error_set(error, ENOMEM, "keeping what was learned");
+	else if (!store_learn(shipper->store, message->learned.list, message->learned.count, histories,
+			      error))
+		answer.history.count = message->learned.count;
+	answer.history.list = histories;
+	shipper->auditor_gone |= channel_send(shipper->auditor, &answer, NULL) != 0;
+}
+
 static void take_message(struct shipper *shipper, const struct message *message, struct error **error)
 {
 	switch (message->kind) {
@@ -296,6 +311,9 @@ static void take_message(struct shipper *shipper, const struct message *message,
 		break;
 	case MESSAGE_INVENTORY:
 		store_append(shipper->store, "inventory", message->json.data, message->json.length, error);
+		break;
+	case MESSAGE_LEARNED:
+		take_learned(shipper, message, error);
 		break;
 	case MESSAGE_COUNTERS:
 		take_counters(shipper, &message->counters);
@@ -328,7 +346,7 @@ static void hear_auditor(struct shipper *shipper)
 static void take_auditor(struct shipper *shipper, int socket)
 {
 	struct error *error = NULL;
-	struct channel *channel = channel_new(socket, FROM_AUDITOR, &error);
+	struct channel *channel = channel_new(socket, MESSAGES_OF_AUDITOR, &error);
 
 	if (!channel) {
 		log_error(&shipper->setup->log, LOG_ERROR, "taking another auditor", &error);

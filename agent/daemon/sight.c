@@ -27,10 +27,10 @@ static bool is_unread(const struct process *process)
 	       (process->known & PROCESS_WANTED) != PROCESS_WANTED;
 }
 
-static uint32_t sight_of_container(const struct container *container)
+static uint64_t sight_of_container(const struct container *container)
 {
 	const struct limits *limits = &container->limits;
-	uint32_t sight = SIGHT_PROCESSES;
+	uint64_t sight = SIGHT_PROCESSES;
 
 	if (container->mount_namespace)
 		sight |= SIGHT_MOUNTS;
@@ -42,6 +42,8 @@ static uint32_t sight_of_container(const struct container *container)
 		sight |= SIGHT_PROGRAMS;
 	if (container->identified)
 		sight |= SIGHT_IDENTITY;
+	if (container->learning && container->learning->whole)
+		sight |= SIGHT_LEARNED;
 	return sight;
 }
 
@@ -110,13 +112,16 @@ uint64_t sight_needed(const struct snapshot *snapshot, const struct finding *fin
 {
 	static const struct {
 		const char *prefix;
-		uint32_t needs;
+		uint64_t needs;
 	} families[] = {
 		/* the first that fits */
 		{"limit.", SIGHT_LIMITS},
 		{"image.mutable-tag", SIGHT_IDENTITY},
 		{"image.not-curated", SIGHT_IDENTITY},
 		{"image.", SIGHT_FILES},
+		{"capability.unused", SIGHT_LEARNED},
+		{"capability.denied", SIGHT_LEARNED},
+		{"capability.newly-denied", SIGHT_LEARNED},
 	};
 	static const uint32_t scopes[] = {
 		[SCOPE_PROCESS] = SIGHT_PROCESSES | SIGHT_MOUNTS,

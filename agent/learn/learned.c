@@ -6,7 +6,7 @@ enum { CAPABILITIES = 64 /* that a set has room for */ };
 
 /* ---- whose check it is -------------------------------------------------------------------------- */
 
-static bool is_in(const struct usage_check *check, const struct mounts_seen *mounts)
+bool mounts_have(const struct mounts_seen *mounts, const struct usage_check *check)
 {
 	for (size_t i = 0; i < mounts->count; i++)
 		if (mounts->list[i].inode == check->mount_namespace && check->last >= mounts->list[i].from &&
@@ -19,7 +19,7 @@ static bool is_in(const struct usage_check *check, const struct mounts_seen *mou
  * not the container's to be granted. */
 static bool is_own(const struct usage_check *check, const struct watched *watched)
 {
-	return is_in(check, &watched->mounts) &&
+	return mounts_have(&watched->mounts, check) &&
 	       (!watched->user_namespace || check->user_namespace == watched->user_namespace);
 }
 
@@ -74,7 +74,8 @@ static struct learned_denial *denial_of(struct learned_container *container, uns
 	for (size_t i = 0; i < container->denial_count; i++)
 		if (container->denials[i].capability == capability)
 			return &container->denials[i];
-	container->denials[container->denial_count] = (struct learned_denial){.capability = capability};
+	container->denials[container->denial_count] =
+		(struct learned_denial){.capability = capability, .first = INT64_MAX};
 	return &container->denials[container->denial_count++];
 }
 
@@ -149,6 +150,8 @@ static void note_denial(struct judge *judge, struct learned_container *container
 	else if (!denial->count)
 		denial->reason = unknown;
 	denial->count += check->count;
+	denial->first = check->first < denial->first ? check->first : denial->first;
+	denial->last = check->last > denial->last ? check->last : denial->last;
 	add_executable(judge, &denial->executables, check->executable);
 }
 
@@ -186,10 +189,10 @@ static void begin(struct judge *judge, struct learned_container *container, cons
 static bool is_unseen(const struct usage_check *check, const struct watched *watched, size_t count,
 		      const struct mounts_seen *others)
 {
-	bool seen = is_in(check, others);
+	bool seen = mounts_have(others, check);
 
 	for (size_t i = 0; i < count && !seen; i++)
-		seen = is_in(check, &watched[i].mounts);
+		seen = mounts_have(&watched[i].mounts, check);
 	return !seen;
 }
 

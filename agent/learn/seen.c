@@ -1,9 +1,14 @@
 #include "agent/learn/seen.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { MOUNTS_MAX = 16384 }; /* of a container */
+enum {
+	MOUNTS_MAX = 16384, /* of a container */
+	TICK_MS = 10,       /* in which times of a start are told, at most */
+};
 
 struct seen {
 	struct arena *arena;
@@ -17,20 +22,21 @@ struct seen {
 
 struct seen *seen_new(int64_t since, const char *only)
 {
-	struct arena *arena = arena_new();
-	struct seen *seen = arena ? arena_alloc(arena, sizeof(*seen)) : NULL;
+	struct seen *seen = calloc(1, sizeof(*seen));
 
 	if (seen)
-		*seen = (struct seen){.arena = arena, .since = since, .only = only};
-	else
-		arena_free(arena);
-	return seen;
+		*seen = (struct seen){.arena = arena_new(), .since = since, .only = only};
+	if (seen && seen->arena)
+		return seen;
+	free(seen);
+	return NULL;
 }
 
 void seen_free(struct seen *seen)
 {
 	if (seen)
 		arena_free(seen->arena);
+	free(seen);
 }
 
 /* From the last one on: those that are there now came last. */
@@ -42,12 +48,14 @@ static struct watched *find(const struct seen *seen, const char *id)
 	return NULL;
 }
 
-static bool started_since(const struct seen *seen, const struct process *init)
+/* When it was started, in milliseconds by CLOCK_BOOTTIME; 0: not known. */
+static int64_t start_of(const struct process *init)
 {
 	int64_t ticks = sysconf(_SC_CLK_TCK);
 
-	return init && init->known & PROCESS_KNOWS_STAT && ticks > 0 &&
-	       (int64_t)init->start_time * 1000 / ticks >= seen->since;
+	return init && init->known & PROCESS_KNOWS_STAT && ticks > 0
+		       ? (int64_t)init->start_time * 1000 / ticks
+		       : 0;
 }
 
 static struct watched *add(struct seen *seen, const struct container *container, int64_t now)
@@ -61,7 +69,7 @@ static struct watched *add(struct seen *seen, const struct container *container,
 	if (!grown || !id)
 		return NULL;
 	grown[seen->count] =
-		(struct watched){.id = id, .since = now, .saw_start = started_since(seen, container->init)};
+		(struct watched){.id = id, .since = now, .saw_start = start_of(container->init) >= seen->since};
 	return &grown[seen->count++];
 }
 
@@ -74,6 +82,11 @@ static int learn_text(struct arena *arena, const char **known, const char *text)
 	return *known ? 0 : -1;
 }
 
+static const char *digest_of(const struct container *container)
+{
+	return container->image_digest ? container->image_digest : container->image_id;
+}
+
 static int learn_facts(struct seen *seen, struct watched *watched, const struct container *container)
 {
 	const struct process *init = container->init;
@@ -83,23 +96,32 @@ static int learn_facts(struct seen *seen, struct watched *watched, const struct 
 	if (init && init->namespaces[NAMESPACE_USER])
 		watched->user_namespace = init->namespaces[NAMESPACE_USER]; /* likewise */
 	return learn_text(seen->arena, &watched->name, container->name) ||
-			       learn_text(seen->arena, &watched->image, container->image)
+			       learn_text(seen->arena, &watched->image, container->image) ||
+			       learn_text(seen->arena, &watched->image_digest, digest_of(container)) ||
+			       learn_text(seen->arena, &watched->family,
+					  container->task ? container->task->family : NULL)
 		       ? -1
 		       : 0;
+}
+
+static bool is_there(const struct seen *seen, const struct mounts_span *span)
+{
+	return span->until >= seen->before && !span->ended;
 }
 
 /* The namespace, if it was there at the look before, or is. */
 static struct mounts_span *there(const struct seen *seen, const struct mounts_seen *mounts, uint64_t inode)
 {
 	for (size_t i = mounts->count; i-- > 0;)
-		if (mounts->list[i].inode == inode && mounts->list[i].until >= seen->before)
+		if (mounts->list[i].inode == inode && is_there(seen, &mounts->list[i]))
 			return &mounts->list[i];
 	return NULL;
 }
 
-/* Takes note that the namespace is there now. It began after the look before, and ends before the next one,
+/* Takes note that the namespace is there now. It began after `from`, and ends before the next look,
  * which may be late. Of more than MOUNTS_MAX the checks count as unseen. */
-static int learn_mounts(struct seen *seen, struct mounts_seen *mounts, uint64_t inode, int64_t now)
+static int learn_mounts(struct seen *seen, struct mounts_seen *mounts, uint64_t inode, int64_t from,
+			int64_t now)
 {
 	int64_t pause = seen->before && now - seen->before > SEEN_LOOK_MS ? now - seen->before : SEEN_LOOK_MS;
 	int64_t until = now + 2 * pause;
@@ -115,8 +137,20 @@ static int learn_mounts(struct seen *seen, struct mounts_seen *mounts, uint64_t 
 	if (!span)
 		return -1;
 	mounts->list = span;
-	span[mounts->count++] = (struct mounts_span){.inode = inode, .from = seen->before, .until = until};
+	span[mounts->count++] = (struct mounts_span){.inode = inode, .from = from, .until = until};
 	return 0;
+}
+
+/* The look before, or the start of the container's first process: what had the numbers of its namespaces
+ * before that was another one. */
+static int64_t began_after(const struct seen *seen, const struct container *container, int64_t now)
+{
+	int64_t start = container ? start_of(container->init) : 0;
+	struct timespec boot;
+
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	start += now - ((int64_t)boot.tv_sec * 1000 + boot.tv_nsec / 1000000);
+	return container && start > seen->before && seen->before ? start - TICK_MS : seen->before;
 }
 
 /* A process on its way into a container, of its cgroup already, is still in its runtime's namespace, which
@@ -129,7 +163,8 @@ static int take_process(struct seen *seen, const struct process *process, int64_
 
 	if (!inode || (watched && other && !other->from))
 		return 0;
-	return learn_mounts(seen, watched ? &watched->mounts : &seen->others, inode, now);
+	return learn_mounts(seen, watched ? &watched->mounts : &seen->others, inode,
+			    began_after(seen, watched ? process->container : NULL, now), now);
 }
 
 static int take_containers(struct seen *seen, const struct snapshot *snapshot, int64_t now)
@@ -155,6 +190,95 @@ int seen_take(struct seen *seen, const struct snapshot *snapshot, int64_t now)
 		if (take_process(seen, &snapshot->processes[i], now))
 			return -1;
 	seen->before = now;
+	return 0;
+}
+
+/* ---- between looks, and over many ------------------------------------------------------------------ */
+
+static void stretch(const struct seen *seen, struct mounts_seen *mounts, int64_t now)
+{
+	for (size_t i = 0; i < mounts->count; i++)
+		if (is_there(seen, &mounts->list[i]) && mounts->list[i].until < now)
+			mounts->list[i].until = now;
+}
+
+void seen_stretch(struct seen *seen, int64_t now)
+{
+	stretch(seen, &seen->others, now);
+	for (size_t i = 0; i < seen->count; i++)
+		stretch(seen, &seen->list[i].mounts, now);
+}
+
+void seen_end(struct seen *seen, const char *id, int64_t now)
+{
+	const struct watched *watched = find(seen, id);
+
+	for (size_t i = 0; watched && i < watched->mounts.count; i++) {
+		struct mounts_span *span = &watched->mounts.list[i];
+		if (!is_there(seen, span))
+			continue;
+		span->ended = true;
+		span->until = now;
+	}
+}
+
+static int keep_mounts(const struct seen *seen, const struct mounts_seen *mounts, struct arena *arena,
+		       struct mounts_seen *kept)
+{
+	*kept = (struct mounts_seen){0};
+	for (size_t i = 0; i < mounts->count; i++) {
+		struct mounts_span *grown;
+		if (!is_there(seen, &mounts->list[i]))
+			continue;
+		grown = arena_grow(arena, kept->list, kept->count, &kept->capacity, sizeof(*grown));
+		if (!grown)
+			return -1;
+		kept->list = grown;
+		grown[kept->count++] = mounts->list[i];
+	}
+	return 0;
+}
+
+/* Copies the container, without what it shares with the old arena. */
+static int keep_watched(const struct seen *seen, const struct watched *watched, struct seen *kept)
+{
+	struct watched *copy = &kept->list[kept->count];
+	const char **const texts[] = {&copy->id, &copy->name, &copy->image, &copy->image_digest,
+				      &copy->family};
+
+	*copy = *watched;
+	if (keep_mounts(seen, &watched->mounts, kept->arena, &copy->mounts))
+		return -1;
+	if (!copy->mounts.count)
+		return 0;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		const char *text = *texts[i];
+		*texts[i] = text ? arena_string(kept->arena, text) : NULL;
+		if (text && !*texts[i])
+			return -1;
+	}
+	kept->count++;
+	return 0;
+}
+
+int seen_prune(struct seen *seen)
+{
+	struct seen kept = *seen;
+	int result;
+
+	kept.count = 0;
+	kept.capacity = seen->count + 1;
+	kept.arena = arena_new();
+	kept.list = kept.arena ? arena_array(kept.arena, kept.capacity, sizeof(*kept.list)) : NULL;
+	result = kept.list ? keep_mounts(seen, &seen->others, kept.arena, &kept.others) : -1;
+	for (size_t i = 0; i < seen->count && !result; i++)
+		result = keep_watched(seen, &seen->list[i], &kept);
+	if (result) {
+		arena_free(kept.arena);
+		return -1;
+	}
+	arena_free(seen->arena);
+	*seen = kept;
 	return 0;
 }
 

@@ -20,7 +20,17 @@ void seen_free(struct seen *seen);
  * 1970). Nothing of the snapshot is kept. -1 without memory. */
 int seen_take(struct seen *seen, const struct snapshot *snapshot, int64_t now);
 
-/* All of them, which live until the next seen_take. */
+/* Those that were there at the last look are there still. */
+void seen_stretch(struct seen *seen, int64_t now);
+
+/* The container has ended, before the next look would tell: what has its numbers from now on is another one.
+ */
+void seen_end(struct seen *seen, const char *id, int64_t now);
+
+/* Forgets those that were not there at the last look. -1 without memory: none is forgotten. */
+int seen_prune(struct seen *seen);
+
+/* All of them, which live until the next seen_take or seen_prune. */
 const struct watched *seen_list(const struct seen *seen, size_t *count);
 
 /* The mount namespaces of all other processes; they live as long. */

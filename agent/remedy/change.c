@@ -94,6 +94,7 @@ const struct way ways[] = {
 	{"capability.bounding-open", CHANGE(CAPABILITIES), WAY_CLOSES},
 	{"capability.default-set", CHANGE(CAPABILITIES), WAY_CLOSES},
 	{"capability.inheritable", CHANGE(CAPABILITIES), WAY_CLOSES},
+	{"capability.unused", CHANGE(CAPABILITIES), WAY_CLOSES},
 	{"container.host-cgroup", CHANGE(CGROUP_NAMESPACE), WAY_CLOSES},
 	{"container.host-device", CHANGE(PRIVILEGED), WAY_CLOSES_PRIVILEGED},
 	{"container.host-device", CHANGE(DEVICES), WAY_CLOSES},

@@ -155,6 +155,108 @@ static enum severity judge_bounding_open(const struct subject *subject, struct v
 	return root || (open & ~CAPABILITY_DOCKER_DEFAULT) ? SEVERITY_MEDIUM : SEVERITY_LOW;
 }
 
+/* ---- what was learned --------------------------------------------------------------------------- */
+
+/* The worst that the capabilities of `set` give here. */
+static enum severity worth_of(const struct subject *subject, capability_set set, enum severity least,
+			      struct verdict *verdict)
+{
+	struct power power = {0};
+
+	if (subject->process && process_is_judged(subject->process))
+		power = power_judge(subject, set, SEVERITY_LOW, verdict);
+	if (power.severity <= least)
+		return least;
+	verdict->why = power.why;
+	return power.severity;
+}
+
+static capability_set granted_to(const struct subject *subject)
+{
+	const struct process *init = subject->container ? subject->container->init : NULL;
+
+	return init && init->known & PROCESS_KNOWS_STATUS ? init->credentials.bounding : 0;
+}
+
+/* ---- capability.unused ------------------------------------------------------------------------- */
+
+static enum severity judge_unused(const struct subject *subject, struct verdict *verdict)
+{
+	const struct learning_facts *facts = subject->container ? subject->container->learning : NULL;
+	const struct context *context = subject->context;
+	capability_set unused;
+
+	if (!facts || facts->seconds < context->unused_seconds || facts->starts < context->unused_starts)
+		return SEVERITY_NONE;
+	unused = granted_to(subject) & ~(facts->required | facts->optional);
+	if (!unused)
+		return SEVERITY_NONE;
+	verdict_capabilities(verdict, "unused", unused);
+	verdict_capabilities(verdict, "required", facts->required);
+	verdict_incidental(verdict);
+	verdict_capabilities(verdict, "optional", facts->optional);
+	verdict_incidental(verdict);
+	verdict_number(verdict, "watched_days", (int64_t)(facts->seconds / 86400));
+	verdict_incidental(verdict);
+	verdict_number(verdict, "starts_seen", (int64_t)facts->starts);
+	verdict_incidental(verdict);
+	if (subject->process && in_host_user_namespace(subject->process) == NO) {
+		verdict->why = in_user_namespace;
+		return SEVERITY_INFO;
+	}
+	return worth_of(subject, unused, SEVERITY_LOW, verdict);
+}
+
+/* ---- capability.denied and newly-denied --------------------------------------------------------- */
+
+static const char *program_of(const struct learning_facts *facts, capability_set set)
+{
+	for (unsigned i = 0; i < 64; i++)
+		if (set & CAPABILITY_MASK(i) && facts->refused_to[i])
+			return facts->refused_to[i];
+	return NULL;
+}
+
+static void tell_refused(const struct learning_facts *facts, capability_set set, struct verdict *verdict)
+{
+	verdict_capabilities(verdict, "refused", set);
+	verdict_text(verdict, "program", program_of(facts, set));
+	verdict_incidental(verdict);
+}
+
+/* What its image or family used, and what it was not granted this time. */
+static capability_set newly_refused(const struct subject *subject, const struct learning_facts *facts)
+{
+	return facts->refused & facts->required & ~granted_to(subject);
+}
+
+static enum severity judge_denied(const struct subject *subject, struct verdict *verdict)
+{
+	const struct learning_facts *facts = subject->container ? subject->container->learning : NULL;
+	capability_set refused = facts ? facts->refused & ~newly_refused(subject, facts) : 0;
+
+	if (!refused)
+		return SEVERITY_NONE;
+	tell_refused(facts, refused, verdict);
+	if (!(refused & ~granted_to(subject))) {
+		verdict_why(verdict, "the container has it, and the program had given it up, or runs as a "
+				     "user without it");
+		return SEVERITY_INFO;
+	}
+	return refused & ~granted_to(subject) & CAPABILITY_ROOT_EQUIVALENT ? SEVERITY_MEDIUM : SEVERITY_LOW;
+}
+
+static enum severity judge_newly_denied(const struct subject *subject, struct verdict *verdict)
+{
+	const struct learning_facts *facts = subject->container ? subject->container->learning : NULL;
+	capability_set refused = facts ? newly_refused(subject, facts) : 0;
+
+	if (!refused)
+		return SEVERITY_NONE;
+	tell_refused(facts, refused, verdict);
+	return SEVERITY_HIGH;
+}
+
 /* ---- the table --------------------------------------------------------------------------------- */
 
 #define DROP_ALL_DOCKER "--cap-drop ALL"
@@ -280,6 +382,58 @@ const struct rule rules_capability[] = {
 		.references = REFERENCES(CIS_DOCKER("5.4"), CIS_KUBERNETES("5.2.10"), PSS_RESTRICTED,
 					 ECS_GUIDANCE, "capabilities(7)"),
 		.judge = judge_bounding_open,
+	},
+	{
+		.id = "capability.unused",
+		.severity = SEVERITY_LOW,
+		.scope = SCOPE_CONTAINER,
+		.good = "Every capability that was granted is used",
+		.bad = "Was granted capabilities that it does not use",
+		.why = "the agent watched for days, starts among them, what containers of this image ask the "
+		       "kernel for: these they never did",
+		.attack = "Whoever takes the program over uses what it does not: each capability is a way on "
+			  "that nobody would miss.",
+		.remedy = {.text = "Drop all capabilities and add those that are required; watch for "
+				   "capability.newly-denied then. What is optional can go, too: without it "
+				   "the kernel takes another way.",
+			   .docker = DROP_ALL_DOCKER " --cap-add REQUIRED",
+			   .ecs = "{\"linuxParameters\": {\"capabilities\": {\"drop\": [\"ALL\"], "
+				  "\"add\": [\"REQUIRED\"]}}}",
+			   .kubernetes = DROP_ALL_KUBERNETES "\n    add: [\"REQUIRED\"]"},
+		.references = REFERENCES(CIS_DOCKER("5.4"), CIS_KUBERNETES("5.2.9"), PSS_RESTRICTED,
+					 ECS_GUIDANCE, "capabilities(7)"),
+		.judge = judge_unused,
+	},
+	{
+		.id = "capability.denied",
+		.severity = SEVERITY_LOW,
+		.scope = SCOPE_CONTAINER,
+		.good = "No capability is asked for and refused",
+		.bad = "Asked for capabilities that it was refused",
+		.why = "the program may need them, and fails where nobody looks; or somebody tries what the "
+		       "program never does",
+		.attack = "Exploits and tools try what root could do: mounts, raw sockets, other users, "
+			  "devices. What was refused tells that somebody is there.",
+		.remedy = {.text = "When the program needs it, add it; when it does without, keep it from "
+				   "asking; when it never asked before, look who does."},
+		.references = REFERENCES("capabilities(7)", T1611),
+		.judge = judge_denied,
+	},
+	{
+		.id = "capability.newly-denied",
+		.severity = SEVERITY_HIGH,
+		.scope = SCOPE_CONTAINER,
+		.good = "What was used before is still granted",
+		.bad = "Is refused capabilities that its image used before",
+		.why = "it was started with less than before, and a call of it failed that had succeeded: "
+		       "the program may be broken",
+		.attack = "None: this is the alarm that a change went too far.",
+		.remedy = {.text = "Add the capability again, or let the program do without.",
+			   .docker = "--cap-add REFUSED",
+			   .ecs = "{\"linuxParameters\": {\"capabilities\": {\"add\": [\"REFUSED\"]}}}",
+			   .kubernetes = "securityContext:\n  capabilities:\n    add: [\"REFUSED\"]"},
+		.references = REFERENCES("capabilities(7)", ECS_GUIDANCE),
+		.judge = judge_newly_denied,
 	},
 	{0},
 };

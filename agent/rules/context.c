@@ -441,6 +441,8 @@ const struct context *context_new(const struct snapshot *snapshot, const struct 
 	context->snapshot = snapshot;
 	context->curated = policy->curated;
 	context->curated_count = policy->curated_count;
+	context->unused_seconds = policy->unused_seconds;
+	context->unused_starts = policy->unused_starts;
 	context->all = snapshot->host.last_capability ? capability_all(snapshot->host.last_capability)
 						      : ~(capability_set)0;
 	context->audited_from_host =

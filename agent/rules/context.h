@@ -44,6 +44,7 @@ struct context {
 	const struct links *links;
 	const char *const *curated; /* of the policy; as there */
 	size_t curated_count;
+	uint64_t unused_seconds, unused_starts; /* likewise */
 };
 
 struct policy;

@@ -74,6 +74,20 @@ static const char *const migrations[] = {
 	"NULL,"
 	"	PRIMARY KEY (sink, sequence));"
 	"CREATE INDEX dead_letter_size ON dead_letter (sink, bytes);",
+
+	/* What was learned of containers, by image and task family (empty: none). Times: milliseconds since
+	 * 1970. */
+	"CREATE TABLE learned ("
+	"	image TEXT NOT NULL, family TEXT NOT NULL,"
+	"	seconds INTEGER NOT NULL," /* that they were watched, in all */
+	"	starts INTEGER NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (image, family)) WITHOUT ROWID;"
+	/* kind: 0 required, 1 optional, 2 denied. */
+	"CREATE TABLE learned_use ("
+	"	image TEXT NOT NULL, family TEXT NOT NULL, capability INTEGER NOT NULL,"
+	"	kind INTEGER NOT NULL, count INTEGER NOT NULL,"
+	"	first INTEGER NOT NULL, last INTEGER NOT NULL,"
+	"	PRIMARY KEY (image, family, capability, kind)) WITHOUT ROWID;"
+	"CREATE INDEX learned_family ON learned_use (family);",
 };
 
 const int database_version = sizeof(migrations) / sizeof(migrations[0]);
@@ -206,7 +220,8 @@ static int check_table(const struct database *database, const char *table, struc
 /* What each pass is compared with. The queue, which may be long, is found to be damaged when it is read. */
 static int check(const struct database *database, struct error **error)
 {
-	static const char *const tables[] = {"figures", "finding", "detail", "sink", "dead_letter"};
+	static const char *const tables[] = {"figures", "finding", "detail", "sink", "dead_letter", "learned",
+					      "learned_use"};
 	int code = SQLITE_OK;
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && code == SQLITE_OK; i++)

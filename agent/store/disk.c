@@ -81,6 +81,8 @@ static const struct part carried[] = {
 	{"finding", "WHERE standing <> 'resolved'", COPY_REPLACES},
 	{"detail", "WHERE id IN (SELECT id FROM finding WHERE standing <> 'resolved')", COPY_REPLACES},
 	{"sink", "", COPY_REPLACES},
+	{"learned", "", COPY_REPLACES},
+	{"learned_use", "", COPY_REPLACES},
 	{0},
 };
 
@@ -126,13 +128,21 @@ static const struct part returned[] = {
 	{"sink", "", COPY_REPLACES},
 	{"queue", "", COPY_ADDS},
 	{"dead_letter", "", COPY_REPLACES},
+	{"learned", "", COPY_REPLACES},
+	{"learned_use", "", COPY_REPLACES},
 	{0},
 };
 
 /* Of a file that could not be read before, the places of sinks stand: rather twice than never. */
 static const struct part joined[] = {
-	{"finding", "", COPY_REPLACES}, {"detail", "", COPY_REPLACES},      {"sink", "", COPY_ADDS},
-	{"queue", "", COPY_ADDS},       {"dead_letter", "", COPY_REPLACES}, {0},
+	{"finding", "", COPY_REPLACES},
+	{"detail", "", COPY_REPLACES},
+	{"sink", "", COPY_ADDS},
+	{"queue", "", COPY_ADDS},
+	{"dead_letter", "", COPY_REPLACES},
+	{"learned", "", COPY_ADDS},
+	{"learned_use", "", COPY_ADDS},
+	{0},
 };
 
 static int run(struct database *database, const char *text)

@@ -7,9 +7,12 @@
 
 /* The functions that are used, by the types that its headers give them. */
 struct bpf_library {
+	typeof(bpf_link__disconnect) *link_disconnect;
+	typeof(bpf_link__fd) *link_fd;
 	typeof(bpf_map__fd) *map_fd;
 	typeof(bpf_map__set_max_entries) *map_set_max_entries;
 	typeof(bpf_map_get_next_key) *map_get_next_key;
+	typeof(bpf_map_lookup_and_delete_batch) *map_lookup_and_delete_batch;
 	typeof(bpf_map_lookup_elem) *map_lookup_elem;
 	typeof(bpf_object__attach_skeleton) *object_attach_skeleton;
 	typeof(bpf_object__destroy_skeleton) *object_destroy_skeleton;

@@ -16,7 +16,23 @@ struct usage *usage_watch_read(struct usage_watch *watch, struct error **error)
 	return NULL;
 }
 
+struct usage *usage_watch_take(struct usage_watch *watch, struct error **error)
+{
+	return usage_watch_read(watch, error);
+}
+
+int usage_watch_refusals(struct usage_watch *watch, uint64_t *count, struct error **error)
+{
+	(void)watch, (void)count;
+	return error_set(error, 0, "nothing is watched");
+}
+
 void usage_watch_stop(struct usage_watch *watch)
+{
+	(void)watch;
+}
+
+void usage_watch_leave(struct usage_watch *watch)
 {
 	(void)watch;
 }

@@ -89,8 +89,9 @@ struct {
 	__uint(max_entries, 1);
 } usage SEC(".maps");
 
+/* What was not asked for longest makes room: it is named again when it asks again. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__type(key, struct usage_file);
 	__type(value, struct usage_names);
 	__uint(max_entries, 1);
@@ -100,8 +101,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__type(key, __u32);
 	__type(value, __u64);
-	__uint(max_entries, 1);
-} lost SEC(".maps");
+	__uint(max_entries, USAGE_COUNTERS);
+} counters SEC(".maps");
 
 /* A value of `executables` is too large for the stack of a BPF program. */
 struct {
@@ -183,13 +184,12 @@ static __always_inline bool is_needless(const struct cred *cred, int capability)
 	       (id == BPF_CORE_READ(cred, gid.val) || id == BPF_CORE_READ(cred, sgid.val));
 }
 
-static __always_inline void lose(void)
+static __always_inline void add_to(__u32 counter)
 {
-	__u32 zero = 0;
-	__u64 *checks = bpf_map_lookup_elem(&lost, &zero);
+	__u64 *number = bpf_map_lookup_elem(&counters, &counter);
 
-	if (checks)
-		*checks += 1;
+	if (number)
+		*number += 1;
 }
 
 static __always_inline void count(const struct usage_key *key)
@@ -198,15 +198,18 @@ static __always_inline void count(const struct usage_key *key)
 	struct usage_value *known = bpf_map_lookup_elem(&usage, key), first = {1, now, now};
 
 	if (!known) {
-		if (!bpf_map_update_elem(&usage, key, &first, BPF_NOEXIST))
+		if (!bpf_map_update_elem(&usage, key, &first, BPF_NOEXIST)) {
+			if (key->state & USAGE_DENIED)
+				add_to(USAGE_REFUSALS);
 			return;
+		}
 		known = bpf_map_lookup_elem(&usage, key); /* another processor was faster */
 	}
 	if (known) {
 		__sync_fetch_and_add(&known->count, 1);
 		known->last = now;
 	} else {
-		lose();
+		add_to(USAGE_LOST);
 	}
 }
 
@@ -289,7 +292,7 @@ int BPF_KPROBE(on_call, const struct cred *cred, struct user_namespace *target, 
 
 	bpf_get_stack(ctx, asked.stack, sizeof(asked.stack), 0);
 	if (bpf_map_update_elem(&calls, &task, &asked, BPF_ANY))
-		lose();
+		add_to(USAGE_LOST);
 	return 0;
 }
 

@@ -20,6 +20,13 @@ enum {
 	USAGE_NEEDLESS = 1 << 4, /* setuid(2) or setgid(2) to an id that the task has */
 };
 
+/* Entries of the map `counters`. */
+enum {
+	USAGE_LOST,     /* checks for which there was no room */
+	USAGE_REFUSALS, /* entries that were made for checks that were refused */
+	USAGE_COUNTERS
+};
+
 /* The checks that are counted together. */
 struct usage_key {
 	__u64 cgroup; /* id of the one in the v2 hierarchy */

@@ -1,6 +1,7 @@
 #include "collectors/usage/usage_programs.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 /* The generated functions call libbpf by name, and get no argument to carry a table of what was loaded. */
 static struct bpf_library loaded;
@@ -63,12 +64,27 @@ void usage_programs_stop(const struct bpf_library *library, struct usage_program
 	usage_programs__destroy(programs);
 }
 
+/* To detach by kprobes would switch them off for all. */
+void usage_programs_leave(const struct bpf_library *library, struct usage_programs *programs)
+{
+	struct bpf_link *const links[] = {programs->links.on_exit, programs->links.on_trace,
+					  programs->links.on_call, programs->links.on_return};
+
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		if (!links[i])
+			continue;
+		library->link_disconnect(links[i]);
+		close(library->link_fd(links[i]));
+	}
+	usage_programs_stop(library, programs);
+}
+
 struct usage_maps usage_programs_maps(const struct bpf_library *library,
 				      const struct usage_programs *programs)
 {
 	return (struct usage_maps){
 		.checks = library->map_fd(programs->maps.usage),
 		.executables = library->map_fd(programs->maps.executables),
-		.lost = library->map_fd(programs->maps.lost),
+		.counters = library->map_fd(programs->maps.counters),
 	};
 }

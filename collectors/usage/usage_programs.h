@@ -15,8 +15,11 @@ struct usage_programs *usage_programs_start(const struct bpf_library *library, e
 					    const struct usage_room *room);
 void usage_programs_stop(const struct bpf_library *library, struct usage_programs *programs);
 
+/* In a process that was forked since: closes its descriptors, and leaves the programs to the others. */
+void usage_programs_leave(const struct bpf_library *library, struct usage_programs *programs);
+
 struct usage_maps {
-	int checks, executables, lost; /* descriptors; they live as long as the programs */
+	int checks, executables, counters; /* descriptors; they live as long as the programs */
 };
 
 struct usage_maps usage_programs_maps(const struct bpf_library *library,

@@ -18,6 +18,7 @@ enum {
 	CHECKS_A_GIBIBYTE = 4096, /* of memory, of some 250 bytes each: a thousandth of it */
 	CHECKS_LEAST = 8192,
 	CHECKS_MOST = 131072,
+	TAKEN_AT_ONCE = 1024, /* by one system call; a bucket of the map has fewer */
 };
 
 struct usage_watch {
@@ -161,6 +162,15 @@ void usage_watch_stop(struct usage_watch *watch)
 	free(watch);
 }
 
+void usage_watch_leave(struct usage_watch *watch)
+{
+	if (!watch)
+		return;
+	usage_programs_leave(&watch->library, watch->programs);
+	kernel_symbols_free(&watch->symbols);
+	free(watch);
+}
+
 /* ---- one check ---------------------------------------------------------------------------------- */
 
 static bool has_stack(const struct usage_watch *watch, const struct usage_key *key)
@@ -280,20 +290,49 @@ static int read_checks(const struct usage_watch *watch, struct usage *usage)
 	return errno == ENOENT ? 0 : -1;
 }
 
-static int read_lost(const struct usage_watch *watch, struct usage *usage)
+static int take_checks(const struct usage_watch *watch, struct usage *usage)
 {
-	int processors = watch->library.num_possible_cpus();
-	_cleanup_free_ uint64_t *lost = calloc((size_t)(processors > 0 ? processors : 1), sizeof(*lost));
-	const uint32_t zero = 0;
+	struct usage_key *keys = arena_array(usage->arena, TAKEN_AT_ONCE, sizeof(*keys));
+	struct usage_value *values = arena_array(usage->arena, TAKEN_AT_ONCE, sizeof(*values));
+	uint32_t before, after, *from = NULL, count;
+	size_t capacity = 0;
+	int result;
 
-	if (!lost || processors < 1 || watch->library.map_lookup_elem(watch->maps.lost, &zero, lost))
-		return -1;
-	for (int i = 0; i < processors; i++)
-		usage->lost += lost[i];
+	do {
+		count = TAKEN_AT_ONCE;
+		result = keys && values
+				 ? watch->library.map_lookup_and_delete_batch(watch->maps.checks, from, &after,
+									      keys, values, &count, NULL)
+				 : -ENOMEM;
+		if (result && result != -ENOENT)
+			return -1;
+		for (uint32_t i = 0; i < count; i++)
+			if (add_check(watch, &keys[i], &values[i], usage, &capacity))
+				return -1;
+		before = after;
+		from = &before;
+	} while (!result);
 	return 0;
 }
 
-struct usage *usage_watch_read(struct usage_watch *watch, struct error **error)
+static int read_counter(const struct usage_watch *watch, uint32_t counter, uint64_t *number)
+{
+	int processors = watch->library.num_possible_cpus();
+	_cleanup_free_ uint64_t *numbers =
+		calloc((size_t)(processors > 0 ? processors : 1), sizeof(*numbers));
+
+	if (!numbers || processors < 1 ||
+	    watch->library.map_lookup_elem(watch->maps.counters, &counter, numbers))
+		return -1;
+	*number = 0;
+	for (int i = 0; i < processors; i++)
+		*number += numbers[i];
+	return 0;
+}
+
+static struct usage *read_by(const struct usage_watch *watch,
+			     int (*read)(const struct usage_watch *watch, struct usage *usage),
+			     struct error **error)
 {
 	struct arena *arena = arena_new();
 	struct usage *usage = arena ? arena_alloc(arena, sizeof(*usage)) : NULL;
@@ -303,12 +342,29 @@ struct usage *usage_watch_read(struct usage_watch *watch, struct error **error)
 					.nameless = watch->symbols.hidden,
 					.evidence = watch->evidence,
 					.since = watch->since};
-		if (!read_checks(watch, usage) && !read_lost(watch, usage))
+		if (!read(watch, usage) && !read_counter(watch, USAGE_LOST, &usage->lost))
 			return usage;
 	}
 	error_set(error, usage ? errno : ENOMEM, "reading what capabilities were asked for");
 	arena_free(arena);
 	return NULL;
+}
+
+struct usage *usage_watch_read(struct usage_watch *watch, struct error **error)
+{
+	return read_by(watch, read_checks, error);
+}
+
+struct usage *usage_watch_take(struct usage_watch *watch, struct error **error)
+{
+	return read_by(watch, take_checks, error);
+}
+
+int usage_watch_refusals(struct usage_watch *watch, uint64_t *count, struct error **error)
+{
+	if (!read_counter(watch, USAGE_REFUSALS, count))
+		return 0;
+	return error_set(error, errno, "reading what capabilities were refused");
 }
 
 void usage_free(struct usage *usage)

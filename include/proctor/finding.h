@@ -50,6 +50,8 @@ struct policy {
 	size_t exception_count;
 	const char *const *curated; /* globs of registry and repository, as `*.amazonaws.com/shop/web` */
 	size_t curated_count;       /* 0: nothing is said of where images may come from */
+	uint64_t unused_seconds, unused_starts; /* for how long an image is watched before what it did not use
+						   is told */
 	enum severity minimum;
 	const char *container; /* as in struct request */
 	const pid_t *pids;     /* findings about these processes only; NULL: all */

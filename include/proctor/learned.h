@@ -10,6 +10,7 @@ struct mounts_seen {
 	struct mounts_span {
 		uint64_t inode;
 		int64_t from, until; /* milliseconds since 1970: the looks before and after */
+		bool ended;          /* it was told that it ended then */
 	} * list;
 	size_t count, capacity;
 };
@@ -17,6 +18,8 @@ struct mounts_seen {
 /* A container that ran while its checks were counted. */
 struct watched {
 	const char *id, *name, *image; /* as in struct container; the last two NULL: not known */
+	const char *image_digest;      /* of its manifest, else its configuration; NULL: not known */
+	const char *family;            /* of its task; NULL: none, or not known */
 	uint64_t user_namespace;       /* inode number: of its first process; 0: not known */
 	struct mounts_seen mounts;     /* of all its processes */
 	capability_set granted;        /* bounding set of its first process */
@@ -38,6 +41,7 @@ struct learned_use {
 struct learned_denial {
 	unsigned capability;
 	uint64_t count;
+	int64_t first, last;
 	const char *const *executables;
 	const char *reason; /* why it is not certain that a call failed; NULL: it is */
 };
@@ -70,5 +74,17 @@ struct learned {
 struct learned *learned_make(const struct usage *usage, const struct watched *watched, size_t count,
 			     const struct mounts_seen *others, int64_t now);
 void learned_free(struct learned *learned);
+
+/* Whether the check was made in one of the mount namespaces, at its time. */
+bool mounts_have(const struct mounts_seen *mounts, const struct usage_check *check);
+
+/* What is kept of all containers of an image or of its task's family. */
+struct learned_history {
+	const char *id; /* of the container that it was asked for */
+	/* Asked for and granted; without the first ones a call would have failed. */
+	capability_set required, optional;
+	uint64_t seconds, starts; /* in which containers of the image were watched, and their starts among
+				     it */
+};
 
 #endif

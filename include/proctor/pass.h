@@ -27,6 +27,10 @@ enum sight {
 /* Of the host: the sysctl of that number (struct sysctl), for some only root may read. */
 #define SIGHT_SYSCTL(number) ((uint64_t)SIGHT_HOST << (1 + (number)))
 
+/* Of a container: what it asks the kernel for was watched since its start, or for so long that what it was
+ * refused before is over. */
+#define SIGHT_LEARNED (UINT64_C(1) << 63)
+
 struct seen {
 	const char *container; /* its id; NULL: the host */
 	uint64_t sight;        /* enum sight */

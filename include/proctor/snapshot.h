@@ -234,6 +234,18 @@ enum route_state {
 
 struct mount_namespace;
 
+/* What is known of the capabilities that a container asks the kernel for: of the agent, which watches. */
+struct learning_facts {
+	/* Asked for and granted, by it or others of its image or task family; without those of the first set
+	 * a call would have failed. */
+	capability_set required, optional;
+	uint64_t seconds, starts; /* in which containers of its image were watched, and their starts among it
+				   */
+	capability_set refused;   /* to it, within the last day, and a call failed of it */
+	const char *refused_to[64]; /* for each the program; NULL: not known */
+	bool whole; /* it was watched since its start, or for a day */
+};
+
 struct container {
 	const char *id;           /* from the cgroup path, else `mnt-<inode>` */
 	const char *name;         /* NULL: not known */
@@ -271,6 +283,7 @@ struct container {
 	const struct program *programs; /* by path */
 	size_t program_count;
 	bool programs_known;        /* every process of it was looked at */
+	const struct learning_facts *learning; /* NULL: it was not watched, or not long enough to know */
 	const char *const *written; /* paths in its root that it has written since it was started, or has open
 				       for writing, ended by NULL; a directory, as a whole, ends in `/`; NULL:
 				       not known */

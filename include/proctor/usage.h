@@ -37,7 +37,7 @@ struct usage {
 	struct arena *arena;
 	struct usage_check *checks;
 	size_t count;
-	uint64_t lost;        /* checks for which there was no room */
+	uint64_t lost;        /* checks for which there was no room, since the watch began */
 	bool nameless;        /* the kernel hides where its functions lie: all but a few are ASKING_UNKNOWN */
 	const char *evidence; /* `fexit`, `tracepoint`, `kprobe`: how the kernel told of them */
 	int64_t since;        /* milliseconds since 1970 */
@@ -56,6 +56,18 @@ struct usage_watch *usage_watch_start(const struct usage_room *room, struct erro
 
 /* All that was counted so far, owned by the caller. NULL and *error. */
 struct usage *usage_watch_read(struct usage_watch *watch, struct error **error);
+
+/* The same of what was counted since it was taken the last time, so that the room for it does not fill up
+ * with what ended long ago. It takes no privilege, in the process that began or in one that was forked since
+ * (before Linux 5.19: with kernel.unprivileged_bpf_disabled at 0). */
+struct usage *usage_watch_take(struct usage_watch *watch, struct error **error);
+
+/* How many refusals were counted so far, those that are counted together once for each time that they are
+ * taken: for who has to know at once, and asks often. -1 and *error. */
+int usage_watch_refusals(struct usage_watch *watch, uint64_t *count, struct error **error);
+
+/* In a process that was forked since: frees it there, and leaves the counting to the others. */
+void usage_watch_leave(struct usage_watch *watch);
 void usage_watch_stop(struct usage_watch *watch);
 void usage_free(struct usage *usage);
 

@@ -10,7 +10,7 @@
 enum { FROM_SHIPPER = MESSAGE_BIT(MESSAGE_ANSWER) | MESSAGE_BIT(MESSAGE_AGAIN) };
 
 struct sides {
-	struct asking asking;
+	struct inquiry asking;
 	struct channel *auditor; /* as the shipper has it */
 };
 
