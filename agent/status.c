@@ -115,6 +115,30 @@ static void print_sources(struct output *output, const json_t *sources)
 	}
 }
 
+static void print_learning(struct output *output, const json_t *learning)
+{
+	static const char *const counts[] = {"checks", "lost", "unseen"};
+	const char *reason = json_string_value(json_object_get(learning, "reason"));
+
+	if (!learning)
+		return;
+	output_text(output, "\nLearning   ");
+	if (!json_is_true(json_object_get(learning, "in_force"))) {
+		output_text(output, "off");
+		if (reason) {
+			output_text(output, ", ");
+			write_escaped(output, reason);
+		}
+		return;
+	}
+	write_value(output, json_object_get(learning, "evidence"));
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+		output_text(output, ", ");
+		write_value(output, json_object_get(learning, counts[i]));
+		output_format(output, " %s", counts[i]);
+	}
+}
+
 static void print_confinement(struct output *output, const json_t *confinement)
 {
 	const char *role, *line = "\nConfined   ";
@@ -181,6 +205,7 @@ static int print_table(struct output *output, const json_t *status, struct error
 	print_pass(output, json_object_get(status, "last_pass"));
 	print_findings(output, json_object_get(status, "findings"));
 	print_sources(output, json_object_get(status, "event_sources"));
+	print_learning(output, json_object_get(status, "learning"));
 	print_confinement(output, json_object_get(status, "confinement"));
 	output_text(output, "\n\n");
 	return print_queue(output, json_object_get(status, "queue"), error);

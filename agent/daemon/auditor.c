@@ -116,8 +116,11 @@ static void on_exit_of(struct auditor *auditor, pid_t pid)
 {
 	if (auditor->learning)
 		learning_exit(auditor->learning, auditor->snapshot, pid, now_ms());
-	if (auditor->snapshot && snapshot_process(auditor->snapshot, pid))
-		pace_gone(&auditor->pace, clock_ms());
+	if (!auditor->snapshot || !snapshot_process(auditor->snapshot, pid))
+		return;
+	if (!changed_add(&auditor->changed, pid)) /* it may stay on as a zombie */
+		lose_events(auditor);
+	pace_gone(&auditor->pace, clock_ms());
 }
 
 static void on_event(void *context, const struct event *event)

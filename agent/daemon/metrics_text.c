@@ -171,6 +171,9 @@ static void put_passes(struct metrics_writer *writer, const struct metrics_facts
 COUNTER_METRIC(events, facts->counters.events)
 COUNTER_METRIC(overruns, facts->counters.overruns)
 COUNTER_METRIC(unread, facts->counters.unread)
+COUNTER_METRIC(checks, facts->counters.checks)
+COUNTER_METRIC(checks_lost, facts->counters.checks_lost)
+COUNTER_METRIC(checks_unseen, facts->counters.checks_unseen)
 COUNTER_METRIC(restarts, facts->auditor_restarts)
 COUNTER_METRIC(started, facts->started)
 
@@ -202,6 +205,12 @@ const struct metric metrics_table[] = {
 	 "How often the kernel dropped events; each led to a full audit.", "", put_overruns},
 	{"proctor_processes_unread_total", "counter", "Processes that ended before they could be read.", "",
 	 put_unread},
+	{"proctor_capability_checks_total", "counter",
+	 "Checks of capabilities by containers that were granted and learned of.", "", put_checks},
+	{"proctor_capability_checks_lost_total", "counter",
+	 "Checks of capabilities for which there was no room.", "", put_checks_lost},
+	{"proctor_capability_checks_unseen_total", "counter",
+	 "Checks of capabilities by whom came and went between two looks.", "", put_checks_unseen},
 	{"proctor_sink_queue_records", "gauge", "Records that wait for a sink.", "sink", put_sink_records},
 	{"proctor_sink_queue_bytes", "gauge", "Bytes of records that wait for a sink.", "sink",
 	 put_sink_bytes},

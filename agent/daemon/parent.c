@@ -89,6 +89,14 @@ static json_t *confine_child(const struct parent *parent, enum role role, struct
 	return all;
 }
 
+static json_t *learning_json(const struct parent *parent)
+{
+	return json_pack("{s:b, s:s*, s:s*, s:I}", "in_force", parent->watch != NULL, "reason",
+			 parent->why_not, "evidence",
+			 parent->watch ? usage_watch_evidence(parent->watch) : NULL, "since",
+			 (json_int_t)(parent->watch ? usage_watch_since(parent->watch) : 0));
+}
+
 static int run_auditor(struct parent *parent, struct channel *shipper, struct channel *channel,
 		       struct error **error)
 {
@@ -107,6 +115,7 @@ static int run_auditor(struct parent *parent, struct channel *shipper, struct ch
 	if (!report)
 		return EXIT_FAILED;
 	json_object_set_new(report, "events", events_json(&parent->events));
+	json_object_set_new(report, "learning", learning_json(parent));
 	text = json_dumps(report, JSON_COMPACT);
 	if (!text || channel_send(channel, &ready, error))
 		return EXIT_FAILED;

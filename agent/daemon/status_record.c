@@ -57,6 +57,26 @@ static json_t *events_of(const struct status_facts *facts)
 			 number(facts->counters.overruns), "unread", number(facts->counters.unread));
 }
 
+static json_t *learning_of(const struct status_facts *facts)
+{
+	const json_t *report = json_object_get(json_object_get(facts->reports, "auditor"), "learning");
+	json_t *object = json_object();
+
+	if (!json_is_object(report) || !object)
+		return object;
+	put_from(object, report, "in_force");
+	put_from(object, report, "reason");
+	if (!json_is_true(json_object_get(report, "in_force")))
+		return object;
+	put_from(object, report, "evidence");
+	put(object, "since",
+	    json_of_seconds((double)json_integer_value(json_object_get(report, "since")) / 1000));
+	put(object, "checks", number(facts->counters.checks));
+	put(object, "lost", number(facts->counters.checks_lost));
+	put(object, "unseen", number(facts->counters.checks_unseen));
+	return object;
+}
+
 /* What status and heartbeat both tell. */
 static json_t *common(const struct status_facts *facts)
 {
@@ -67,6 +87,8 @@ static json_t *common(const struct status_facts *facts)
 	put(object, "events", facts->reports ? events_of(facts) : NULL);
 	put(object, "event_sources",
 	    json_deep_copy(json_object_get(json_object_get(facts->reports, "auditor"), "events")));
+	if (json_object_get(json_object_get(facts->reports, "auditor"), "learning"))
+		put(object, "learning", learning_of(facts));
 	put(object, "confinement", facts->reports ? reported(facts, "confinement") : NULL);
 	return object;
 }

@@ -216,6 +216,19 @@ static const struct field event_fields[] = {
 	{0},
 };
 
+static const struct field learning_fields[] = {
+	INNER("in_force", FIELD_BOOLEAN, false, "Whether it is learned."),
+	INNER("reason", FIELD_STRING, true, "Why not, though it was asked for."),
+	INNER("evidence", FIELD_STRING, true,
+	      "How the kernel tells of checks: `fexit`, `tracepoint` or `kprobe`."),
+	INNER("since", FIELD_STRING, true, "Since when (RFC 3339, UTC)."),
+	INNER("checks", FIELD_INTEGER, true,
+	      "Checks of containers that were granted, since the auditor started."),
+	INNER("lost", FIELD_INTEGER, true, "Checks for which there was no room."),
+	INNER("unseen", FIELD_INTEGER, true, "Checks by whom came and went between two looks."),
+	{0},
+};
+
 #define OWN(field_name, field_type, is_optional, text)                                                       \
 	{                                                                                                    \
 		.name = (field_name), .type = (field_type), .optional = (is_optional),                       \
@@ -249,6 +262,8 @@ static const struct field heartbeat_fields[] = {
 	OWN("degraded", FIELD_BOOLEAN, false,
 	    "The state is kept in memory only: its disk is full, or its file is gone."),
 	OWN_OBJECT("events", true, event_fields, "What the kernel told between audits."),
+	OWN_OBJECT("learning", true, learning_fields,
+		   "Whether it is learned which capabilities containers use, and how much was seen of it."),
 	OWN("event_sources", FIELD_JSON, true, "Which event sources are in use, and why others are not."),
 	OWN("confinement", FIELD_JSON, true, "What holds the agent's processes to their privilege."),
 	{0},

@@ -162,6 +162,16 @@ void usage_watch_stop(struct usage_watch *watch)
 	free(watch);
 }
 
+const char *usage_watch_evidence(const struct usage_watch *watch)
+{
+	return watch->evidence;
+}
+
+int64_t usage_watch_since(const struct usage_watch *watch)
+{
+	return watch->since;
+}
+
 void usage_watch_leave(struct usage_watch *watch)
 {
 	if (!watch)

@@ -66,6 +66,10 @@ struct usage *usage_watch_take(struct usage_watch *watch, struct error **error);
  * taken: for who has to know at once, and asks often. -1 and *error. */
 int usage_watch_refusals(struct usage_watch *watch, uint64_t *count, struct error **error);
 
+/* How the kernel tells, and since when (milliseconds since 1970). */
+const char *usage_watch_evidence(const struct usage_watch *watch);
+int64_t usage_watch_since(const struct usage_watch *watch);
+
 /* In a process that was forked since: frees it there, and leaves the counting to the others. */
 void usage_watch_leave(struct usage_watch *watch);
 void usage_watch_stop(struct usage_watch *watch);

@@ -33,7 +33,20 @@ static void read_bytes(enum message_kind kind, const char *data, size_t size)
 		check_again(&message);
 }
 
-/* A pass of two findings, some bytes of which are others: two bytes of place and one of value each. */
+/* The message, some bytes of which are others: two bytes of place and one of value each. */
+static void read_changed(const struct message *message, const uint8_t *data, size_t size)
+{
+	struct wire_writer writer = {0};
+
+	if (message_encode(message, &writer, NULL))
+		abort();
+	for (; size >= 3; data += 3, size -= 3)
+		writer.data[(data[0] | (size_t)data[1] << 8) % writer.length] = (char)data[2];
+	read_bytes(message->kind, writer.data, writer.length);
+	free(writer.data);
+}
+
+/* A pass of two findings. */
 static void read_changed_pass(const uint8_t *data, size_t size)
 {
 	static const char *const containers[] = {"4f", "1c"};
@@ -58,14 +71,27 @@ static void read_changed_pass(const uint8_t *data, size_t size)
 					      .observed_count = 2,
 					      .summary = "{}",
 					      .summary_length = 2}};
-	struct wire_writer writer = {0};
 
-	if (message_encode(&pass, &writer, NULL))
-		abort();
-	for (; size >= 3; data += 3, size -= 3)
-		writer.data[(data[0] | (size_t)data[1] << 8) % writer.length] = (char)data[2];
-	read_bytes(MESSAGE_PASS, writer.data, writer.length);
-	free(writer.data);
+	read_changed(&pass, data, size);
+}
+
+/* The same of what was learned of a container. */
+static void read_changed_learned(const uint8_t *data, size_t size)
+{
+	static const char *const executables[] = {"/bin/a", "/bin/b", NULL};
+	static const struct watched watched = {.id = "4f", .image = "web:1", .family = "shop", .granted = 1};
+	static struct learned_use use = {
+		.count = 1, .required = true, .reason = "it may be no need", .executables = executables};
+	static struct learned_denial denial = {.capability = 21, .count = 1, .executables = executables};
+	static const struct learned_container container = {.watched = &watched,
+							   .uses = &use,
+							   .use_count = 1,
+							   .denials = &denial,
+							   .denial_count = 1,
+							   .observed_seconds = 9};
+	const struct message learned = {.kind = MESSAGE_LEARNED, .learned = {&container, 1}};
+
+	read_changed(&learned, data, size);
 }
 
 /* Packets: two bytes of length each. */
@@ -101,15 +127,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	/* Of shipper, auditor and parent. */
 	static const uint32_t sides[] = {
-		MESSAGE_BIT(MESSAGE_READY) | MESSAGE_BIT(MESSAGE_ASK) | MESSAGE_BIT(MESSAGE_PASS) |
-			MESSAGE_BIT(MESSAGE_COUNTERS),
-		MESSAGE_BIT(MESSAGE_ANSWER) | MESSAGE_BIT(MESSAGE_PEER),
+		MESSAGES_OF_AUDITOR,
+		MESSAGES_OF_SHIPPER | MESSAGE_BIT(MESSAGE_PEER),
 		MESSAGE_BIT(MESSAGE_CONFINED),
 	};
 
 	if (size < 2)
 		return 0;
-	if (data[0] & 2)
+	if (data[0] & 4)
+		read_changed_learned(data + 2, size - 2);
+	else if (data[0] & 2)
 		read_changed_pass(data + 2, size - 2);
 	else if (data[0] & 1)
 		read_packets(sides[data[1] % 3], data + 2, size - 2);

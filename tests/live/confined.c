@@ -383,6 +383,8 @@ static int take_option(const char *name, const char *value)
 		add(options.read, value);
 	else if (!strcmp(name, "--file-events"))
 		confinement->file_events = !strcmp(value, "on");
+	else if (!strcmp(name, "--learns"))
+		confinement->learns = !strcmp(value, "on");
 	else if (!strcmp(name, "--filter"))
 		confinement->no_filter = !strcmp(value, "off");
 	else

@@ -72,17 +72,17 @@ class AgentLearn(Case):
         again = self.agent(directory=agent.directory)
         self.assertEqual(set(self.kept(again, container)) & {0, 10}, {0, 10})
 
-        container.stop()
+        print("OLD PID", container.pid); container.stop()
         with open(f"{container.bundle}/config.json", encoding="utf-8") as file:
             config = json.load(file)
         grant(config, [name for name in harness.names(harness.DOCKER_DEFAULT) if name != "CAP_CHOWN"])
         with open(f"{container.bundle}/config.json", "w", encoding="utf-8") as file:
             json.dump(config, file)
-        container.start()
+        container.start(); print("NEW PID", container.pid)
         self.run_in(container, "/tools/busybox touch g; /tools/busybox chown 33 g")
         start = time.monotonic()
         self.wait_for(lambda: self.of(again, "capability.newly-denied", container))
-        print("newly-denied after", time.monotonic() - start)
+        print(again.log()); print("newly-denied after", time.monotonic() - start)
         finding = self.of(again, "capability.newly-denied", container)[-1]["finding"]
         self.assertEqual(finding["severity"], "high")
 

@@ -239,6 +239,15 @@ class Auditor(ConfineCase):
         self.assertFiltered("--user", USER, "--file-events", "on", "auditor", "call", "open_by_handle_at", 0, 0, 2)
         self.assertFiltered("--user", USER, "--file-events", "on", "auditor", "call", "mount", "a", "/", "tmpfs", 0, 0)
 
+    def test_reads_maps_when_it_learns(self):
+        """It may look up (1) and take (25), and nothing that makes a map (0), a program (5) or a link (28)."""
+        learns = ("--user", USER, "--learns", "on", "auditor", "call", "bpf")
+        for command in (1, 25):
+            self.confined(*learns, command, 0, 0, says="EINVAL")
+        for command in (0, 2, 3, 5, 8, 14, 28):
+            self.assertFiltered(*learns, command, 0, 0)
+        self.assertFiltered("--user", USER, "auditor", "call", "bpf", 1, 0, 0)
+
     def test_without_the_filter(self):
         report, _ = self.confined("--user", USER, "--filter", "off", "auditor", "call", "getpgrp")
         self.assertFalse(report["seccomp"])

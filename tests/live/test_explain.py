@@ -11,7 +11,8 @@ AT_LEAST = """
     process.root-user process.root-regain process.permitted-not-effective process.thread-privileges
     process.no-seccomp process.new-privileges-allowed process.lsm-unconfined process.deleted-executable
     process.more-than-init capability.beyond-default capability.default-set capability.ambient
-    capability.inheritable capability.bounding-open container.privileged container.host-pid
+    capability.inheritable capability.bounding-open capability.unused
+    capability.denied capability.newly-denied container.privileged container.host-pid
     container.host-network container.host-ipc container.host-uts container.host-cgroup container.host-user
     container.host-device mount.writable-root mount.host-path mount.runtime-socket mount.proc-unmasked
     mount.shared-propagation mount.writable-kernel-interface file.setuid file.setgid file.capabilities

@@ -389,6 +389,83 @@ static void test_bounding_open_of_root(void **state)
 	assert_non_null(strstr(build_finding(build, "capability.bounding-open")->why, "execve"));
 }
 
+/* ---- what was learned -------------------------------------------------------------------------- */
+
+static struct process *learned(struct build *build, struct learning_facts *facts)
+{
+	struct process *process = contained(build);
+
+	build_root(process, CAPABILITY_DOCKER_DEFAULT);
+	build->snapshot->containers[0]->learning = facts;
+	build->policy.unused_seconds = 7 * 86400;
+	build->policy.unused_starts = 2;
+	return process;
+}
+
+static void test_unused(void **state)
+{
+	struct build *build = *state;
+	struct learning_facts facts = {.required = CAP(CHOWN),
+				       .optional = CAP(FSETID),
+				       .seconds = 7 * 86400,
+				       .starts = 2};
+	struct process *process = learned(build, &facts);
+	const struct finding *finding;
+
+	assert_severity(build, "capability.unused", SEVERITY_LOW);
+	finding = build_finding(build, "capability.unused");
+	assert_int_equal(build_evidence(finding, "unused")->capabilities,
+			 CAPABILITY_DOCKER_DEFAULT & ~(CAP(CHOWN) | CAP(FSETID)));
+	facts.starts = 1;
+	assert_severity(build, "capability.unused", SEVERITY_NONE); /* of its start nothing is known */
+	facts.starts = 2;
+	facts.seconds--;
+	assert_severity(build, "capability.unused", SEVERITY_NONE);
+	facts.seconds++;
+	build_root(process, CAPABILITY_DOCKER_DEFAULT | CAP(SYS_ADMIN));
+	assert_severity(build, "capability.unused", SEVERITY_HIGH); /* by what it gives */
+	build_user_namespace(build, process, 100000);
+	assert_severity(build, "capability.unused", SEVERITY_INFO);
+	facts.required = ~(capability_set)0;
+	assert_severity(build, "capability.unused", SEVERITY_NONE);
+	build->snapshot->containers[0]->learning = NULL;
+	assert_severity(build, "capability.unused", SEVERITY_NONE); /* not watched */
+}
+
+static void test_denied(void **state)
+{
+	struct build *build = *state;
+	struct learning_facts facts = {.refused = CAP(SYS_NICE)};
+
+	learned(build, &facts);
+	assert_severity(build, "capability.denied", SEVERITY_LOW);
+	facts.refused |= CAP(SYS_ADMIN);
+	facts.refused_to[CAP_SYS_ADMIN] = "/srv/app";
+	assert_severity(build, "capability.denied", SEVERITY_MEDIUM);
+	assert_string_equal(build_evidence(build_finding(build, "capability.denied"), "program")->text,
+			    "/srv/app");
+	facts.refused = CAP(CHOWN); /* which the container has: a user of it has not */
+	assert_severity(build, "capability.denied", SEVERITY_INFO);
+	facts.refused = 0;
+	assert_severity(build, "capability.denied", SEVERITY_NONE);
+	assert_severity(build, "capability.newly-denied", SEVERITY_NONE);
+}
+
+static void test_newly_denied(void **state)
+{
+	struct build *build = *state;
+	struct learning_facts facts = {.required = CAP(CHOWN) | CAP(KILL), .refused = CAP(CHOWN)};
+	struct process *process = learned(build, &facts);
+
+	assert_severity(build, "capability.newly-denied", SEVERITY_NONE); /* it is granted still */
+	process->credentials.bounding &= ~CAP(CHOWN);
+	assert_severity(build, "capability.newly-denied", SEVERITY_HIGH);
+	assert_severity(build, "capability.denied", SEVERITY_NONE); /* not told twice */
+	facts.required = CAP(KILL);
+	assert_severity(build, "capability.newly-denied", SEVERITY_NONE);
+	assert_severity(build, "capability.denied", SEVERITY_MEDIUM);
+}
+
 static void test_bounding_open_of_host(void **state)
 {
 	struct build *build = *state;
@@ -427,6 +504,9 @@ int main(void)
 		BUILD_TEST(test_bounding_open),
 		BUILD_TEST(test_bounding_open_of_root),
 		BUILD_TEST(test_bounding_open_of_host),
+		BUILD_TEST(test_unused),
+		BUILD_TEST(test_denied),
+		BUILD_TEST(test_newly_denied),
 	};
 
 	return cmocka_run_group_tests_name("rules_capability", tests, NULL, NULL);
