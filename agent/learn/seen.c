@@ -106,7 +106,7 @@ static int learn_facts(struct seen *seen, struct watched *watched, const struct 
 
 static bool is_there(const struct seen *seen, const struct mounts_span *span)
 {
-	return span->until >= seen->before && !span->ended;
+	return span->last && span->last >= seen->before;
 }
 
 /* The namespace, if it was there at the look before, or is. */
@@ -129,6 +129,7 @@ static int learn_mounts(struct seen *seen, struct mounts_seen *mounts, uint64_t 
 
 	if (span) {
 		span->until = until;
+		span->last = now;
 		return 0;
 	}
 	if (mounts->count == MOUNTS_MAX)
@@ -137,7 +138,7 @@ static int learn_mounts(struct seen *seen, struct mounts_seen *mounts, uint64_t 
 	if (!span)
 		return -1;
 	mounts->list = span;
-	span[mounts->count++] = (struct mounts_span){.inode = inode, .from = from, .until = until};
+	span[mounts->count++] = (struct mounts_span){.inode = inode, .from = from, .until = until, .last = now};
 	return 0;
 }
 
@@ -182,6 +183,20 @@ static int take_containers(struct seen *seen, const struct snapshot *snapshot, i
 	return 0;
 }
 
+static void close_mounts(struct mounts_seen *mounts, int64_t before, int64_t now)
+{
+	for (size_t i = 0; i < mounts->count; i++)
+		if (mounts->list[i].last == before && mounts->list[i].until > now)
+			mounts->list[i].until = now;
+}
+
+static void close_those_that_went(struct seen *seen, int64_t now)
+{
+	close_mounts(&seen->others, seen->before, now);
+	for (size_t i = 0; i < seen->count; i++)
+		close_mounts(&seen->list[i].mounts, seen->before, now);
+}
+
 int seen_take(struct seen *seen, const struct snapshot *snapshot, int64_t now)
 {
 	if (take_containers(seen, snapshot, now))
@@ -189,6 +204,7 @@ int seen_take(struct seen *seen, const struct snapshot *snapshot, int64_t now)
 	for (size_t i = 0; i < snapshot->process_count; i++)
 		if (take_process(seen, &snapshot->processes[i], now))
 			return -1;
+	close_those_that_went(seen, now);
 	seen->before = now;
 	return 0;
 }
@@ -217,7 +233,7 @@ void seen_end(struct seen *seen, const char *id, int64_t now)
 		struct mounts_span *span = &watched->mounts.list[i];
 		if (!is_there(seen, span))
 			continue;
-		span->ended = true;
+		span->last = 0;
 		span->until = now;
 	}
 }

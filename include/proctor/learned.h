@@ -10,7 +10,7 @@ struct mounts_seen {
 	struct mounts_span {
 		uint64_t inode;
 		int64_t from, until; /* milliseconds since 1970: the looks before and after */
-		bool ended;          /* it was told that it ended then */
+		int64_t last;        /* the last look that showed it; 0: its end was told */
 	} * list;
 	size_t count, capacity;
 };

@@ -69,7 +69,7 @@ static void test_seen(void **state)
 
 static void test_judging(void **state)
 {
-	struct mounts_span span = {7, 0, 9000};
+	struct mounts_span span = {7, 0, 9000, 0};
 	const struct mounts_seen others = {0};
 	const struct watched watched = {.id = "web", .mounts = {.list = &span, .count = 1}};
 	struct usage_check checks[] = {

@@ -6,8 +6,8 @@
 
 enum { MOUNTS = 100, USER = 200, OTHER = 300 };
 
-static struct mounts_span spans[] = {{MOUNTS, 0, INT64_MAX}, {MOUNTS + 1, 0, INT64_MAX}};
-static struct mounts_span others_span[] = {{OTHER, 0, INT64_MAX}};
+static struct mounts_span spans[] = {{MOUNTS, 0, INT64_MAX, 0}, {MOUNTS + 1, 0, INT64_MAX, 0}};
+static struct mounts_span others_span[] = {{OTHER, 0, INT64_MAX, 0}};
 static const struct mounts_seen others = {.list = others_span, .count = 1};
 static const struct watched web = {.id = "web",
 				   .user_namespace = USER,
@@ -175,8 +175,8 @@ static void test_asked_first(void **state)
 /* The kernel gives a namespace's number away again: whose it was at that time counts. */
 static void test_a_number_that_was_given_away(void **state)
 {
-	struct mounts_span earlier = {MOUNTS, 0, 5999}, later = {MOUNTS, 7001, 9000},
-			   then = {MOUNTS, 6500, 6600};
+	struct mounts_span earlier = {MOUNTS, 0, 5999, 0}, later = {MOUNTS, 7001, 9000, 0},
+			   then = {MOUNTS, 6500, 6600, 0};
 	struct usage_check checks[] = {check_of(CAP_CHOWN, ASKING_NEED)};
 	struct usage usage = {.checks = checks, .count = 1};
 	struct watched all[] = {web, web, web};

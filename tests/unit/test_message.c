@@ -149,7 +149,7 @@ static void test_other_kinds_arrive(void **state)
 	struct message ready = {.kind = MESSAGE_READY, .json = {"{\"a\":[]}", 8}};
 	struct message answer = {.kind = MESSAGE_ANSWER,
 				 .answer = {ENDPOINT_TASK, FETCH_STATUS, 404, {NULL, 0}}};
-	struct message counters = {.kind = MESSAGE_COUNTERS, .counters = {1, 2, 3, 4, 5}};
+	struct message counters = {.kind = MESSAGE_COUNTERS, .counters = {1, 2, 3, 4, 5, 6, 7, 8}};
 	struct message *got = pass_on(&sides, &ask);
 
 	(void)state;
@@ -168,6 +168,63 @@ static void test_other_kinds_arrive(void **state)
 	message_free(got);
 	got = pass_on(&sides, &counters);
 	assert_memory_equal(&got->counters, &counters.counters, sizeof(counters.counters));
+	message_free(got);
+	free_sides(&sides);
+}
+
+static const char *const executables[] = {"/bin/a\n", "/bin/b", NULL};
+static const struct watched watched = {.id = "4f",
+				       .name = "web",
+				       .image = "web:1",
+				       .family = "shop",
+				       .granted = 1,
+				       .since = 7,
+				       .saw_start = true};
+static struct learned_use use = {.capability = 10,
+				 .count = 2,
+				 .first = 3,
+				 .last = 4,
+				 .required = true,
+				 .reason = "it may be no need",
+				 .executables = executables};
+static struct learned_denial denial = {.capability = 21, .count = 5, .first = 6, .last = 7};
+static const struct learned_container learned_container = {.watched = &watched,
+							   .uses = &use,
+							   .use_count = 1,
+							   .denials = &denial,
+							   .denial_count = 1,
+							   .recommended = 1024,
+							   .complete = true,
+							   .observed_seconds = 9};
+static const struct message whole_learned = {.kind = MESSAGE_LEARNED, .learned = {&learned_container, 1}};
+static const struct learned_history history = {"4f", 1, 2, 3, 4};
+static const struct message whole_history = {.kind = MESSAGE_HISTORY, .history = {&history, 1}};
+
+static void test_learned_arrives(void **state)
+{
+	struct sides sides = make_sides(0, ALL);
+	struct message *got = pass_on(&sides, &whole_learned);
+	const struct learned_container *container = got->learned.list;
+
+	(void)state;
+	assert_int_equal(got->learned.count, 1);
+	assert_string_equal(container->watched->id, "4f");
+	assert_string_equal(container->watched->family, "shop");
+	assert_null(container->watched->image_digest);
+	assert_true(container->watched->saw_start && container->complete);
+	assert_int_equal(container->observed_seconds, 9);
+	assert_int_equal(container->use_count, 1);
+	assert_int_equal(container->uses[0].capability, 10);
+	assert_int_equal(container->uses[0].last, 4);
+	assert_string_equal(container->uses[0].executables[0], "/bin/a\\n");
+	assert_null(container->uses[0].executables[2]);
+	assert_int_equal(container->denials[0].count, 5);
+	assert_null(container->denials[0].reason);
+	message_free(got);
+	got = pass_on(&sides, &whole_history);
+	assert_int_equal(got->history.count, 1);
+	assert_string_equal(got->history.list[0].id, "4f");
+	assert_int_equal(got->history.list[0].starts, 4);
 	message_free(got);
 	free_sides(&sides);
 }
@@ -357,44 +414,82 @@ static const char *decode_error(enum message_kind kind, const char *data, size_t
 	return text;
 }
 
-static void test_part_of_a_pass_is_none(void **state)
+static void assert_part_is_none(const struct message *message, const char *why)
 {
 	struct wire_writer writer = {0};
 
-	(void)state;
-	assert_int_equal(message_encode(&whole_pass, &writer, NULL), 0);
-	assert_null(decode_error(MESSAGE_PASS, writer.data, writer.length));
+	assert_int_equal(message_encode(message, &writer, NULL), 0);
+	assert_null(decode_error(message->kind, writer.data, writer.length));
 	for (size_t length = 0; length < writer.length; length++) {
 		/* Its end is the end of what may be read. */
 		_cleanup_free_ char *part = malloc(length ? length : 1);
 		assert_non_null(part);
 		memcpy(part, writer.data, length);
-		assert_non_null(decode_error(MESSAGE_PASS, part, length));
+		assert_non_null(decode_error(message->kind, part, length));
 	}
 	wire_put_32(&writer, 0);
-	assert_string_equal(decode_error(MESSAGE_PASS, writer.data, writer.length),
-			    "receiving a pass: its end is not as it should be");
+	assert_string_equal(decode_error(message->kind, writer.data, writer.length), why);
 	free(writer.data);
 }
 
-/* Whatever is changed: either it is no pass, or one within its bounds. */
-static void test_any_byte_may_be_another(void **state)
+static void test_part_of_a_message_is_none(void **state)
+{
+	(void)state;
+	assert_part_is_none(&whole_pass, "receiving a pass: its end is not as it should be");
+	assert_part_is_none(&whole_learned, "receiving what was learned: its end is not as it should be");
+	assert_part_is_none(&whole_history, "receiving a history: its end is not as it should be");
+}
+
+/* Whatever is changed: either it is no message, or one within its bounds. */
+static void assert_any_byte_may_be_another(const struct message *message)
 {
 	static const unsigned char others[] = {0x00, 0x01, 0x7f, 0x80, 0xff};
 	struct wire_writer writer = {0};
 	unsigned refused = 0;
 
-	(void)state;
-	assert_int_equal(message_encode(&whole_pass, &writer, NULL), 0);
+	assert_int_equal(message_encode(message, &writer, NULL), 0);
 	for (size_t i = 0; i < writer.length; i++) {
 		char was = writer.data[i];
 		for (size_t k = 0; k < sizeof(others); k++) {
 			writer.data[i] = (char)others[k];
-			refused += decode_error(MESSAGE_PASS, writer.data, writer.length) != NULL;
+			refused += decode_error(message->kind, writer.data, writer.length) != NULL;
 		}
 		writer.data[i] = was;
 	}
-	assert_in_range(refused, writer.length, 5 * writer.length);
+	assert_in_range(refused, writer.length / 4, 5 * writer.length);
+	free(writer.data);
+}
+
+static void test_any_byte_may_be_another(void **state)
+{
+	(void)state;
+	assert_any_byte_may_be_another(&whole_pass);
+	assert_any_byte_may_be_another(&whole_learned);
+	assert_any_byte_may_be_another(&whole_history);
+}
+
+static void test_numbers_of_what_was_learned(void **state)
+{
+	static const struct watched whose = {.id = "4f"};
+	struct learned_use one = {.capability = 64, .count = 1};
+	const struct learned_container container = {.watched = &whose, .uses = &one, .use_count = 1};
+	const struct message learned = {.kind = MESSAGE_LEARNED, .learned = {&container, 1}};
+	struct wire_writer writer = {0};
+
+	(void)state;
+	assert_int_equal(message_encode(&learned, &writer, NULL), 0);
+	assert_string_equal(decode_error(MESSAGE_LEARNED, writer.data, writer.length),
+			    "receiving what was learned: a capability is not as it should be");
+	one.capability = 63;
+	one.count = UINT64_MAX;
+	writer.length = 0;
+	assert_int_equal(message_encode(&learned, &writer, NULL), 0);
+	assert_string_equal(decode_error(MESSAGE_LEARNED, writer.data, writer.length),
+			    "receiving what was learned: a count is not as it should be");
+	writer.length = 0;
+	wire_put_32(&writer, MESSAGE_LEARNED_MAX + 1);
+	assert_non_null(decode_error(MESSAGE_LEARNED, writer.data, writer.length));
+	assert_non_null(decode_error(MESSAGE_HISTORY, writer.data, writer.length));
 	free(writer.data);
 }
 
@@ -618,15 +713,17 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pass_arrives),
 		cmocka_unit_test(test_other_kinds_arrive),
+		cmocka_unit_test(test_learned_arrives),
 		cmocka_unit_test(test_descriptor_arrives),
 		cmocka_unit_test(test_large_message_waits_for_the_receiver),
 		cmocka_unit_test(test_both_send_at_once),
 		cmocka_unit_test(test_out_of_bounds_is_not_sent),
 		cmocka_unit_test(test_fitting_findings_are_sent),
-		cmocka_unit_test(test_part_of_a_pass_is_none),
+		cmocka_unit_test(test_part_of_a_message_is_none),
 		cmocka_unit_test(test_any_byte_may_be_another),
 		cmocka_unit_test(test_texts_and_numbers_of_a_finding),
 		cmocka_unit_test(test_numbers_of_other_kinds),
+		cmocka_unit_test(test_numbers_of_what_was_learned),
 		cmocka_unit_test(test_packets_that_are_none),
 		cmocka_unit_test(test_message_without_an_end),
 		cmocka_unit_test(test_other_side_is_gone),

@@ -190,7 +190,7 @@ static void test_a_newer_version_is_refused_and_kept(void **state)
 	run_sql("PRAGMA user_version = 99");
 	assert_says(refusal(directory), "written by a newer version of Proctor (form 99");
 	assert_int_equal(count_files("proctor.db.corrupt"), 0);
-	run_sql("PRAGMA user_version = 2");
+	run_sql("PRAGMA user_version = 3");
 	open_store(directory);
 	assert_string_equal(told(store), "opened a");
 }
