@@ -20,6 +20,7 @@
 
 enum {
 	LEARN_MS = 1000,  /* between two questions whether something was refused */
+	TAKE_MS = 10000,  /* between two times that what was counted is taken in any case */
 	ALIVE_MS = 5000,  /* between signs of life to the parent */
 	ALONE_MS = 75000, /* the parent has sent another shipper by then: its longest wait is a minute */
 	INVENTORY_MS = 24 * 60 * 60 * 1000,
@@ -41,6 +42,7 @@ struct auditor {
 	struct changed rooted;  /* of those, the ones that took on uid 0 */
 	struct learning *learning; /* NULL: it does not learn */
 	uint64_t learn_at;         /* when refusals are asked for next; clock_ms() */
+	uint64_t take_at;          /* and when all that was counted is taken */
 	struct pace pace;
 	struct sent sent;
 	struct message_counters counters;
@@ -376,6 +378,7 @@ static void send_learned(struct auditor *auditor, bool whole)
 	struct error *error = NULL;
 	struct message message;
 
+	auditor->take_at = clock_ms() + TAKE_MS;
 	if (learning_tell(auditor->learning, whole, now_ms(), &message, &error) == 1 &&
 	    send_to_shipper(auditor, &message, &error))
 		learning_again(auditor->learning);
@@ -386,7 +389,7 @@ static void send_learned(struct auditor *auditor, bool whole)
 		log_error(&auditor->setup->log, LOG_ERROR, "learning", &error);
 }
 
-/* Refusals are told between passes: a program may fail by them now. */
+/* What is learned between passes; refusals at once: a program may fail by them now. */
 static void look_at_refusals(struct auditor *auditor)
 {
 	uint64_t now = clock_ms();
@@ -394,7 +397,7 @@ static void look_at_refusals(struct auditor *auditor)
 	if (!auditor->learning || now < auditor->learn_at)
 		return;
 	auditor->learn_at = now + LEARN_MS;
-	if (auditor->snapshot && learning_has_refusals(auditor->learning))
+	if (auditor->snapshot && (learning_has_refusals(auditor->learning) || now >= auditor->take_at))
 		send_learned(auditor, false);
 }
 

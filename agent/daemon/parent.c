@@ -580,7 +580,7 @@ static int start_watch(struct parent *parent, struct error **error)
 		return error_context(error, "learning");
 	}
 	parent->why_not = strdup(error_message(failed));
-	log_error(&parent->log, LOG_WARNING, "capabilities are not learned", &failed);
+	log_error(&parent->log, LOG_INFO, "capabilities are not learned", &failed);
 	return 0;
 }
 
