@@ -335,7 +335,8 @@ const struct setting agent_settings[] = {
 	 .otherwise = "auto",
 	 .put = put_choice,
 	 .words = off_auto_on,
-	 .help = "Whether it is learned which capabilities containers use, by BPF programs that are loaded at "
+	 .help = "Whether it is learned which capabilities containers use, by BPF programs that are loaded "
+		 "at "
 		 "the start: `auto` where they may be (CAP_BPF, CAP_PERFMON and CAP_SYSLOG, of which none is "
 		 "kept); with `on` the agent does not start without"},
 	{.key = "learn_days",

@@ -44,8 +44,8 @@ struct settings {
 	bool process_events, mount_events, cgroup_events, file_events;
 	enum learning_wish { LEARN_OFF, LEARN_AUTO, LEARN_ON } learn;
 	unsigned learn_days, learn_starts; /* of its image, before a capability counts as unused */
-	bool inventory;                                    /* once a day and at start */
-	uint64_t queue_bytes, queue_age;                   /* bytes, seconds */
+	bool inventory;                    /* once a day and at start */
+	uint64_t queue_bytes, queue_age;   /* bytes, seconds */
 	unsigned resolve_after, flap_window, stop_timeout; /* seconds */
 	const char *metrics;                               /* ADDRESS:PORT; NULL: off */
 	const char *docker_socket;                         /* NULL: not asked */

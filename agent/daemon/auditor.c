@@ -37,9 +37,9 @@ struct auditor {
 	bool saw_dead;             /* in the last pass: they will go, and no event will tell */
 	struct silent silent;      /* found in all passes so far */
 	struct profiles *profiles;
-	struct changed changed; /* since the last pass */
-	struct changed fresh;   /* of them, those whose profile was not looked at yet */
-	struct changed rooted;  /* of those, the ones that took on uid 0 */
+	struct changed changed;    /* since the last pass */
+	struct changed fresh;      /* of them, those whose profile was not looked at yet */
+	struct changed rooted;     /* of those, the ones that took on uid 0 */
 	struct learning *learning; /* NULL: it does not learn */
 	uint64_t learn_at;         /* when refusals are asked for next; clock_ms() */
 	uint64_t take_at;          /* and when all that was counted is taken */
@@ -524,8 +524,7 @@ static void take_shipper(struct auditor *auditor, int socket)
 {
 	struct message ready = {.kind = MESSAGE_READY};
 	struct error *error = NULL;
-	struct channel *channel =
-		channel_new(socket, MESSAGES_OF_SHIPPER, &error);
+	struct channel *channel = channel_new(socket, MESSAGES_OF_SHIPPER, &error);
 
 	if (!channel) {
 		log_error(&auditor->setup->log, LOG_ERROR, "taking another shipper", &error);

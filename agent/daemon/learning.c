@@ -44,9 +44,9 @@ struct learning {
 	bool cut;              /* there is more than one message holds */
 	bool news;             /* something that may be judged otherwise */
 	bool behind, nameless;
-	uint64_t refusals;           /* that were known of at the last look */
-	uint64_t lost, dropped;      /* checks: in the kernel, and of those that waited */
-	uint64_t lost_noted;         /* at the last pass */
+	uint64_t refusals;      /* that were known of at the last look */
+	uint64_t lost, dropped; /* checks: in the kernel, and of those that waited */
+	uint64_t lost_noted;    /* at the last pass */
 	struct message_counters counters;
 };
 
@@ -115,7 +115,7 @@ static struct pupil *find(const struct learning *learning, const char *id)
 	size_t place = place_of(learning, id);
 
 	return place < learning->count && !strcmp(learning->pupils[place]->id, id) ? learning->pupils[place]
-										    : NULL;
+										   : NULL;
 }
 
 static int make_room(struct learning *learning)
@@ -184,7 +184,8 @@ static void forget(struct learning *learning)
 /* ---- what rules are given ----------------------------------------------------------------------- */
 
 /* The programs to which capabilities were refused within the last day, parted by commas. */
-static int take_refusals(const struct pupil *pupil, int64_t now, struct arena *arena, struct learning_facts *facts)
+static int take_refusals(const struct pupil *pupil, int64_t now, struct arena *arena,
+			 struct learning_facts *facts)
 {
 	for (unsigned i = 0; i < CAPABILITIES; i++) {
 		const char *program = pupil->refused_to[i];
@@ -227,10 +228,11 @@ static void note(struct learning *learning, struct snapshot *snapshot)
 				    "check of a capability was not counted: there was no more room", lost,
 				    NULL, NULL);
 	if (coverage && learning->nameless)
-		coverage_note(coverage, snapshot->arena,
-			      "the kernel hides where its functions lie: which capabilities are needed is not "
-			      "certain",
-			      NULL, "give the agent CAP_SYSLOG, and let kernel.kptr_restrict be 1");
+		coverage_note(
+			coverage, snapshot->arena,
+			"the kernel hides where its functions lie: which capabilities are needed is not "
+			"certain",
+			NULL, "give the agent CAP_SYSLOG, and let kernel.kptr_restrict be 1");
 	learning->lost_noted = learning->counters.checks_lost;
 }
 
@@ -290,8 +292,7 @@ static int join(struct learning *learning, struct usage *taken)
 	for (size_t i = 0; i < waiting; i++) {
 		struct usage_check *check = &all[count + i];
 		*check = learning->waiting->checks[i];
-		check->executable =
-			check->executable ? arena_string(taken->arena, check->executable) : NULL;
+		check->executable = check->executable ? arena_string(taken->arena, check->executable) : NULL;
 	}
 	taken->checks = all;
 	taken->count = count + waiting;

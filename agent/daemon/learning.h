@@ -1,5 +1,5 @@
-/* The auditor's part of learning: takes what the parent's BPF programs have counted, tells the shipper what is
- * new of each container, and gives rules what is known. */
+/* The auditor's part of learning: takes what the parent's BPF programs have counted, tells the shipper what
+ * is new of each container, and gives rules what is known. */
 #ifndef AGENT_DAEMON_LEARNING_H
 #define AGENT_DAEMON_LEARNING_H
 

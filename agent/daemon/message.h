@@ -53,8 +53,8 @@ enum message_kind {
 
 struct message_counters {
 	uint64_t events, overruns, passes, full_passes;
-	uint64_t unread; /* processes that ended before they could be read */
-	uint64_t checks; /* of capabilities, that were counted for containers */
+	uint64_t unread;                     /* processes that ended before they could be read */
+	uint64_t checks;                     /* of capabilities, that were counted for containers */
 	uint64_t checks_lost, checks_unseen; /* for which there was no room; by whom came and went too soon */
 };
 

@@ -390,8 +390,8 @@ static void put_executables(struct wire_writer *writer, const char *const *execu
 
 static const char *const *take_executables(struct wire_reader *reader, struct arena *arena)
 {
-	size_t count = wire_take_count(reader, MESSAGE_EXECUTABLES_MAX, sizeof(uint32_t),
-				       "a number of executables");
+	size_t count =
+		wire_take_count(reader, MESSAGE_EXECUTABLES_MAX, sizeof(uint32_t), "a number of executables");
 	const char **executables = arena_array(arena, count + 1, sizeof(*executables));
 
 	if (!executables)

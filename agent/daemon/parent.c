@@ -52,7 +52,7 @@ struct parent {
 	struct events events;
 	struct usage_watch *watch; /* counts which capabilities are asked for; NULL: it does not */
 	char *why_not;             /* it was asked for and does not; NULL: it does, or was not asked for */
-	struct places places; /* that the shipper writes to and reads */
+	struct places places;      /* that the shipper writes to and reads */
 	struct child auditor, shipper;
 	json_t *report;         /* what is in force for ourselves */
 	capability_set granted; /* the bounding set that we were started with */
@@ -412,8 +412,7 @@ static void review_watch(struct parent *parent)
 	usage_watch_stop(parent->watch);
 	free(parent->why_not);
 	parent->watch = NULL;
-	parent->why_not =
-		wanted ? strdup("it was switched on while the agent ran; restart the agent") : NULL;
+	parent->why_not = wanted ? strdup("it was switched on while the agent ran; restart the agent") : NULL;
 }
 
 /* Children get the settings that are in force when they are started: they are started anew. */

@@ -68,8 +68,8 @@ static struct watched *add(struct seen *seen, const struct container *container,
 		seen->list = grown;
 	if (!grown || !id)
 		return NULL;
-	grown[seen->count] =
-		(struct watched){.id = id, .since = now, .saw_start = start_of(container->init) >= seen->since};
+	grown[seen->count] = (struct watched){
+		.id = id, .since = now, .saw_start = start_of(container->init) >= seen->since};
 	return &grown[seen->count++];
 }
 
@@ -138,7 +138,8 @@ static int learn_mounts(struct seen *seen, struct mounts_seen *mounts, uint64_t 
 	if (!span)
 		return -1;
 	mounts->list = span;
-	span[mounts->count++] = (struct mounts_span){.inode = inode, .from = from, .until = until, .last = now};
+	span[mounts->count++] =
+		(struct mounts_span){.inode = inode, .from = from, .until = until, .last = now};
 	return 0;
 }
 

@@ -220,8 +220,8 @@ static int check_table(const struct database *database, const char *table, struc
 /* What each pass is compared with. The queue, which may be long, is found to be damaged when it is read. */
 static int check(const struct database *database, struct error **error)
 {
-	static const char *const tables[] = {"figures", "finding", "detail", "sink", "dead_letter", "learned",
-					      "learned_use"};
+	static const char *const tables[] = {"figures",     "finding", "detail",     "sink",
+					     "dead_letter", "learned", "learned_use"};
 	int code = SQLITE_OK;
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && code == SQLITE_OK; i++)

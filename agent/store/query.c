@@ -164,14 +164,12 @@ static const char *const texts[QUERY_COUNT] = {
 		"INSERT INTO learned_use (image, family, capability, kind, count, first, last) "
 		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (image, family, capability, kind) "
 		"DO UPDATE SET count = count + ?5, first = min(first, ?6), last = max(last, ?7)",
-	[QUERY_LEARNED_FORGET] =
-		"DELETE FROM learned WHERE last < ?1 OR (image, family) IN "
-		"(SELECT image, family FROM learned ORDER BY last DESC LIMIT -1 OFFSET ?2)",
+	[QUERY_LEARNED_FORGET] = "DELETE FROM learned WHERE last < ?1 OR (image, family) IN "
+				 "(SELECT image, family FROM learned ORDER BY last DESC LIMIT -1 OFFSET ?2)",
 	[QUERY_LEARNED_USES_FORGET] = "DELETE FROM learned_use WHERE (image, family) NOT IN "
 				      "(SELECT image, family FROM learned)",
-	[QUERY_LEARNED_USES] =
-		"SELECT capability, min(kind) FROM learned_use WHERE kind < 2 AND "
-		"(image = ?1 OR (family <> '' AND family = ?2)) GROUP BY capability",
+	[QUERY_LEARNED_USES] = "SELECT capability, min(kind) FROM learned_use WHERE kind < 2 AND "
+			       "(image = ?1 OR (family <> '' AND family = ?2)) GROUP BY capability",
 	[QUERY_LEARNED_TIMES] =
 		"SELECT coalesce(sum(seconds), 0), coalesce(sum(starts), 0) FROM learned WHERE image = ?1 "
 		"AND ?2 IS NOT NULL",

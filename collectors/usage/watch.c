@@ -310,10 +310,10 @@ static int take_checks(const struct usage_watch *watch, struct usage *usage)
 
 	do {
 		count = TAKEN_AT_ONCE;
-		result = keys && values
-				 ? watch->library.map_lookup_and_delete_batch(watch->maps.checks, from, &after,
-									      keys, values, &count, NULL)
-				 : -ENOMEM;
+		result = keys && values ? watch->library.map_lookup_and_delete_batch(watch->maps.checks, from,
+										     &after, keys, values,
+										     &count, NULL)
+					: -ENOMEM;
 		if (result && result != -ENOENT)
 			return -1;
 		for (uint32_t i = 0; i < count; i++)

@@ -243,7 +243,7 @@ struct learning_facts {
 				   */
 	capability_set refused;   /* to it, within the last day, and a call failed of it */
 	const char *refused_to[64]; /* for each the program; NULL: not known */
-	bool whole; /* it was watched since its start, or for a day */
+	bool whole;                 /* it was watched since its start, or for a day */
 };
 
 struct container {
@@ -282,7 +282,7 @@ struct container {
 	size_t tool_count;
 	const struct program *programs; /* by path */
 	size_t program_count;
-	bool programs_known;        /* every process of it was looked at */
+	bool programs_known;                   /* every process of it was looked at */
 	const struct learning_facts *learning; /* NULL: it was not watched, or not long enough to know */
 	const char *const *written; /* paths in its root that it has written since it was started, or has open
 				       for writing, ended by NULL; a directory, as a whole, ends in `/`; NULL:

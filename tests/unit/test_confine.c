@@ -39,10 +39,9 @@ static bool has(const char *name, unsigned roles)
 
 static void test_what_no_role_does(void **state)
 {
-	static const char *const never[] = {
-		"execve", "execveat", "ptrace",     "mount",   "unshare",          "setns",
-		"mknod",  "mknodat",    "symlink", "process_vm_readv", "keyctl",
-		"chroot", "setuid",   "userfaultfd"};
+	static const char *const never[] = {"execve", "execveat", "ptrace",  "mount",      "unshare",
+					    "setns",  "mknod",    "mknodat", "symlink",    "process_vm_readv",
+					    "keyctl", "chroot",   "setuid",  "userfaultfd"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(never) / sizeof(*never); i++)

@@ -405,10 +405,8 @@ static struct process *learned(struct build *build, struct learning_facts *facts
 static void test_unused(void **state)
 {
 	struct build *build = *state;
-	struct learning_facts facts = {.required = CAP(CHOWN),
-				       .optional = CAP(FSETID),
-				       .seconds = 7 * 86400,
-				       .starts = 2};
+	struct learning_facts facts = {
+		.required = CAP(CHOWN), .optional = CAP(FSETID), .seconds = 7 * 86400, .starts = 2};
 	struct process *process = learned(build, &facts);
 	const struct finding *finding;
 

@@ -72,9 +72,10 @@ static void test_of_one_image(void **state)
 /* The tag says less than the digest; a family goes on with another image. */
 static void test_of_a_digest_and_a_family(void **state)
 {
-	const struct watched old = {.id = "a", .image = "web:1", .image_digest = "sha256:1", .family = "shop"},
-			     new = {.id = "b", .image = "web:1", .image_digest = "sha256:2", .family = "shop"},
-			     lone = {.id = "c", .image = "web:1", .image_digest = "sha256:3"};
+	const struct watched
+		old = {.id = "a", .image = "web:1", .image_digest = "sha256:1", .family = "shop"},
+		new = {.id = "b", .image = "web:1", .image_digest = "sha256:2", .family = "shop"},
+		lone = {.id = "c", .image = "web:1", .image_digest = "sha256:3"};
 	struct learned_history history;
 
 	(void)state;
