@@ -13,6 +13,7 @@ enum {
 	CAPABILITIES = 64,
 	UNSEEN_MS = 30000,             /* after that no look shows any more whose check it was */
 	REFUSED_MS = 24 * 3600 * 1000, /* as long a refusal is told */
+	NAMED_MS = 3000,               /* within that the image of a new container becomes known */
 	WAITING_MAX = 65536,           /* checks that are not told */
 	/* At most of what a message holds of a container, and of a capability with its programs: */
 	CONTAINER_BYTES = 24 * 1024,
@@ -41,7 +42,7 @@ struct learning {
 	struct learned *told;  /* what it was told and has not answered; NULL: nothing */
 	size_t told_count;     /* the first of its containers */
 	bool whole;            /* it is also of those that asked for nothing */
-	bool cut;              /* there is more than one message holds */
+	bool cut;              /* some are left for the next time: by room, or by want of an image */
 	bool news;             /* something that may be judged otherwise */
 	bool behind, nameless;
 	uint64_t refusals;      /* that were known of at the last look */
@@ -340,6 +341,10 @@ static bool shape(struct learning *learning, struct learned_container *container
 	container->watched = watched;
 	container->observed_seconds =
 		now > pupil->told_until ? (uint64_t)(now - pupil->told_until) / 1000 : 0;
+	if (!watched->image && !watched->image_digest && now - pupil->since < NAMED_MS) {
+		learning->cut = true;
+		return false; /* what it asked for at its start is its image's */
+	}
 	return whole || !pupil->answered || container->use_count || container->denial_count;
 }
 
@@ -356,9 +361,10 @@ static void choose(struct learning *learning, bool whole, int64_t now)
 		if (!shape(learning, &container, whole, now))
 			continue;
 		size += size_of(&container);
-		learning->cut = size > MESSAGE_LEARNED_BYTES;
-		if (learning->cut)
+		if (size > MESSAGE_LEARNED_BYTES) {
+			learning->cut = true;
 			break;
+		}
 		told->containers[learning->told_count++] = container;
 	}
 }
@@ -379,9 +385,9 @@ static bool waits(struct learning *learning, const struct usage_check *check, in
 	if (is_told(learning, check))
 		return false;
 	unseen = is_unseen(learning, check);
-	if (!unseen)
-		return learning->cut && !mounts_have(seen_others(learning->seen), check);
-	if (check->last + UNSEEN_MS < now) {
+	if (!unseen && (!learning->cut || mounts_have(seen_others(learning->seen), check)))
+		return false;
+	if (unseen && check->last + UNSEEN_MS < now) {
 		learning->counters.checks_unseen += check->count;
 		return false;
 	}

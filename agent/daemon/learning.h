@@ -34,7 +34,7 @@ bool learning_answer(struct learning *learning, const struct message *message);
 /* There is another shipper: what was not answered is to be told again. */
 void learning_again(struct learning *learning);
 
-/* Whether checks were taken in mount namespaces that no look has shown yet. */
+/* Whether refusals were taken of which the next look may tell whose they are. */
 bool learning_is_behind(const struct learning *learning);
 
 void learning_count(const struct learning *learning, struct message_counters *counters);

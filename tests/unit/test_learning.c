@@ -195,6 +195,7 @@ static void test_checks_before_the_look(void **state)
 	struct process *process = build_process(fixture->build, 200, shop, "/srv/shop");
 	uint64_t inode = process->namespaces[NAMESPACE_MNT] = 4242;
 
+	shop->image = "shop/z:1";
 	fixture->build->snapshot->process_count--;
 	fixture->build->snapshot->container_count--;
 	look(fixture, NOW);
@@ -252,6 +253,24 @@ static void test_a_number_that_was_given_away(void **state)
 	assert_string_equal(fixture->message.learned.list->watched->id, "web2");
 }
 
+/* What a container asks for before it is known what it is, waits for that. */
+static void test_before_its_image_is_known(void **state)
+{
+	struct fixture *fixture = *state;
+	struct container *web = fixture->build->snapshot->containers[0];
+
+	web->image = NULL;
+	look(fixture, NOW);
+	ask(fixture->web, CAP_CHOWN, false);
+	assert_int_equal(tell(fixture, NOW + 500), 0);
+	web->image = "shop/web:1";
+	look(fixture, NOW + 1000);
+	assert_int_equal(tell(fixture, NOW + 1500), 1);
+	assert_string_equal(fixture->message.learned.list->watched->image, "shop/web:1");
+	assert_int_equal(fixture->message.learned.list->use_count, 1);
+	assert_true(fixture->message.learned.list->watched->saw_start);
+}
+
 /* Containers that come and go leave nothing behind. */
 static void test_many_containers(void **state)
 {
@@ -289,6 +308,7 @@ int main(void)
 		TEST(test_checks_before_the_look),
 		TEST(test_what_is_never_seen),
 		TEST(test_a_number_that_was_given_away),
+		TEST(test_before_its_image_is_known),
 		TEST(test_many_containers),
 	};
 
