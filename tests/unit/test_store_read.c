@@ -191,7 +191,7 @@ static void test_refusals(void **state)
 	assert_non_null(strstr(refusal(), "no state of an agent's"));
 	test_directory();
 	assert_non_null(strstr(refusal(), "no agent has kept a state in"));
-	change("CREATE TABLE x (y); PRAGMA user_version = 2;");
+	change("CREATE TABLE x (y); PRAGMA user_version = 3;");
 	assert_non_null(strstr(refusal(), "no such table: figures"));
 }
 
