@@ -48,6 +48,7 @@ struct audit {
 	struct words rules, rules_off, collectors_off, excluded, to;
 	struct layer_cache layer_cache;
 	const char *config_file, *docker_socket;
+	bool without_bpf;
 	struct config *config;          /* NULL: none */
 	struct remediation remediation; /* instead of the findings */
 	enum severity minimum, fail_on; /* SEVERITY_NONE: not given */
@@ -157,6 +158,9 @@ static int handle_option(void *state, int id, const char *value, struct error **
 		return 0;
 	case AUDIT_RULE:
 		return add_list(audit, &audit->rules, value, config_check_rule, error);
+	case OPTION_NO_BPF:
+		audit->without_bpf = true;
+		return 0;
 	case OPTION_DOCKER_SOCKET:
 		audit->docker_socket = value;
 		return 0;
@@ -198,6 +202,7 @@ static struct snapshot *collect(struct audit *audit, struct error **error)
 	struct request request = {
 		.proc = "/proc",
 		.facts = REQUEST_AUDIT,
+		.bpf_from = audit->without_bpf ? 0 : BPF_FROM,
 		.excluded_paths = audit->excluded.words,
 		.excluded_count = audit->excluded.count,
 		.container = audit->print.selection.container,
@@ -467,6 +472,7 @@ static const struct option_entry options[] = {
 	 COMPLETE_FILE},
 	{AUDIT_WRITE_TASK_DEFINITION, "write-task-definition", "FILE",
 	 "write the changed definition to FILE, ready for register-task-definition", COMPLETE_FILE},
+	OPTION_ENTRY_NO_BPF,
 	OPTION_ENTRY_FORMAT,
 	OPTION_ENTRY_OUTPUT_FILE,
 	OPTION_ENTRY_WITH_ARGUMENTS,

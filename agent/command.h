@@ -45,6 +45,7 @@ enum option_id {
 	OPTION_OUTPUT_FILE,
 	OPTION_WITH_ARGUMENTS,
 	OPTION_DOCKER_SOCKET,
+	OPTION_NO_BPF,
 	OPTION_OWN,
 };
 
@@ -70,6 +71,12 @@ enum option_id {
 		OPTION_DOCKER_SOCKET, "docker-socket", "SOCKET",                                             \
 			"ask Docker's API at SOCKET for names and images (default: " otherwise ")",          \
 			COMPLETE_FILE                                                                        \
+	}
+
+#define OPTION_ENTRY_NO_BPF                                                                                  \
+	{                                                                                                    \
+		OPTION_NO_BPF, "no-bpf", NULL, "read processes from /proc alone, however many there are",    \
+			COMPLETE_NONE                                                                        \
 	}
 
 /* Where ECS tells a container of its task; what it holds is request.task_metadata. */

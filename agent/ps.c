@@ -26,6 +26,7 @@ struct ps {
 	enum format format;
 	const char *output_file;
 	const char *docker_socket; /* NULL: no one is asked for names */
+	bool without_bpf;
 
 	struct output *output;
 	const struct collector *enabled[5]; /* ended by NULL */
@@ -97,6 +98,9 @@ static int handle_option(void *state, int id, const char *value, struct error **
 		return add_columns(ps, value, error);
 	case OPTION_DOCKER_SOCKET:
 		ps->docker_socket = value;
+		return 0;
+	case OPTION_NO_BPF:
+		ps->without_bpf = true;
 		return 0;
 	case OPTION_FORMAT:
 		return format_parse(value, &ps->format, error);
@@ -270,6 +274,7 @@ static struct snapshot *collect(struct ps *ps, struct error **error)
 {
 	struct request request = {.proc = "/proc",
 				  .facts = facts_of(ps),
+				  .bpf_from = ps->without_bpf ? 0 : BPF_FROM,
 				  .docker_socket = ps->docker_socket,
 				  .task_metadata = getenv(TASK_METADATA_VARIABLE)};
 
@@ -361,6 +366,7 @@ static const struct option_entry options[] = {
 	{'t', "tree", NULL, "order processes by ancestry", COMPLETE_NONE},
 	{'o', "output", "COLUMN,…", "show these columns", COMPLETE_PS_COLUMN},
 	OPTION_ENTRY_DOCKER_SOCKET("no one is asked"),
+	OPTION_ENTRY_NO_BPF,
 	OPTION_ENTRY_FORMAT,
 	OPTION_ENTRY_OUTPUT_FILE,
 	OPTION_ENTRY_WITH_ARGUMENTS,

@@ -14,6 +14,7 @@
 #include "collectors/carry.h"
 #include "collectors/process_reader.h"
 #include "collectors/silent.h"
+#include "collectors/task/tasks.h"
 #include "collectors/user_namespace.h"
 #include "proctor/cleanup.h"
 
@@ -39,6 +40,7 @@ struct walk {
 	size_t *unread;            /* places of those to be read: all that were not carried */
 	size_t unread_count;
 	atomic_size_t next;
+	struct tasks *tasks; /* NULL: all is read from /proc */
 	struct user_namespace_table namespaces;
 
 	struct silent *silent;
@@ -326,6 +328,7 @@ static struct worker *worker_new(struct walk *walk, size_t at, size_t end)
 	worker->reader = (struct process_reader){.request = walk->request,
 						 .proc = walk->proc,
 						 .user_namespaces = &walk->namespaces,
+						 .tasks = walk->tasks,
 						 .arena = arena,
 						 .watch = watch};
 	return worker;
@@ -352,7 +355,7 @@ static void merge_worker(struct worker *worker, struct walked *walked)
 
 static bool has_to_be_watched(const struct walk *walk)
 {
-	return walk->request->facts & ~(uint32_t)PROCESS_FACTS_AT_ONCE;
+	return walk->tasks || walk->request->facts & ~(uint32_t)PROCESS_FACTS_AT_ONCE;
 }
 
 /* Starts a thread for it. Where none is to be had, or nothing can keep it, this thread does the work. */
@@ -469,6 +472,16 @@ static int keep_namespaces(struct snapshot *snapshot, const struct user_namespac
 	return 0;
 }
 
+/* Where many processes are to be read, the kernel is asked for all in one; not beside a procfs that hides
+ * some, of which nothing is to be told by other means. */
+static void look_at_tasks(struct walk *walk, const struct snapshot *snapshot)
+{
+	const struct request *request = walk->request;
+
+	if (request->bpf_from && walk->unread_count >= request->bpf_from && !snapshot->host.hidepid)
+		walk->tasks = tasks_look(walk->proc, request->facts & REQUEST_CGROUP, snapshot->arena);
+}
+
 static int collect_into(struct walk *walk, struct snapshot *snapshot, struct coverage *coverage,
 			struct error **error)
 {
@@ -476,8 +489,10 @@ static int collect_into(struct walk *walk, struct snapshot *snapshot, struct cov
 		return -1;
 	walk->processes = arena_array(snapshot->arena, walk->count, sizeof(*walk->processes));
 	walk->unread = calloc(walk->count + 1, sizeof(*walk->unread));
-	if (!walk->processes || !walk->unread || carry_processes(walk, snapshot, coverage) ||
-	    walk_processes(walk, snapshot, coverage) || keep_namespaces(snapshot, &walk->namespaces))
+	if (!walk->processes || !walk->unread || carry_processes(walk, snapshot, coverage))
+		return error_set(error, ENOMEM, "reading processes in %s", walk->request->proc);
+	look_at_tasks(walk, snapshot);
+	if (walk_processes(walk, snapshot, coverage) || keep_namespaces(snapshot, &walk->namespaces))
 		return error_set(error, ENOMEM, "reading processes in %s", walk->request->proc);
 	snapshot->processes = walk->processes;
 	snapshot->process_count = drop_vanished(walk->processes, walk->count);
@@ -501,6 +516,7 @@ static int collect(struct snapshot *snapshot, const struct request *request, str
 	user_namespace_table_init(&walk.namespaces);
 	result = collect_into(&walk, snapshot, coverage, error);
 	user_namespace_table_free(&walk.namespaces);
+	tasks_free(walk.tasks);
 	free(walk.listed);
 	free(walk.unread);
 	return result;

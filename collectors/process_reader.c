@@ -11,6 +11,7 @@
 #include "collectors/namespace.h"
 #include "collectors/process_text.h"
 #include "collectors/process_thread.h"
+#include "collectors/process_told.h"
 #include "collectors/user_namespace.h"
 #include "proctor/cleanup.h"
 
@@ -321,7 +322,7 @@ static const struct {
 	{REQUEST_COMMAND_LINE, read_command_line},
 };
 
-static enum outcome read_details(struct process_reader *reader, int directory, struct process *process)
+enum outcome process_read_details(struct process_reader *reader, int directory, struct process *process)
 {
 	enum outcome worst = READ_DONE;
 
@@ -399,14 +400,14 @@ static enum outcome read_live_part(struct process_reader *reader, int directory,
 	char path[32];
 
 	if (!process->zombie)
-		return read_details(reader, directory, process);
+		return process_read_details(reader, directory, process);
 	if (!thread)
 		return READ_DONE;
 	snprintf(path, sizeof(path), "task/%d", (int)thread);
 	_cleanup_close_ int live = openat(directory, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (live < 0)
 		return READ_DONE;
-	return read_details(reader, live, process);
+	return process_read_details(reader, live, process);
 }
 
 enum outcome process_read(struct process_reader *reader, struct process *process)
@@ -417,6 +418,8 @@ enum outcome process_read(struct process_reader *reader, struct process *process
 	pid_t thread = 0;
 
 	reader->pid = process->pid;
+	if (process_read_told(reader, process, &outcome))
+		return outcome;
 	snprintf(name, sizeof(name), "%d", (int)process->pid);
 	_cleanup_close_ int directory = openat(reader->proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0 && errno == ENOENT && reader->request->pids)

@@ -6,6 +6,7 @@
 #include "collectors/watch.h"
 #include "proctor/collector.h"
 
+struct tasks;
 struct user_namespace_table;
 
 enum { PROCESS_TEXT_LIMIT = 1024 * 1024 }; /* of a file of /proc/PID that is no list */
@@ -15,6 +16,7 @@ struct process_reader {
 	const struct request *request;
 	int proc;                                     /* descriptor of procfs; the caller's */
 	struct user_namespace_table *user_namespaces; /* shared by all */
+	const struct tasks *tasks;                    /* told of by the kernel; NULL: none */
 	struct arena *arena;                          /* joins the snapshot's in the end */
 	struct coverage coverage;                     /* the same */
 	struct buffer buffer;
@@ -62,6 +64,10 @@ struct denial {
  * thread was left behind. */
 int reader_read(struct process_reader *reader, int directory, const char *file, size_t limit);
 int reader_readlink(struct process_reader *reader, int directory, const char *file);
+
+/* Reads the wanted facts that status, stat and threads do not tell, of a process or a thread whose directory
+ * is open. */
+enum outcome process_read_details(struct process_reader *reader, int directory, struct process *process);
 
 bool reader_wants(const struct process_reader *reader, uint32_t fact);
 

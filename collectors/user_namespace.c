@@ -70,6 +70,16 @@ int user_namespace_table_add(struct user_namespace_table *table, struct user_nam
 	return 0;
 }
 
+const struct user_namespace *user_namespace_find(struct user_namespace_table *table, uint64_t inode)
+{
+	const struct user_namespace *space;
+
+	pthread_mutex_lock(&table->lock);
+	space = inode ? table_find(table, inode, false) : NULL;
+	pthread_mutex_unlock(&table->lock);
+	return space;
+}
+
 void user_namespace_read(struct process_reader *reader, int directory, struct process *process)
 {
 	struct user_namespace_table *table = reader->user_namespaces;

@@ -20,6 +20,9 @@ void user_namespace_table_free(struct user_namespace_table *table);
 /* Adds one that is known already; not while there are readers. -1: no memory. */
 int user_namespace_table_add(struct user_namespace_table *table, struct user_namespace *space);
 
+/* The one of that inode; NULL: it was not met yet, or the inode is 0. */
+const struct user_namespace *user_namespace_find(struct user_namespace_table *table, uint64_t inode);
+
 /* Sets process->user_namespace. Where the link may not be read, the maps, which are world readable, still
  * tell whether it is the initial one. */
 void user_namespace_read(struct process_reader *reader, int directory, struct process *process);

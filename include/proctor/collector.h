@@ -38,6 +38,9 @@ enum {
 	SILENT_ROOM = 16, /* for those as well that are met at the same time */
 };
 
+/* Below that many, loading the programs takes longer than reading the files of each process. */
+enum { BPF_FROM = 256 };
+
 struct watch;
 
 /* Processes whose files in /proc do not answer, and perhaps never do. In each a thread waits, so that there
@@ -67,6 +70,8 @@ struct request {
 	uint32_t facts;    /* enum request_fact */
 	const pid_t *pids; /* only these processes; NULL: all */
 	size_t pid_count;
+	size_t bpf_from;  /* how many processes make it worth while to ask the kernel for all of them in one
+			     read, where BPF is to be had (BPF_FROM); 0: none */
 	unsigned workers; /* threads to read with, at most 4; 0: by the number of processors */
 
 	const char *const *paths; /* filesystem: roots to walk; NULL: every distinct root of the snapshot */
