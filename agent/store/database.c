@@ -75,18 +75,27 @@ static const char *const migrations[] = {
 	"	PRIMARY KEY (sink, sequence));"
 	"CREATE INDEX dead_letter_size ON dead_letter (sink, bytes);",
 
-	/* What was learned of containers, by image and task family (empty: none). Times: milliseconds since
-	 * 1970. */
+	/* What was learned of containers, by image, and in a task by its family and the container's name
+	 * there (empty: none). Times: milliseconds since 1970. */
 	"CREATE TABLE learned ("
-	"	image TEXT NOT NULL, family TEXT NOT NULL,"
-	"	seconds INTEGER NOT NULL," /* that they were watched, in all */
-	"	starts INTEGER NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (image, family)) WITHOUT ROWID;"
+	"	image TEXT NOT NULL," /* its digest, else what is known of it */
+	"	family TEXT NOT NULL, name TEXT NOT NULL,"
+	"	digest TEXT, reference TEXT, called TEXT," /* of the last container; NULL: not known */
+	"	granted INTEGER NOT NULL,"                 /* likewise */
+	"	seconds INTEGER NOT NULL,"                 /* that they were watched, in all */
+	"	starts INTEGER NOT NULL,"                  /* that were seen */
+	"	whole INTEGER NOT NULL,"                   /* of these those in which nothing was lost */
+	"	first INTEGER NOT NULL, last INTEGER NOT NULL,"
+	"	PRIMARY KEY (image, family, name)) WITHOUT ROWID;"
 	/* kind: 0 required, 1 optional, 2 denied. */
 	"CREATE TABLE learned_use ("
-	"	image TEXT NOT NULL, family TEXT NOT NULL, capability INTEGER NOT NULL,"
+	"	image TEXT NOT NULL, family TEXT NOT NULL, name TEXT NOT NULL, capability INTEGER NOT NULL,"
 	"	kind INTEGER NOT NULL, count INTEGER NOT NULL,"
 	"	first INTEGER NOT NULL, last INTEGER NOT NULL,"
-	"	PRIMARY KEY (image, family, capability, kind)) WITHOUT ROWID;"
+	"	at_start INTEGER NOT NULL," /* while a container started */
+	"	reason TEXT,"
+	"	executables BLOB NOT NULL," /* each ended by NUL */
+	"	PRIMARY KEY (image, family, name, capability, kind)) WITHOUT ROWID;"
 	"CREATE INDEX learned_family ON learned_use (family);",
 };
 

@@ -15,6 +15,9 @@
 	"WHEN 3 THEN past_3 WHEN 4 THEN past_4 ELSE past_5 END AND "                                         \
 	"CASE WHEN for_sink IS NULL THEN " WISHED " ELSE for_sink = name END)"
 
+/* Half of what there is room for: two of them can be added. */
+#define COUNT_MAX "4611686018427387903"
+
 static const char *const texts[QUERY_COUNT] = {
 	[QUERY_BEGIN] = "BEGIN IMMEDIATE",
 	[QUERY_COMMIT] = "COMMIT",
@@ -156,23 +159,33 @@ static const char *const texts[QUERY_COUNT] = {
 	[QUERY_LETTERS_PAGE] = "SELECT bytes FROM dead_letter WHERE (sink, sequence) > (?1, ?2) "
 			       "ORDER BY sink, sequence",
 
+#define OF_IMAGE "(image, family, name) = (?1, ?2, ?3)"
 	[QUERY_LEARNED_ADD] =
-		"INSERT INTO learned (image, family, seconds, starts, last) VALUES (?1, ?2, ?3, ?4, ?5) "
-		"ON CONFLICT (image, family) DO UPDATE SET seconds = seconds + ?3, starts = starts + ?4, "
-		"last = ?5",
+		"INSERT INTO learned (image, family, name, digest, reference, called, granted, seconds, "
+		"starts, whole, first, last) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "
+		"ON CONFLICT (image, family, name) DO UPDATE SET digest = coalesce(?4, digest), "
+		"reference = coalesce(?5, reference), called = coalesce(?6, called), granted = ?7, "
+		"seconds = min(seconds, " COUNT_MAX ") + ?8, starts = starts + ?9, whole = whole + ?10, "
+		"first = min(first, ?11), last = max(last, ?12)",
+	[QUERY_LEARNED_EXECUTABLES] =
+		"SELECT executables FROM learned_use WHERE " OF_IMAGE " AND capability = ?4 AND kind = ?5",
+	/* A reason stands for a doubt: once there was none, there is none. */
 	[QUERY_LEARNED_USE_ADD] =
-		"INSERT INTO learned_use (image, family, capability, kind, count, first, last) "
-		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (image, family, capability, kind) "
-		"DO UPDATE SET count = count + ?5, first = min(first, ?6), last = max(last, ?7)",
-	[QUERY_LEARNED_FORGET] = "DELETE FROM learned WHERE last < ?1 OR (image, family) IN "
-				 "(SELECT image, family FROM learned ORDER BY last DESC LIMIT -1 OFFSET ?2)",
-	[QUERY_LEARNED_USES_FORGET] = "DELETE FROM learned_use WHERE (image, family) NOT IN "
-				      "(SELECT image, family FROM learned)",
+		"INSERT INTO learned_use (image, family, name, capability, kind, count, first, last, "
+		"at_start, reason, executables) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) "
+		"ON CONFLICT (image, family, name, capability, kind) DO UPDATE SET "
+		"count = min(count, " COUNT_MAX ") + ?6, first = min(first, ?7), last = max(last, ?8), "
+		"at_start = max(at_start, ?9), reason = CASE WHEN reason IS NULL THEN NULL ELSE ?10 END, "
+		"executables = ?11",
+	[QUERY_LEARNED_FORGET] =
+		"DELETE FROM learned WHERE last < ?1 OR (image, family, name) IN "
+		"(SELECT image, family, name FROM learned ORDER BY last DESC LIMIT -1 OFFSET ?2)",
+	[QUERY_LEARNED_USES_FORGET] = "DELETE FROM learned_use WHERE (image, family, name) NOT IN "
+				      "(SELECT image, family, name FROM learned)",
 	[QUERY_LEARNED_USES] = "SELECT capability, min(kind) FROM learned_use WHERE kind < 2 AND "
 			       "(image = ?1 OR (family <> '' AND family = ?2)) GROUP BY capability",
 	[QUERY_LEARNED_TIMES] =
-		"SELECT coalesce(sum(seconds), 0), coalesce(sum(starts), 0) FROM learned WHERE image = ?1 "
-		"AND ?2 IS NOT NULL",
+		"SELECT coalesce(sum(seconds), 0), coalesce(sum(starts), 0) FROM learned WHERE image = ?1",
 };
 
 sqlite3_stmt *query_start(struct database *database, enum query query)

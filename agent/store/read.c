@@ -1,11 +1,10 @@
-#include "agent/store/read.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/store/database.h"
+#include "agent/store/read_private.h"
 #include "proctor/cleanup.h"
 
 enum {
@@ -13,18 +12,6 @@ enum {
 	STEPS = 1000000,      /* of SQLite's machine, between two looks at how many there were */
 	STEPS_MAX = 20000,    /* such looks: what takes longer is no state of Proctor's */
 	CONTAINER_ID_MIN = 12 /* characters that name a container */
-};
-
-struct store_reader {
-	sqlite3 *handle;
-	sqlite3_stmt *findings, *detail, *status, *letters;
-	int64_t pass_time;
-	const struct finding_filter *filter;
-	struct remembered remembered;
-	struct dead_letter letter;
-	json_t *finding, *host, *record;
-	unsigned looks;
-	struct error *error;
 };
 
 /* ---- opening ------------------------------------------------------------------------------------- */
@@ -56,16 +43,16 @@ static void distrust(struct store_reader *reader)
 		     NULL, NULL, NULL);
 }
 
-static int failed(struct store_reader *reader, struct error **error)
+int reader_failed(struct store_reader *reader, struct error **error)
 {
 	return error_set(error, 0, "reading the state: %s", sqlite3_errmsg(reader->handle));
 }
 
-static int prepare(struct store_reader *reader, const char *text, sqlite3_stmt **statement,
+int reader_prepare(struct store_reader *reader, const char *text, sqlite3_stmt **statement,
 		   struct error **error)
 {
 	if (sqlite3_prepare_v2(reader->handle, text, -1, statement, NULL) != SQLITE_OK)
-		return failed(reader, error);
+		return reader_failed(reader, error);
 	return 0;
 }
 
@@ -73,12 +60,12 @@ static int prepare(struct store_reader *reader, const char *text, sqlite3_stmt *
 static int ask(struct store_reader *reader, const char *text, int64_t *answer, struct error **error)
 {
 	sqlite3_stmt *row = NULL;
-	int result = prepare(reader, text, &row, error);
+	int result = reader_prepare(reader, text, &row, error);
 
 	if (!result && sqlite3_step(row) == SQLITE_ROW)
 		*answer = sqlite3_column_int64(row, 0);
 	else if (!result)
-		result = failed(reader, error);
+		result = reader_failed(reader, error);
 	sqlite3_finalize(row);
 	return result;
 }
@@ -103,7 +90,7 @@ static int begin(struct store_reader *reader, struct error **error)
 {
 	distrust(reader);
 	if (sqlite3_exec(reader->handle, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
-		return failed(reader, error);
+		return reader_failed(reader, error);
 	if (check_version(reader, error))
 		return -1;
 	return ask(reader, "SELECT coalesce(pass_time, 0) FROM figures", &reader->pass_time, error);
@@ -134,14 +121,14 @@ static int open_unshared(struct store_reader *reader, const char *path, struct e
 		return error_set(error, ENOMEM, "opening it");
 	}
 	if (!access(log, F_OK))
-		return failed(reader, error);
+		return reader_failed(reader, error);
 	sqlite3_close(reader->handle);
 	reader->handle = NULL;
 	uri = sqlite3_mprintf("file:%s?immutable=1", path);
 	code = sqlite3_open_v2(uri, &reader->handle,
 			       SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
 	sqlite3_free(uri);
-	return code == SQLITE_OK ? 0 : failed(reader, error);
+	return code == SQLITE_OK ? 0 : reader_failed(reader, error);
 }
 
 static int open_file(struct store_reader *reader, const char *path, struct error **error)
@@ -190,7 +177,7 @@ static int open_image(struct store_reader *reader, const unsigned char *image, s
 	memcpy(copy, image, length);
 	if (sqlite3_deserialize(reader->handle, "main", copy, (sqlite3_int64)length, (sqlite3_int64)length,
 				SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_READONLY) != SQLITE_OK)
-		return failed(reader, error);
+		return reader_failed(reader, error);
 	return begin(reader, error);
 }
 
@@ -231,8 +218,8 @@ static json_t *read_host(struct store_reader *reader)
 	sqlite3_stmt *row = NULL;
 	json_t *host = NULL;
 
-	if (!prepare(reader, "SELECT host FROM figures", &row, NULL) && sqlite3_step(row) == SQLITE_ROW &&
-	    sqlite3_column_text(row, 0))
+	if (!reader_prepare(reader, "SELECT host FROM figures", &row, NULL) &&
+	    sqlite3_step(row) == SQLITE_ROW && sqlite3_column_text(row, 0))
 		host = json_loads((const char *)sqlite3_column_text(row, 0), 0, NULL);
 	sqlite3_finalize(row);
 	if (json_is_object(host))
@@ -253,8 +240,8 @@ int store_read_findings(struct store_reader *reader, const struct finding_filter
 
 	reader->filter = filter;
 	reader->host = read_host(reader);
-	if (prepare(reader, findings, &reader->findings, error) ||
-	    prepare(reader, detail, &reader->detail, error))
+	if (reader_prepare(reader, findings, &reader->findings, error) ||
+	    reader_prepare(reader, detail, &reader->detail, error))
 		return -1;
 	sqlite3_bind_int64(reader->findings, 1, filter->since);
 	sqlite3_bind_text(reader->findings, 2, filter->standing, -1, SQLITE_STATIC);
@@ -373,7 +360,7 @@ static int consider(struct store_reader *reader)
 	if (code == SQLITE_DONE)
 		return damaged(reader, text_of(reader->findings, 0));
 	if (code != SQLITE_ROW)
-		return failed(reader, &reader->error);
+		return reader_failed(reader, &reader->error);
 	if (!is_asked_for(reader))
 		return 0;
 	return take(reader) ? -1 : 1;
@@ -386,7 +373,7 @@ const struct remembered *store_read_next(struct store_reader *reader)
 	if (reader->error)
 		return NULL;
 	while (!found && (code = sqlite3_step(reader->findings)) != SQLITE_DONE)
-		found = code == SQLITE_ROW ? consider(reader) : failed(reader, &reader->error);
+		found = code == SQLITE_ROW ? consider(reader) : reader_failed(reader, &reader->error);
 	return found > 0 ? &reader->remembered : NULL;
 }
 
@@ -401,10 +388,10 @@ int store_read_failed(struct store_reader *reader, struct error **error)
 
 int store_read_letters(struct store_reader *reader, struct error **error)
 {
-	return prepare(reader,
-		       "SELECT sink, sequence, severity, refused_at, reason, text FROM dead_letter "
-		       "ORDER BY sink, sequence",
-		       &reader->letters, error);
+	return reader_prepare(reader,
+			      "SELECT sink, sequence, severity, refused_at, reason, text FROM dead_letter "
+			      "ORDER BY sink, sequence",
+			      &reader->letters, error);
 }
 
 /* Takes the row. -1: it is not what Proctor writes. */
@@ -435,7 +422,7 @@ const struct dead_letter *store_read_letter(struct store_reader *reader)
 	if (code == SQLITE_ROW)
 		return take_letter(reader) ? NULL : &reader->letter;
 	if (code != SQLITE_DONE)
-		failed(reader, &reader->error);
+		reader_failed(reader, &reader->error);
 	return NULL;
 }
 
@@ -443,7 +430,7 @@ const struct dead_letter *store_read_letter(struct store_reader *reader)
 
 const char *store_read_status(struct store_reader *reader)
 {
-	if (!reader->status && prepare(reader, "SELECT status FROM figures", &reader->status, NULL))
+	if (!reader->status && reader_prepare(reader, "SELECT status FROM figures", &reader->status, NULL))
 		return NULL;
 	sqlite3_reset(reader->status);
 	return sqlite3_step(reader->status) == SQLITE_ROW ? text_of(reader->status, 0) : NULL;

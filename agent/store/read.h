@@ -3,6 +3,7 @@
 #ifndef AGENT_STORE_READ_H
 #define AGENT_STORE_READ_H
 
+#include "proctor/learned.h"
 #include "proctor/record.h"
 
 struct store_reader;
@@ -48,6 +49,11 @@ int store_read_letters(struct store_reader *reader, struct error **error);
 
 /* The next one, which lives until the next call; NULL as of store_read_next. */
 const struct dead_letter *store_read_letter(struct store_reader *reader);
+
+/* What is kept of what was learned, those that were watched last first; of one container that the name, the
+ * image or its digest is; NULL: all. Each has `kept`; `id` is NULL, and so is what is not known. Owned by the
+ * caller, by learned_free. NULL and *error, also where it is not what Proctor writes. */
+struct learned *store_read_learned(struct store_reader *reader, const char *container, struct error **error);
 
 /* What the agent told of itself last, JSON that lives as long as the reader; NULL: nothing. */
 const char *store_read_status(struct store_reader *reader);

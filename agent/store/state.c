@@ -255,8 +255,13 @@ static int make_image(struct store *store, void *context, struct error **error)
 /* Without the queue, which may be long, and is nobody's but the sinks'. */
 int store_image(struct store *store, unsigned char **image, size_t *length, struct error **error)
 {
-	static const struct image_part parts[] = {
-		{"figures", ""}, {"finding", ""}, {"detail", ""}, {"sink", ""}, {0}};
+	static const struct image_part parts[] = {{"figures", ""},
+						  {"finding", ""},
+						  {"detail", ""},
+						  {"sink", ""},
+						  {"learned", ""},
+						  {"learned_use", ""},
+						  {0}};
 	struct image made = {.parts = parts};
 
 	if (store_do(store, SAFETY_NONE, make_image, &made, error))

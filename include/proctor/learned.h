@@ -34,6 +34,7 @@ struct learned_use {
 	int64_t first, last;
 	const char *const *executables; /* that asked, ended by NULL */
 	bool required;                  /* without it a call would have failed */
+	bool at_start;                  /* of what is kept: while a container started */
 	const char *reason;             /* why it is not required, or not for certain; NULL: it is */
 };
 
@@ -46,8 +47,15 @@ struct learned_denial {
 	const char *reason; /* why it is not certain that a call failed; NULL: it is */
 };
 
+/* What was learned of all containers of an image, over months. Times are milliseconds since 1970. */
+struct learned_kept {
+	uint64_t starts; /* that were seen */
+	int64_t first, last;
+};
+
 struct learned_container {
 	const struct watched *watched;
+	const struct learned_kept *kept; /* NULL: it is of one container and one watch */
 	struct learned_use *uses;
 	size_t use_count;
 	struct learned_denial *denials;

@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 
+#include "agent/store/learned.h"
 #include "agent/store/read.h"
 #include "tests/fault/inject.h"
 
@@ -154,6 +155,23 @@ static void look(struct store *store, const char *letters)
 		fail_msg("a pass failed when nothing else did");
 }
 
+static void learn(struct store *store)
+{
+	const char *const executables[] = {"/bin/chown", NULL};
+	const struct watched watched = {.id = "a", .image = "web", .saw_start = true};
+	struct learned_use use = {.capability = 0, .count = 1, .required = true, .executables = executables};
+	const struct learned_container container = {.watched = &watched, .uses = &use, .use_count = 1};
+	struct learned_history history;
+	struct store_reader *reader;
+
+	if (store_learn(store, &container, 1, &history, NULL) && !failing)
+		fail_msg("it was not learned when nothing failed");
+	reader = store_read_open(own_path(), NULL);
+	if (reader)
+		learned_free(store_read_learned(reader, NULL, NULL));
+	store_read_close(reader);
+}
+
 static void read_back(struct store *store)
 {
 	static const struct finding_filter filter = {.standing = "open"};
@@ -194,6 +212,7 @@ static void tell(struct store *store, int64_t *last)
 	store_set_status(store, "{}", 2, NULL);
 	store_state_free(store_state(store, NULL));
 	read_back(store);
+	learn(store);
 	look(store, "cd");
 	refuse(store);
 }
@@ -208,6 +227,7 @@ static void check(struct store *store, int64_t *last)
 	store_state_free(store_state(store, NULL)); /* it notices the time, and goes back to the disk next */
 	assert_int_equal(store_retry(store, NULL, &retried, NULL), 0);
 	look(store, "ce");
+	learn(store);
 	drain(store, last);
 	assert_false(store_is_degraded(store));
 	if (in_order)

@@ -28,7 +28,15 @@ static unsigned char *make_state(size_t *length)
 		"4, 3, 9, 'resolved', 2, 4, 's');"
 		"INSERT INTO detail VALUES ('a', x'776562007700', 'web', 'image', 'task:1', "
 		"'{\"id\":\"a\",\"title\":\"It runs as root\",\"evidence\":{\"uid\":0}}');"
-		"INSERT INTO detail VALUES ('b', NULL, NULL, NULL, NULL, '{\"id\":\"b\",\"pids\":[1,2]}');";
+		"INSERT INTO detail VALUES ('b', NULL, NULL, NULL, NULL, '{\"id\":\"b\",\"pids\":[1,2]}');"
+		"INSERT INTO learned VALUES ('sha256:1', 'shop', 'web', 'sha256:1', 'shop/web', 'web', 9, 7, "
+		"1, "
+		"1, 2, "
+		"3);"
+		"INSERT INTO learned_use VALUES ('sha256:1', 'shop', 'web', 0, 0, 2, 1, 2, 1, NULL, "
+		"x'2f6100'),"
+		"('sha256:1', 'shop', 'web', 0, 1, 2, 1, 2, 0, 'why', x'2f61002f6200'),"
+		"('sha256:1', 'shop', 'web', 5, 2, 2, 1, 2, 0, NULL, x'');";
 	_cleanup_database_ struct database *database = NULL;
 	sqlite3_int64 size;
 	unsigned char *image;
@@ -46,6 +54,20 @@ static void change(unsigned char *image, size_t length, const uint8_t *data, siz
 {
 	for (; size >= 3; data += 3, size -= 3)
 		image[((size_t)data[0] << 8 | data[1]) * length >> 16] = data[2];
+}
+
+static void read_learned(struct store_reader *reader)
+{
+	struct learned *learned = store_read_learned(reader, NULL, NULL);
+
+	for (size_t i = 0; learned && i < learned->count; i++) {
+		const struct learned_container *container = &learned->containers[i];
+		require(container->watched && container->kept && container->use_count <= 64 &&
+			container->denial_count <= 64);
+		for (size_t k = 0; k < container->use_count; k++)
+			require(container->uses[k].capability < 64 && container->uses[k].executables);
+	}
+	learned_free(learned);
 }
 
 static void read_all(struct store_reader *reader)
@@ -77,8 +99,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(image, state, length);
 	change(image, length, data, size);
 	reader = store_read_open_image(image, length, NULL);
-	if (reader)
+	if (reader) {
+		read_learned(reader);
 		read_all(reader);
+	}
 	store_read_close(reader);
 	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <sqlite3.h>
 
+#include "agent/store/learned.h"
 #include "agent/store/read.h"
 
 /* Form 1, as it was made. */
@@ -184,6 +185,45 @@ static void test_it_is_brought_up_once(void **state)
 	assert_string_equal(told(store), "opened a, heartbeat");
 }
 
+/* ---- form 2 -------------------------------------------------------------------------------------- */
+
+/* What the second form added to the first. */
+static const char form_2[] = "ALTER TABLE queue ADD COLUMN for_sink TEXT;"
+			     "DROP INDEX queue_weight;"
+			     "CREATE INDEX queue_weight ON queue (severity, sequence, kind, bytes, for_sink);"
+			     "ALTER TABLE sink ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;"
+			     "ALTER TABLE sink ADD COLUMN past_1 INTEGER NOT NULL DEFAULT 0;"
+			     "ALTER TABLE sink ADD COLUMN past_2 INTEGER NOT NULL DEFAULT 0;"
+			     "ALTER TABLE sink ADD COLUMN past_3 INTEGER NOT NULL DEFAULT 0;"
+			     "ALTER TABLE sink ADD COLUMN past_4 INTEGER NOT NULL DEFAULT 0;"
+			     "ALTER TABLE sink ADD COLUMN past_5 INTEGER NOT NULL DEFAULT 0;"
+			     "CREATE TABLE dead_letter ("
+			     "	sink TEXT NOT NULL, sequence INTEGER NOT NULL, severity INTEGER NOT NULL,"
+			     "	refused_at INTEGER NOT NULL, bytes INTEGER NOT NULL, reason TEXT NOT NULL, "
+			     "text TEXT NOT NULL,"
+			     "	PRIMARY KEY (sink, sequence));"
+			     "CREATE INDEX dead_letter_size ON dead_letter (sink, bytes);"
+			     "PRAGMA user_version = 2;";
+
+static void test_it_learns_from_then_on(void **state)
+{
+	const struct watched watched = {.id = "a", .image = "web", .saw_start = true};
+	const struct learned_container container = {.watched = &watched, .observed_seconds = 7};
+	struct learned_history history = {0};
+	char forms[sizeof(left_behind) + sizeof(form_2)];
+
+	(void)state;
+	snprintf(forms, sizeof(forms), "%s%s", left_behind, form_2);
+	open_both(make(form_1, forms));
+	assert_int_equal(store_learn(store, &container, 1, &history, NULL), 0);
+	store_close(store);
+	open_both(own_path());
+	assert_int_equal(store_learn(store, &container, 1, &history, NULL), 0);
+	assert_int_equal(history.seconds, 14);
+	assert_int_equal(history.starts, 2);
+	assert_string_equal(told(store), "opened a, heartbeat");
+}
+
 /* ---- others -------------------------------------------------------------------------------------- */
 
 static void assert_refused(const char *version, const char *why)
@@ -227,9 +267,13 @@ static void test_a_form_that_never_was_is_set_aside(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_what_waited_goes_out_in_its_order), TEST(test_counts_go_on),
-		TEST(test_what_is_refused_then_is_kept),      TEST(test_it_is_brought_up_once),
-		TEST(test_a_form_of_tomorrow_is_left_alone),  TEST(test_a_form_that_never_was_is_set_aside),
+		TEST(test_what_waited_goes_out_in_its_order),
+		TEST(test_counts_go_on),
+		TEST(test_what_is_refused_then_is_kept),
+		TEST(test_it_is_brought_up_once),
+		TEST(test_it_learns_from_then_on),
+		TEST(test_a_form_of_tomorrow_is_left_alone),
+		TEST(test_a_form_that_never_was_is_set_aside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
