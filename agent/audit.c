@@ -407,7 +407,7 @@ static int audit_run(struct audit *audit, struct error **error)
 
 static int run(const struct command *command, int argc, char **argv, struct error **error)
 {
-	struct audit audit = {.arena = arena_new()};
+	struct audit audit = {.arena = arena_new(), .remediation = {.option = "--remediate"}};
 	int operands, parsed = -1, status = EXIT_FAILED;
 
 	if (audit.arena) {

@@ -29,6 +29,7 @@ enum completion {
 	COMPLETE_COLLECTOR,
 	COMPLETE_PS_COLUMN,
 	COMPLETE_TARGET,
+	COMPLETE_FORMAT_OR_LEARNED_TARGET,
 };
 
 struct option_entry {

@@ -3,13 +3,11 @@
 
 #include "agent/config.h"
 #include "agent/coverage_report.h"
-#include "agent/daemon/control.h"
 #include "agent/findings_table.h"
 #include "agent/formats/format.h"
 #include "agent/formats/json.h"
 #include "agent/running.h"
 #include "agent/since.h"
-#include "proctor/cleanup.h"
 
 enum findings_option {
 	FINDINGS_STATUS = RUNNING_OWN,
@@ -95,22 +93,10 @@ static int print(struct findings_command *command, struct store_reader *reader, 
 	return print_records(command, reader, output, error);
 }
 
-/* What a running agent has, else what one left behind. */
-static struct store_reader *open_reader(const struct settings *settings, struct error **error)
-{
-	size_t length = 0;
-	_cleanup_free_ char *image = control_ask(settings->control, "database", &length, error);
-
-	if (image)
-		return store_read_open_image((const unsigned char *)image, length, error);
-	return settings->state ? store_read_open(settings->state, error) : NULL;
-}
-
 static int show(void *state, const struct settings *settings, struct error **error)
 {
 	struct findings_command *command = state;
-	struct error *failed = NULL;
-	struct store_reader *reader = open_reader(settings, &failed);
+	struct store_reader *reader = running_state(settings, error);
 	struct output *output = reader ? output_open(command->output_file, error) : NULL;
 	int result = output ? print(command, reader, output, error) : -1;
 
@@ -119,10 +105,6 @@ static int show(void *state, const struct settings *settings, struct error **err
 	if (!result && command->format == FORMAT_TABLE)
 		coverage_report_columns(command->left_out);
 	output_free(output);
-	if (!reader)
-		*error = failed;
-	else
-		error_free(failed);
 	store_read_close(reader);
 	return result ? EXIT_FAILED : EXIT_AUDITED;
 }

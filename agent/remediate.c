@@ -13,7 +13,7 @@ int remediation_start(struct remediation *remediation, struct error **error)
 	const char *file = remediation->task_definition_file;
 
 	if (file && (!remediation->target || !target_is_ecs(remediation->target))) {
-		error_set(error, 0, "--task-definition goes with --remediate ecs only");
+		error_set(error, 0, "--task-definition goes with %s ecs only", remediation->option);
 		return EXIT_USAGE;
 	}
 	if (!file && remediation->write_task_definition) {
@@ -40,7 +40,7 @@ static int check_containers(const struct task_definition *definition, const stru
 		error_set(error, 0, "%s: no container definition is that of container '%s'", definition->path,
 			  container_label(snapshot->containers[0], label, sizeof(label)));
 	else
-		error_set(error, 0, "%s: no container definition is that of a running container",
+		error_set(error, 0, "%s: no container definition is that of any of these containers",
 			  definition->path);
 	return error_remedy(error, "they are told by name, else by image; --container chooses one");
 }
@@ -70,20 +70,30 @@ static int change_definition(struct task_definition *definition, const struct sn
 	return result || !plans->diff ? -1 : 0;
 }
 
+int remediation_apply(struct remediation *remediation, const struct snapshot *snapshot, struct plans *plans,
+		      struct error **error)
+{
+	struct task_definition *definition = &remediation->definition;
+
+	if (!definition->json)
+		return 0;
+	if (check_containers(definition, snapshot, error))
+		return -1;
+	if (!change_definition(definition, snapshot, plans))
+		return 0;
+	return error_set(error, ENOMEM, "changing the task definition %s", definition->path);
+}
+
 struct plans *remediation_plan(struct remediation *remediation, const struct snapshot *snapshot,
 			       const struct findings *findings, enum severity minimum, struct error **error)
 {
-	struct task_definition *definition = &remediation->definition;
-	const struct plan_request request = {
-		.target = remediation->target, .minimum = minimum, .fargate = definition->on_fargate};
-	struct plans *plans;
+	const struct plan_request request = {.target = remediation->target,
+					     .minimum = minimum,
+					     .fargate = remediation->definition.on_fargate};
+	struct plans *plans = plans_make(snapshot, findings, &request, error);
 
-	if (definition->json && check_containers(definition, snapshot, error))
-		return NULL;
-	plans = plans_make(snapshot, findings, &request, error);
-	if (!plans || !definition->json || !change_definition(definition, snapshot, plans))
+	if (!plans || !remediation_apply(remediation, snapshot, plans, error))
 		return plans;
-	error_set(error, ENOMEM, "changing the task definition %s", definition->path);
 	plans_free(plans);
 	return NULL;
 }

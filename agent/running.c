@@ -55,3 +55,18 @@ json_t *running_status(const struct settings *settings, struct error **error)
 	}
 	return status;
 }
+
+struct store_reader *running_state(const struct settings *settings, struct error **error)
+{
+	size_t length = 0;
+	struct error *failed = NULL;
+	_cleanup_free_ char *image = control_ask(settings->control, "database", &length, &failed);
+
+	if (!image && !settings->state) {
+		error_move(error, &failed);
+		return NULL;
+	}
+	error_free(failed);
+	return image ? store_read_open_image((const unsigned char *)image, length, error)
+		     : store_read_open(settings->state, error);
+}

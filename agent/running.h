@@ -6,6 +6,7 @@
 
 #include "agent/command.h"
 #include "agent/settings.h"
+#include "agent/store/read.h"
 
 /* Options that say which agent: its configuration and its state, as it was given them. */
 enum running_option { RUNNING_CONFIG = OPTION_OWN, RUNNING_STATE, RUNNING_OWN };
@@ -37,5 +38,8 @@ int running_command(const struct command *command, int argc, char **argv, option
 /* What the running agent tells of itself; owned by the caller. NULL and *error, whose number is ENOENT or
  * ECONNREFUSED when none runs. */
 json_t *running_status(const struct settings *settings, struct error **error);
+
+/* What the running agent remembers, else what one left behind; owned by the caller. NULL and *error. */
+struct store_reader *running_state(const struct settings *settings, struct error **error);
 
 #endif

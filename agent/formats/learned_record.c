@@ -138,6 +138,21 @@ static json_t *saw_start(const void *record, const struct field *field, struct r
 			 context);
 }
 
+static json_t *starts(const void *record, const struct field *field, struct record_context *context)
+{
+	const struct learned_kept *kept = ((const struct learned_container *)record)->kept;
+
+	(void)field;
+	return kept ? json_of_number(kept->starts, context) : NULL;
+}
+
+static json_t *of_kept(const void *record, const struct field *field, struct record_context *context)
+{
+	const struct learned_kept *kept = ((const struct learned_container *)record)->kept;
+
+	return kept ? moment(kept, field, context) : NULL;
+}
+
 static json_t *lost(const void *record, const struct field *field, struct record_context *context)
 {
 	(void)record, (void)field;
@@ -164,10 +179,18 @@ static json_t *evidence(const void *record, const struct field *field, struct re
 		.get = of_watched, MEMBER(struct watched, member)                                            \
 	}
 
+#define OF_KEPT(field_name, member, text)                                                                    \
+	{                                                                                                    \
+		.name = (field_name), .type = FIELD_STRING, .optional = true, .description = (text),         \
+		.get = of_kept, MEMBER(struct learned_kept, member)                                          \
+	}
+
 static const struct field fields[] = {
-	OF_WATCHED(id, false, "Its id, as in an audit."),
-	OF_WATCHED(name, true, "What its owner calls it."),
+	OF_WATCHED(id, true, "Its id, as in an audit; of an image it has none."),
+	OF_WATCHED(name, true, "What its owner calls it; of an image the container that was seen last."),
 	OF_WATCHED(image, true, "The reference of its image, as its owner wrote it."),
+	OF_WATCHED(image_digest, true, "The digest of its image, else its id."),
+	OF_WATCHED(family, true, "The family of its task's definition."),
 	{.name = "granted",
 	 .type = FIELD_STRINGS,
 	 .description = "The capabilities that it may have: its first process' bounding set.",
@@ -210,6 +233,13 @@ static const struct field fields[] = {
 	 .type = FIELD_BOOLEAN,
 	 .description = "Whether it started while it was watched.",
 	 .get = saw_start},
+	{.name = "starts",
+	 .type = FIELD_INTEGER,
+	 .optional = true,
+	 .description = "Of an image: how many starts were seen.",
+	 .get = starts},
+	OF_KEPT("first_seen", first, "Of an image: since when it is watched (RFC 3339, UTC)."),
+	OF_KEPT("last_seen", last, "Of an image: when it was watched last (RFC 3339, UTC)."),
 	{.name = "events_lost",
 	 .type = FIELD_INTEGER,
 	 .description = "Checks of the whole machine that were not counted for want of room.",
@@ -221,7 +251,8 @@ static const struct field fields[] = {
 	 .get = unseen},
 	{.name = "evidence",
 	 .type = FIELD_STRING,
-	 .description = "How the kernel told of each check.",
+	 .optional = true,
+	 .description = "How the kernel told of each check; of an image, how it does now.",
 	 .values = evidences,
 	 .get = evidence},
 	{0},

@@ -62,6 +62,15 @@ static void put_columns(FILE *out)
 		fprintf(out, "%s ", column->name);
 }
 
+static void put_formats_and_targets(FILE *out)
+{
+	const char *name;
+
+	put_formats(out);
+	for (size_t i = 0; (name = target_of_learned_name(i)); i++)
+		fprintf(out, "%s ", name);
+}
+
 static void put_targets(FILE *out)
 {
 	const char *name;
@@ -94,6 +103,9 @@ static void put_words(FILE *out, enum completion completion)
 		break;
 	case COMPLETE_TARGET:
 		put_targets(out);
+		break;
+	case COMPLETE_FORMAT_OR_LEARNED_TARGET:
+		put_formats_and_targets(out);
 		break;
 	case COMPLETE_NONE:
 	case COMPLETE_FILE:

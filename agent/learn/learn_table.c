@@ -4,13 +4,20 @@
 #include <string.h>
 
 #include "agent/formats/table.h"
+#include "agent/since.h"
 #include "proctor/text.h"
 
 /* ---- rows --------------------------------------------------------------------------------------- */
 
 static const char *called(const struct learned_container *container)
 {
-	return container->watched->name ? container->watched->name : container->watched->id;
+	const struct watched *watched = container->watched;
+	const char *const names[] = {watched->name, watched->id, watched->image, watched->image_digest};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i])
+			return names[i];
+	return "";
 }
 
 struct row {
@@ -82,6 +89,27 @@ static void put_words(struct output *output, const char *before, capability_set 
 	output_format(output, "%s%s", before, words);
 }
 
+static void put_missed(const struct learned_container *container, struct output *output)
+{
+	if (!container->watched->saw_start)
+		output_text(output, "; its start was not seen, when it may have needed more");
+	else if (container->kept && !container->complete)
+		output_text(output, "; of none of its starts all was counted: it may need more");
+}
+
+/* Of an image: which one, and for how long it was watched. */
+static void put_kept(const struct learned_container *container, struct output *output)
+{
+	const struct watched *watched = container->watched;
+	const char *image = watched->image ? watched->image : watched->image_digest;
+	uint64_t seconds = container->observed_seconds < INT32_MAX ? container->observed_seconds : INT32_MAX;
+	char name[1024], age[AGE_SIZE];
+
+	text_escape(name, sizeof(name), image ? image : "", image ? strlen(image) : 0);
+	output_format(output, " (%s%swatched for %s, %llu starts)", name, image ? ", " : "",
+		      since_age((int64_t)seconds * 1000, age), (unsigned long long)container->kept->starts);
+}
+
 static void put_conclusion(const struct learned_container *container, struct output *output)
 {
 	capability_set granted = container->watched->granted;
@@ -89,10 +117,11 @@ static void put_conclusion(const struct learned_container *container, struct out
 
 	text_escape(name, sizeof(name), called(container), strlen(called(container)));
 	output_text(output, name);
+	if (container->kept)
+		put_kept(container, output);
 	put_words(output, ": keep ", granted & container->recommended);
 	put_words(output, "; drop ", granted & ~container->recommended);
-	if (!container->watched->saw_start)
-		output_text(output, "; its start was not seen, when it may have needed more");
+	put_missed(container, output);
 	output_text(output, "\n");
 }
 

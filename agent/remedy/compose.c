@@ -38,6 +38,9 @@ static void put_privileges(struct writer *writer, json_t *service)
 		writer_put(writer, service, "privileged", json_false());
 	if (plan_has(plan, CHANGE_CAPABILITIES))
 		writer_append_text(writer, writer_array(writer, service, "cap_drop"), "ALL");
+	if (plan_has(plan, CHANGE_CAPABILITIES) && plan->facts.keep)
+		writer_append_capabilities(writer, writer_array(writer, service, "cap_add"),
+					   plan->facts.keep);
 	if (plan_has(plan, CHANGE_USER))
 		writer_put_text(writer, service, "user", plan->facts.user);
 	if (plan_has(plan, CHANGE_NEW_PRIVILEGES))

@@ -37,6 +37,22 @@ static void put_constant(struct writer *writer, json_t *words)
 	}
 }
 
+static void put_kept(struct writer *writer, json_t *words)
+{
+	json_t *kept = json_array();
+	const json_t *name;
+	size_t index;
+
+	if (plan_has(writer->plan, CHANGE_CAPABILITIES))
+		writer_append_capabilities(writer, kept, writer->plan->facts.keep);
+	json_array_foreach(kept, index, name)
+	{
+		writer_append_text(writer, words, "--cap-add");
+		writer_append_text(writer, words, json_string_value(name));
+	}
+	json_decref(kept);
+}
+
 static void put_tmpfs(struct writer *writer, json_t *words)
 {
 	const struct path_list *writable = &writer->plan->facts.writable;
@@ -85,6 +101,7 @@ int write_docker(struct plan *plan, struct arena *arena)
 	json_t *words = writer_array(&writer, writer.fragment, "options");
 
 	put_constant(&writer, words);
+	put_kept(&writer, words);
 	if (plan_has(plan, CHANGE_USER)) {
 		writer_append_text(&writer, words, "--user");
 		writer_append_text(&writer, words, plan->facts.user);

@@ -85,16 +85,32 @@ static void put_writable(struct writer *writer, json_t *container, const char *p
 				writer_tmpfs_options(writer)));
 }
 
+/* Fargate adds none but SYS_PTRACE: there those of Docker's default are dropped one by one. */
+static void put_capabilities(struct writer *writer, json_t *container)
+{
+	const struct plan *plan = writer->plan;
+	capability_set keep = plan->facts.keep, add = keep;
+	json_t *linux_parameters = writer_object(writer, container, "linuxParameters");
+	json_t *capabilities = writer_object(writer, linux_parameters, "capabilities");
+	json_t *drop = writer_array(writer, capabilities, "drop");
+
+	if (plan->target->fargate && keep) {
+		writer_append_capabilities(writer, drop, CAPABILITY_DOCKER_DEFAULT & ~keep);
+		add = keep & CAPABILITY_MASK(CAP_SYS_PTRACE);
+	} else {
+		writer_append_text(writer, drop, "ALL");
+	}
+	if (add)
+		writer_append_capabilities(writer, writer_array(writer, capabilities, "add"), add);
+}
+
 static void put_linux(struct writer *writer, json_t *container)
 {
 	const struct plan *plan = writer->plan;
 	const struct path_list *writable = &plan->facts.writable;
 
-	if (plan_has(plan, CHANGE_CAPABILITIES)) {
-		json_t *linux_parameters = writer_object(writer, container, "linuxParameters");
-		json_t *capabilities = writer_object(writer, linux_parameters, "capabilities");
-		writer_append_text(writer, writer_array(writer, capabilities, "drop"), "ALL");
-	}
+	if (plan_has(plan, CHANGE_CAPABILITIES))
+		put_capabilities(writer, container);
 	for (size_t i = 0; plan_has(plan, CHANGE_READ_ONLY_ROOT) && i < writable->count; i++)
 		put_writable(writer, container, writable->paths[i]);
 }

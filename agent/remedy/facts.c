@@ -83,7 +83,7 @@ static const char *own_name(const struct plan *plan)
 	return service ? service : plan->container->name;
 }
 
-static int gather_name(struct plan *plan, struct arena *arena)
+int facts_gather_name(struct plan *plan, struct arena *arena)
 {
 	const char *name = own_name(plan);
 	char label[16];
@@ -316,7 +316,7 @@ static int gather_use(struct plan *plan, const struct snapshot *snapshot, struct
 
 int facts_gather(struct plan *plan, const struct snapshot *snapshot, struct arena *arena)
 {
-	if (gather_name(plan, arena) || gather_image(plan, arena) || gather_user(plan, arena) ||
+	if (facts_gather_name(plan, arena) || gather_image(plan, arena) || gather_user(plan, arena) ||
 	    gather_user_now(plan, arena) || gather_written(plan, arena))
 		return -1;
 	return gather_use(plan, snapshot, arena);

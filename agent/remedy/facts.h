@@ -12,6 +12,9 @@ bool is_plain(const char *text);
 int path_list_add(struct path_list *list, const char *path, struct arena *arena);
 bool path_list_has(const struct path_list *list, const char *path);
 
+/* Fills plan->facts.name: what a fragment calls the container. -1 when memory is exhausted. */
+int facts_gather_name(struct plan *plan, struct arena *arena);
+
 /* Fills plan->facts but for what comes from its findings. -1 when memory is exhausted. */
 int facts_gather(struct plan *plan, const struct snapshot *snapshot, struct arena *arena);
 

@@ -20,6 +20,16 @@ static void put_user(struct writer *writer, json_t *security)
 	writer_put(writer, security, "runAsGroup", json_integer(writer->plan->facts.gid));
 }
 
+static void put_capabilities(struct writer *writer, json_t *security)
+{
+	json_t *capabilities = writer_object(writer, security, "capabilities");
+	capability_set keep = writer->plan->facts.keep;
+
+	writer_append_text(writer, writer_array(writer, capabilities, "drop"), "ALL");
+	if (keep)
+		writer_append_capabilities(writer, writer_array(writer, capabilities, "add"), keep);
+}
+
 static void put_security(struct writer *writer, json_t *container)
 {
 	const struct plan *plan = writer->plan;
@@ -28,9 +38,7 @@ static void put_security(struct writer *writer, json_t *container)
 	if (plan_has(plan, CHANGE_PRIVILEGED))
 		writer_put(writer, security, "privileged", json_false());
 	if (plan_has(plan, CHANGE_CAPABILITIES))
-		writer_append_text(
-			writer, writer_array(writer, writer_object(writer, security, "capabilities"), "drop"),
-			"ALL");
+		put_capabilities(writer, security);
 	if (plan_has(plan, CHANGE_USER))
 		put_user(writer, security);
 	if (plan_has(plan, CHANGE_NEW_PRIVILEGES))

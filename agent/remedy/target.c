@@ -74,6 +74,11 @@ static const struct target targets[] = {
 
 enum { TARGET_COUNT = sizeof(targets) / sizeof(targets[0]) };
 
+static const struct target systemd = {.name = "systemd",
+				      .heading = "A drop-in of the service: systemctl edit",
+				      .can = CHANGE(CAPABILITIES) | CHANGE(NEW_PRIVILEGES),
+				      .write = write_systemd};
+
 const struct target *target_parse(const char *name, struct error **error)
 {
 	for (size_t i = 0; i < TARGET_COUNT; i++)
@@ -97,6 +102,39 @@ const struct target *target_on_fargate(const struct target *target)
 		if (targets[i].fargate && !strcmp(targets[i].name, target->name))
 			return &targets[i];
 	return target;
+}
+
+/* The next one from *index on; *index moves behind it. NULL: there is none. */
+static const struct target *next_of_learned(size_t *index)
+{
+	while (*index < TARGET_COUNT) {
+		const struct target *target = &targets[(*index)++];
+		if (!target->fargate && (target->can & CHANGE(CAPABILITIES)))
+			return target;
+	}
+	return (*index)++ == TARGET_COUNT ? &systemd : NULL;
+}
+
+const struct target *target_of_learned(const char *name)
+{
+	const struct target *target;
+	size_t index = 0;
+
+	do
+		target = next_of_learned(&index);
+	while (target && strcmp(target->name, name) != 0);
+	return target;
+}
+
+const char *target_of_learned_name(size_t index)
+{
+	const struct target *target;
+	size_t place = 0;
+
+	do
+		target = next_of_learned(&place);
+	while (target && index--);
+	return target ? target->name : NULL;
 }
 
 bool target_is_ecs(const struct target *target)

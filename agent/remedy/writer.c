@@ -36,6 +36,15 @@ void writer_append_text(struct writer *writer, json_t *array, const char *text)
 	writer_append(writer, array, json_string(text));
 }
 
+void writer_append_capabilities(struct writer *writer, json_t *array, capability_set set)
+{
+	char name[CAPABILITY_NAME_SIZE];
+
+	for (unsigned number = 0; number < 64; number++)
+		if (set & CAPABILITY_MASK(number))
+			writer_append_text(writer, array, capability_constant(number, name) + strlen("CAP_"));
+}
+
 json_t *writer_object(struct writer *writer, json_t *object, const char *name)
 {
 	if (!json_object_get(object, name))
@@ -102,7 +111,8 @@ void writer_leave_out(struct writer *writer, const char *format, ...)
 
 void writer_leave_out_capabilities(struct writer *writer, const char *before)
 {
-	capability_set beyond = writer->plan->facts.held & ~CAPABILITY_DOCKER_DEFAULT;
+	capability_set beyond =
+		writer->plan->facts.held & ~writer->plan->facts.keep & ~CAPABILITY_DOCKER_DEFAULT;
 	char name[CAPABILITY_NAME_SIZE];
 
 	if (writer->plan->facts.privileged)

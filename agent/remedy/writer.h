@@ -22,6 +22,8 @@ void writer_put_text(struct writer *writer, json_t *object, const char *name, co
 /* Appends to an array of the fragment. Takes `value`. */
 void writer_append(struct writer *writer, json_t *array, json_t *value);
 void writer_append_text(struct writer *writer, json_t *array, const char *text);
+/* Appends the capabilities of the set by their names without `CAP_`. */
+void writer_append_capabilities(struct writer *writer, json_t *array, capability_set set);
 /* The member of that name, made when it is not there; borrowed. NULL when memory is exhausted. */
 json_t *writer_object(struct writer *writer, json_t *object, const char *name);
 json_t *writer_array(struct writer *writer, json_t *object, const char *name);
@@ -35,7 +37,8 @@ const char *writer_tmpfs(struct writer *writer, const char *path);
 
 /* Adds to what is to be taken away. */
 void writer_leave_out(struct writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The same, behind the text, for each capability beyond Docker's default that the container has. */
+/* The same, behind the text, for each capability beyond Docker's default that the container has and
+ * that is not to be kept. */
 void writer_leave_out_capabilities(struct writer *writer, const char *before);
 /* The same for each device, and for each mount, which is `HOST-PATH:POINT`. */
 void writer_leave_out_devices(struct writer *writer, const char *before);

@@ -87,6 +87,7 @@ struct plan_facts {
 	const char *user_now; /* of its first process, `UID:GID`; NULL: not known */
 	uint32_t uid_now, gid_now;
 	capability_set held;          /* by any of its processes */
+	capability_set keep;          /* when all others are dropped; none where that is not known */
 	const char *held_words, *use; /* the same in words, and what is known of how it uses them */
 	struct path_list mounts;      /* mount points to take away */
 	struct path_list writable;    /* directories that stay writable on a read-only root */
