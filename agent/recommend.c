@@ -187,7 +187,9 @@ static int run(const struct command *command, int argc, char **argv, struct erro
 static const struct option_entry options[] = {
 	OPTION_ENTRIES_RUNNING,
 	{RECOMMEND_CONTAINER, "container", "NAME",
-	 "only of this container or image: its name, the image's reference or its digest", COMPLETE_NONE},
+	 "only of this container or image: its name, the image's reference or its digest, or of one without "
+	 "a name 12 or more characters of its id",
+	 COMPLETE_NONE},
 	{OPTION_FORMAT, "format", "FORMAT",
 	 "table, json, ndjson, or what the change is written for: ecs, docker, compose, kubernetes, systemd "
 	 "(default: table)",

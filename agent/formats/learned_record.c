@@ -186,7 +186,7 @@ static json_t *evidence(const void *record, const struct field *field, struct re
 	}
 
 static const struct field fields[] = {
-	OF_WATCHED(id, true, "Its id, as in an audit; of an image it has none."),
+	OF_WATCHED(id, true, "Its id, as in an audit; of an image only where nothing else is known of it."),
 	OF_WATCHED(name, true, "What its owner calls it; of an image the container that was seen last."),
 	OF_WATCHED(image, true, "The reference of its image, as its owner wrote it."),
 	OF_WATCHED(image_digest, true, "The digest of its image, else its id."),

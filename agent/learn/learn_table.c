@@ -106,8 +106,9 @@ static void put_kept(const struct learned_container *container, struct output *o
 	char name[1024], age[AGE_SIZE];
 
 	text_escape(name, sizeof(name), image ? image : "", image ? strlen(image) : 0);
-	output_format(output, " (%s%swatched for %s, %llu starts)", name, image ? ", " : "",
-		      since_age((int64_t)seconds * 1000, age), (unsigned long long)container->kept->starts);
+	output_format(output, " (%s%swatched for %s, %llu %s)", name, image ? ", " : "",
+		      since_age((int64_t)seconds * 1000, age), (unsigned long long)container->kept->starts,
+		      container->kept->starts == 1 ? "start" : "starts");
 }
 
 static void put_conclusion(const struct learned_container *container, struct output *output)

@@ -71,14 +71,15 @@ static const char *tell_of(const struct learned_container *learned, struct arena
 		learned->watched->image ? learned->watched->image : learned->watched->image_digest;
 	uint64_t seconds = learned->observed_seconds < INT32_MAX ? learned->observed_seconds : INT32_MAX;
 	unsigned long long starts = learned->kept ? learned->kept->starts : learned->watched->saw_start;
+	const char *word = starts == 1 ? "start" : "starts";
 	char escaped[1024], age[AGE_SIZE];
 
 	if (!image)
-		return arena_printf(arena, "It was watched for %s with %llu starts.",
-				    since_age((int64_t)seconds * 1000, age), starts);
+		return arena_printf(arena, "It was watched for %s with %llu %s.",
+				    since_age((int64_t)seconds * 1000, age), starts, word);
 	text_escape(escaped, sizeof(escaped), image, strlen(image));
-	return arena_printf(arena, "Its image %s was watched for %s with %llu starts.", escaped,
-			    since_age((int64_t)seconds * 1000, age), starts);
+	return arena_printf(arena, "Its image %s was watched for %s with %llu %s.", escaped,
+			    since_age((int64_t)seconds * 1000, age), starts, word);
 }
 
 static int describe(struct plan *plan, const struct learned_container *learned, struct arena *arena)

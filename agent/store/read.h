@@ -51,7 +51,8 @@ int store_read_letters(struct store_reader *reader, struct error **error);
 const struct dead_letter *store_read_letter(struct store_reader *reader);
 
 /* What is kept of what was learned, those that were watched last first; of one container that the name, the
- * image or its digest is; NULL: all. Each has `kept`; `id` is NULL, and so is what is not known. Owned by the
+ * image or its digest is; NULL: all. Each has `kept`; `id` only where nothing else was known of a container,
+ * of which 12 or more characters will do. Owned by the
  * caller, by learned_free. NULL and *error, also where it is not what Proctor writes. */
 struct learned *store_read_learned(struct store_reader *reader, const char *container, struct error **error);
 

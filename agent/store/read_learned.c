@@ -5,7 +5,10 @@
 #include "agent/store/learned.h"
 #include "agent/store/read_private.h"
 
-enum { CAPABILITIES = 64 /* that a set has room for */ };
+enum {
+	CAPABILITIES = 64,    /* that a set has room for */
+	CONTAINER_ID_MIN = 12 /* characters that name a container */
+};
 
 struct take {
 	struct store_reader *reader;
@@ -203,7 +206,8 @@ static bool is_asked_for(const struct take *take, const struct watched *watched)
 	for (size_t i = 0; take->container && i < sizeof(names) / sizeof(names[0]); i++)
 		if (names[i] && !strcmp(names[i], take->container))
 			return true;
-	return !take->container;
+	return !take->container || (watched->id && strlen(take->container) >= CONTAINER_ID_MIN &&
+				    !strncmp(watched->id, take->container, strlen(take->container)));
 }
 
 static struct watched *watched_of(sqlite3_stmt *row, struct arena *arena)
@@ -222,7 +226,7 @@ static struct watched *watched_of(sqlite3_stmt *row, struct arena *arena)
 	return watched;
 }
 
-/* Nothing else was known of the container than its id: it goes by that. */
+/* Nothing else was known of the container than its id, by which it is kept. */
 static bool is_nameless(const struct watched *watched)
 {
 	return !watched->name && !watched->image && !watched->image_digest;
@@ -239,7 +243,7 @@ static int take_image(struct take *take, struct error **error)
 		return out_of_memory(error);
 	if (!are_counts(take->images, SECONDS, IMAGE_LAST))
 		return damaged(error);
-	if (is_nameless(watched) && take_text(take->images, IMAGE, learned->arena, &watched->name))
+	if (is_nameless(watched) && take_text(take->images, IMAGE, learned->arena, &watched->id))
 		return out_of_memory(error);
 	if (!is_asked_for(take, watched))
 		return 0;

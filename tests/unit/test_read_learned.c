@@ -213,7 +213,10 @@ static void test_the_id_where_nothing_else_is_known(void **state)
 
 	(void)state;
 	keep_use(&nameless, &(struct learned_use){.capability = CAP_KILL, .count = 1});
-	assert_string_equal(read_one()->watched->name, "0123456789abcdef");
+	assert_string_equal(read_one()->watched->id, "0123456789abcdef");
+	assert_null(learned->containers[0].watched->name);
+	assert_int_equal(read_of("0123456789ab")->count, 1);
+	assert_int_equal(read_of("0123456789a")->count, 0);
 }
 
 static void test_a_running_agent_tells_the_same(void **state)

@@ -1,0 +1,172 @@
+"""proctor recommend: what an agent learned of real containers, as the change to how they are started."""
+
+import json
+import os
+import shlex
+import shutil
+
+import harness
+from agents import Agent
+from containers import Container, grant, needs_containers
+from test_learn import reason
+
+BUSYBOX = "/tools/busybox"  # a file that the first process does not run
+CHOWNS = f"{BUSYBOX} touch f; {BUSYBOX} chown 33 f"
+BINDS = f"{BUSYBOX} timeout 1 {BUSYBOX} nc -l -p 81"
+
+
+def add_tools(root):
+    os.makedirs(f"{root}/tools")
+    shutil.copy(f"{root}/bin/busybox", root + BUSYBOX)
+
+
+@needs_containers
+class Recommend(harness.Case):
+    @classmethod
+    def setUpClass(cls):
+        why = reason()
+        if why:
+            raise harness.unittest.SkipTest(why)
+
+    def agent(self):
+        """One that does not look at everything again while the test runs."""
+        return Agent(self, interval="10m", environment={"PROCTOR_LEARN": "on"})
+
+    def container(self, name):
+        return Container(self, name, prepare=add_tools)
+
+    def run_in(self, container, script):
+        done = f"{container.root}/tmp/done"
+        container.execute(argv=[BUSYBOX, "sh", "-c", f"cd /tmp; {script}; {BUSYBOX} touch done"])
+        self.wait_for(lambda: os.path.exists(done))
+        os.unlink(done)
+
+    def recommended(self, agent, container):
+        """What the document tells of it; None: nothing yet."""
+        document = self.document("recommend", "--state", agent.state, "--container", container.id)
+        self.assertLessEqual(len(document["containers"]), 1)
+        return document["containers"][0] if document["containers"] else None
+
+    def wait_until_learned(self, agent, container, capabilities):
+        def is_learned():
+            told = self.recommended(agent, container)
+            return told and set(capabilities) <= set(told["recommended"])
+        self.wait_for(is_learned)
+
+    def text(self, agent, *arguments):
+        result = self.proctor("recommend", "--state", agent.state, *map(str, arguments))
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+        return result.stdout.decode()
+
+    def learned(self, script, capabilities):
+        agent = self.agent()
+        container = self.container("learned")
+        self.run_in(container, script)
+        self.wait_until_learned(agent, container, capabilities)
+        return agent, container
+
+    def test_the_same_while_the_agent_runs_and_afterwards(self):
+        agent, container = self.learned(f"{CHOWNS}; {BINDS}", ["CAP_CHOWN", "CAP_NET_BIND_SERVICE"])
+        told = self.recommended(agent, container)
+        self.assertEqual(told["recommended"], ["CAP_CHOWN", "CAP_NET_BIND_SERVICE"])
+        self.assertEqual((told["starts"], told["saw_start"], told["complete"]), (1, True, True))
+        self.assertEqual(told["granted"], sorted(harness.names(harness.DOCKER_DEFAULT), key=told["granted"].index))
+        chown = next(use for use in told["used"] if use["capability"] == "CAP_CHOWN")
+        self.assertEqual((chown["required"], chown["executables"]), (True, [BUSYBOX]))
+        self.assertGreaterEqual(chown["count"], 1)
+        self.assertEqual(told["id"], container.id)  # nothing else is known of it
+        self.assertIn(told["evidence"], ("fexit", "tracepoint", "kprobe"))
+        self.assertEqual(told["events_lost"], 0)
+        self.assertEqual(agent.stop(), 0)
+        after = self.recommended(agent, container)
+        self.assertEqual(after["recommended"], told["recommended"])
+        self.assertGreaterEqual(after["last_seen"], told["last_seen"])
+        table = self.text(agent)
+        self.assertRegex(table, r"\n.* chown +required ")
+        self.assertRegex(table, rf"{container.id} \(watched for [0-9]+s, 1 start\): keep chown "
+                                "net_bind_service; drop docker-default -chown -net_bind_service\n")
+
+    def test_the_program_runs_with_it_and_not_with_less(self):
+        """By the options for docker, which runc's configuration stands for."""
+        agent, container = self.learned(CHOWNS, ["CAP_CHOWN"])
+        told = self.text(agent, "--container", container.id, "--format", "docker")
+        options = shlex.split(told.partition("docker run:")[2].replace("\\\n", ""))
+        self.assertEqual(options, ["--cap-drop", "ALL", "--cap-add", "CHOWN"])
+        for added, status in ((["CAP_CHOWN"], "0"), ([], "1")):
+            container.stop()
+            grant(container.config, added)
+            with open(f"{container.bundle}/config.json", "w", encoding="utf-8") as file:
+                json.dump(container.config, file)
+            container.start()
+            self.run_in(container, f"{BUSYBOX} touch g; {BUSYBOX} chown 33 g; echo $? >/tmp/status")
+            with open(f"{container.root}/tmp/status", encoding="ascii") as file:
+                self.assertEqual(file.read().strip(), status, added)
+
+    def test_each_target(self):
+        agent, container = self.learned(CHOWNS, ["CAP_CHOWN"])
+        expected = {
+            "ecs": '"capabilities": {\n                        "drop": [\n                            "ALL"\n'
+                   '                        ],\n                        "add": [\n'
+                   '                            "CHOWN"\n',
+            "docker": "--cap-drop ALL \\\n    --cap-add CHOWN\n",
+            "compose": 'cap_drop:\n          - "ALL"\n        cap_add:\n          - "CHOWN"\n',
+            "kubernetes": 'capabilities:\n              drop:\n                - "ALL"\n              add:\n'
+                          '                - "CHOWN"\n',
+            "systemd": "CapabilityBoundingSet=CAP_CHOWN\n",
+        }
+        for target, text in expected.items():
+            with self.subTest(target=target):
+                told = self.text(agent, "--container", container.id, "--format", target)
+                self.assertIn(text, told)
+                self.assertNotIn("question", told)
+                self.assertIn("with 1 start.", " ".join(told.split()))
+
+    def test_a_task_definition_is_changed(self):
+        agent, container = self.learned(CHOWNS, ["CAP_CHOWN"])
+        definition = {"family": "shop", "containerDefinitions": [
+            {"name": "web", "image": "web",
+             "linuxParameters": {"capabilities": {"add": ["SYS_ADMIN"]}, "initProcessEnabled": True}}]}
+        before = self.scratch() + "/before.json"
+        after = self.scratch() + "/after.json"
+        with open(before, "w", encoding="utf-8") as file:
+            json.dump(definition, file)
+        diff = self.text(agent, "--container", container.id, "--format", "ecs", "--task-definition", before,
+                         "--write-task-definition", after)
+        self.assertRegex(diff, r'(?m)^-\s+"SYS_ADMIN"$')
+        self.assertRegex(diff, r'(?m)^\+\s+"CHOWN"$')
+        with open(after, encoding="utf-8") as file:
+            written = json.load(file)
+        parameters = definition["containerDefinitions"][0]["linuxParameters"]
+        parameters["capabilities"] = {"drop": ["ALL"], "add": ["CHOWN"]}
+        self.assertEqual(written, definition)
+        definition["containerDefinitions"].append({"name": "other"})
+        with open(before, "w", encoding="utf-8") as file:
+            json.dump(definition, file)
+        result = self.proctor("recommend", "--state", agent.state, "--format", "ecs", "--task-definition", before,
+                              status=3)
+        self.assertIn(b"no container definition is that of", result.stderr)
+        result = self.proctor("recommend", "--state", agent.state, "--task-definition", before, status=2)
+        self.assertIn(b"--task-definition goes with --format ecs only", result.stderr)
+
+    def test_a_start_that_was_not_seen(self):
+        container = self.container("before")
+        agent = self.agent()
+        self.run_in(container, CHOWNS)
+        self.wait_until_learned(agent, container, ["CAP_CHOWN"])
+        told = self.recommended(agent, container)
+        self.assertEqual((told["starts"], told["saw_start"], told["complete"]), (0, False, False))
+        self.assertIn("its start was not seen", self.text(agent, "--container", container.id))
+        self.assertIn("question", self.text(agent, "--container", container.id, "--format", "compose"))
+
+    def test_nothing_learned(self):
+        agent = Agent(self, environment={"PROCTOR_LEARN": "off"})
+        self.wait_for(agent.records)
+        self.assertIn("Nothing was learned yet: 'proctor agent' learns", " ".join(self.text(agent).split()))
+        self.assertIn("called no-such yet", " ".join(self.text(agent, "--container", "no-such").split()))
+        self.assertEqual(self.document("recommend", "--state", agent.state)["containers"], [])
+        result = self.proctor("recommend", "--state", f"{agent.directory}/none", status=3)
+        self.assertIn(b"no agent has kept a state", result.stderr)
+
+
+if __name__ == "__main__":
+    harness.main()
