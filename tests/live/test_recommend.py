@@ -5,13 +5,15 @@ import os
 import shlex
 import shutil
 
+import dockerd
 import harness
 from agents import Agent
-from containers import Container, grant, needs_containers
+from containers import Container, grant, make_root, needs_containers
 from test_learn import reason
 
 BUSYBOX = "/tools/busybox"  # a file that the first process does not run
 CHOWNS = f"{BUSYBOX} touch f; {BUSYBOX} chown 33 f"
+CHROOTS = f"{BUSYBOX} chroot / {BUSYBOX} true"
 BINDS = f"{BUSYBOX} timeout 1 {BUSYBOX} nc -l -p 81"
 
 
@@ -20,30 +22,20 @@ def add_tools(root):
     shutil.copy(f"{root}/bin/busybox", root + BUSYBOX)
 
 
-@needs_containers
-class Recommend(harness.Case):
+class Learning(harness.Case):
     @classmethod
     def setUpClass(cls):
         why = reason()
         if why:
             raise harness.unittest.SkipTest(why)
 
-    def agent(self):
+    def agent(self, **settings):
         """One that does not look at everything again while the test runs."""
-        return Agent(self, interval="10m", environment={"PROCTOR_LEARN": "on"})
-
-    def container(self, name):
-        return Container(self, name, prepare=add_tools)
-
-    def run_in(self, container, script):
-        done = f"{container.root}/tmp/done"
-        container.execute(argv=[BUSYBOX, "sh", "-c", f"cd /tmp; {script}; {BUSYBOX} touch done"])
-        self.wait_for(lambda: os.path.exists(done))
-        os.unlink(done)
+        return Agent(self, interval="10m", environment={"PROCTOR_LEARN": "on", **settings})
 
     def recommended(self, agent, container):
         """What the document tells of it; None: nothing yet."""
-        document = self.document("recommend", "--state", agent.state, "--container", container.id)
+        document = self.document("recommend", "--state", agent.state, "--container", container)
         self.assertLessEqual(len(document["containers"]), 1)
         return document["containers"][0] if document["containers"] else None
 
@@ -58,16 +50,28 @@ class Recommend(harness.Case):
         self.assertEqual((result.returncode, result.stderr), (0, b""))
         return result.stdout.decode()
 
+
+@needs_containers
+class Recommend(Learning):
+    def container(self, name):
+        return Container(self, name, prepare=add_tools)
+
+    def run_in(self, container, script):
+        done = f"{container.root}/tmp/done"
+        container.execute(argv=[BUSYBOX, "sh", "-c", f"cd /tmp; {script}; {BUSYBOX} touch done"])
+        self.wait_for(lambda: os.path.exists(done))
+        os.unlink(done)
+
     def learned(self, script, capabilities):
         agent = self.agent()
         container = self.container("learned")
         self.run_in(container, script)
-        self.wait_until_learned(agent, container, capabilities)
+        self.wait_until_learned(agent, container.id, capabilities)
         return agent, container
 
     def test_the_same_while_the_agent_runs_and_afterwards(self):
         agent, container = self.learned(f"{CHOWNS}; {BINDS}", ["CAP_CHOWN", "CAP_NET_BIND_SERVICE"])
-        told = self.recommended(agent, container)
+        told = self.recommended(agent, container.id)
         self.assertEqual(told["recommended"], ["CAP_CHOWN", "CAP_NET_BIND_SERVICE"])
         self.assertEqual((told["starts"], told["saw_start"], told["complete"]), (1, True, True))
         self.assertEqual(told["granted"], sorted(harness.names(harness.DOCKER_DEFAULT), key=told["granted"].index))
@@ -78,7 +82,7 @@ class Recommend(harness.Case):
         self.assertIn(told["evidence"], ("fexit", "tracepoint", "kprobe"))
         self.assertEqual(told["events_lost"], 0)
         self.assertEqual(agent.stop(), 0)
-        after = self.recommended(agent, container)
+        after = self.recommended(agent, container.id)
         self.assertEqual(after["recommended"], told["recommended"])
         self.assertGreaterEqual(after["last_seen"], told["last_seen"])
         table = self.text(agent)
@@ -152,8 +156,8 @@ class Recommend(harness.Case):
         container = self.container("before")
         agent = self.agent()
         self.run_in(container, CHOWNS)
-        self.wait_until_learned(agent, container, ["CAP_CHOWN"])
-        told = self.recommended(agent, container)
+        self.wait_until_learned(agent, container.id, ["CAP_CHOWN"])
+        told = self.recommended(agent, container.id)
         self.assertEqual((told["starts"], told["saw_start"], told["complete"]), (0, False, False))
         self.assertIn("its start was not seen", self.text(agent, "--container", container.id))
         self.assertIn("question", self.text(agent, "--container", container.id, "--format", "compose"))
@@ -166,6 +170,34 @@ class Recommend(harness.Case):
         self.assertEqual(self.document("recommend", "--state", agent.state)["containers"], [])
         result = self.proctor("recommend", "--state", f"{agent.directory}/none", status=3)
         self.assertIn(b"no agent has kept a state", result.stderr)
+
+
+@harness.needs_root
+@harness.needs(*dockerd.COMMANDS)
+class Docker(Learning):
+    def test_an_image_over_its_containers(self):
+        """What one container of the image needs, and what another one does later, is the image's; and a container with
+        the options that are recommended does it all."""
+        daemon = dockerd.Dockerd(self)
+        root = f"{daemon.place}/root"
+        make_root(root, BUSYBOX)
+        daemon.build("proctor-learned", root)
+        agent = self.agent(PROCTOR_DOCKER_SOCKET=daemon.socket)
+        for name, script, capability in (("first", CHOWNS, "CAP_CHOWN"), ("second", CHROOTS, "CAP_SYS_CHROOT")):
+            daemon.run("--name", name, "--network", "none", "proctor-learned", "/bin/busybox", "sh", "-c",
+                       f"while {script}; do {BUSYBOX} rm -f f; sleep 0.2; done")
+            self.wait_until_learned(agent, "proctor-learned", [capability])
+            daemon.docker("rm", "--force", name)
+        told = self.recommended(agent, "proctor-learned")
+        self.assertEqual(told["recommended"], ["CAP_CHOWN", "CAP_SYS_CHROOT"])
+        self.assertEqual((told["name"], told["image"]), ("second", "proctor-learned"))
+        self.assertTrue(told["image_digest"].startswith("sha256:"))
+        text = self.text(agent, "--container", told["image_digest"], "--format", "docker")
+        options = shlex.split(text.partition("docker run:")[2].replace("\\\n", ""))
+        daemon.run("--name", "third", "--network", "none", *options, "proctor-learned", "/bin/busybox", "sh", "-c",
+                   f"{CHOWNS} && {CHROOTS} && echo done || echo failed")
+        self.wait_for(lambda: daemon.docker("logs", "third").stdout)
+        self.assertEqual(daemon.docker("logs", "third").stdout, b"done\n")
 
 
 if __name__ == "__main__":
