@@ -242,7 +242,8 @@ static const struct field fields[] = {
 	OF_KEPT("last_seen", last, "Of an image: when it was watched last (RFC 3339, UTC)."),
 	{.name = "events_lost",
 	 .type = FIELD_INTEGER,
-	 .description = "Checks of the whole machine that were not counted for want of room.",
+	 .description = "Checks of the whole machine that were not counted: for want of room, or since "
+			"they came while one was counted.",
 	 .get = lost},
 	{.name = "checks_unseen",
 	 .type = FIELD_INTEGER,

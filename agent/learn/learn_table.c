@@ -135,7 +135,9 @@ static void put_conclusions(const struct learned *learned, struct output *output
 	for (size_t i = 0; i < learned->count; i++)
 		put_conclusion(&learned->containers[i], output);
 	if (learned->lost)
-		output_format(output, "%llu checks were not counted for want of room: more may be needed\n",
+		output_format(output,
+			      "%llu checks were not counted, for want of room or since they came while "
+			      "one was counted: more may be needed\n",
 			      (unsigned long long)learned->lost);
 	if (learned->unseen)
 		output_format(output, "%llu checks were by whom came and went unseen, between two looks\n",

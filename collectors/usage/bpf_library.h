@@ -14,11 +14,13 @@ struct bpf_library {
 	typeof(bpf_map_get_next_key) *map_get_next_key;
 	typeof(bpf_map_lookup_and_delete_batch) *map_lookup_and_delete_batch;
 	typeof(bpf_map_lookup_elem) *map_lookup_elem;
+	typeof(bpf_obj_get_info_by_fd) *obj_get_info_by_fd;
 	typeof(bpf_object__attach_skeleton) *object_attach_skeleton;
 	typeof(bpf_object__destroy_skeleton) *object_destroy_skeleton;
 	typeof(bpf_object__detach_skeleton) *object_detach_skeleton;
 	typeof(bpf_object__load_skeleton) *object_load_skeleton;
 	typeof(bpf_object__open_skeleton) *object_open_skeleton;
+	typeof(bpf_program__fd) *program_fd;
 	typeof(bpf_program__set_autoload) *program_set_autoload;
 	typeof(libbpf_num_possible_cpus) *num_possible_cpus;
 	typeof(libbpf_set_print) *set_print;

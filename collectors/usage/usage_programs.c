@@ -79,6 +79,21 @@ void usage_programs_leave(const struct bpf_library *library, struct usage_progra
 	usage_programs_stop(library, programs);
 }
 
+uint64_t usage_programs_misses(const struct bpf_library *library, const struct usage_programs *programs)
+{
+	struct bpf_program *const all[] = {programs->progs.on_exit, programs->progs.on_trace,
+					   programs->progs.on_call, programs->progs.on_return};
+	uint64_t misses = 0;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct bpf_prog_info info = {0};
+		uint32_t size = sizeof(info);
+		if (!library->obj_get_info_by_fd(library->program_fd(all[i]), &info, &size))
+			misses += info.recursion_misses;
+	}
+	return misses;
+}
+
 struct usage_maps usage_programs_maps(const struct bpf_library *library,
 				      const struct usage_programs *programs)
 {

@@ -18,6 +18,10 @@ void usage_programs_stop(const struct bpf_library *library, struct usage_program
 /* In a process that was forked since: closes its descriptors, and leaves the programs to the others. */
 void usage_programs_leave(const struct bpf_library *library, struct usage_programs *programs);
 
+/* How often one was called while it ran already on that processor, which the kernel does not do: checks that
+ * were not counted. Told since Linux 5.12. */
+uint64_t usage_programs_misses(const struct bpf_library *library, const struct usage_programs *programs);
+
 struct usage_maps {
 	int checks, executables, counters; /* descriptors; they live as long as the programs */
 };

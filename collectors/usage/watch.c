@@ -340,6 +340,14 @@ static int read_counter(const struct usage_watch *watch, uint32_t counter, uint6
 	return 0;
 }
 
+static int read_lost(const struct usage_watch *watch, uint64_t *lost)
+{
+	if (read_counter(watch, USAGE_LOST, lost))
+		return -1;
+	*lost += usage_programs_misses(&watch->library, watch->programs);
+	return 0;
+}
+
 static struct usage *read_by(const struct usage_watch *watch,
 			     int (*read)(const struct usage_watch *watch, struct usage *usage),
 			     struct error **error)
@@ -352,7 +360,7 @@ static struct usage *read_by(const struct usage_watch *watch,
 					.nameless = watch->symbols.hidden,
 					.evidence = watch->evidence,
 					.since = watch->since};
-		if (!read(watch, usage) && !read_counter(watch, USAGE_LOST, &usage->lost))
+		if (!read(watch, usage) && !read_lost(watch, &usage->lost))
 			return usage;
 	}
 	error_set(error, usage ? errno : ENOMEM, "reading what capabilities were asked for");

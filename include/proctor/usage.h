@@ -37,7 +37,8 @@ struct usage {
 	struct arena *arena;
 	struct usage_check *checks;
 	size_t count;
-	uint64_t lost;        /* checks for which there was no room, since the watch began */
+	uint64_t lost;        /* checks for which there was no room, or that came while one was counted, since
+				 the watch began */
 	bool nameless;        /* the kernel hides where its functions lie: all but a few are ASKING_UNKNOWN */
 	const char *evidence; /* `fexit`, `tracepoint`, `kprobe`: how the kernel told of them */
 	int64_t since;        /* milliseconds since 1970 */
