@@ -10,10 +10,12 @@
 #include "agent/formats/format.h"
 #include "agent/formats/json.h"
 #include "agent/learn/learn_table.h"
+#include "agent/learn/sampled.h"
 #include "agent/learn/seen.h"
 #include "agent/units.h"
 #include "proctor/cleanup.h"
 #include "proctor/collector.h"
+#include "proctor/text.h"
 
 enum {
 	LEARN_DURATION = OPTION_OWN,
@@ -28,7 +30,8 @@ struct learn {
 	const char *output_file, *docker_socket, *container;
 	uint64_t duration; /* seconds */
 
-	struct usage_watch *watch;
+	struct usage_watch *watch; /* NULL: the kernel does not tell of checks */
+	struct samples *samples;   /* instead; NULL: it does */
 	struct seen *seen;
 	struct snapshot *snapshot; /* the last one */
 	struct silent silent;
@@ -98,7 +101,8 @@ static int look(struct learn *learn, struct error **error)
 		return -1;
 	snapshot_free(learn->snapshot);
 	learn->snapshot = snapshot;
-	if (!seen_take(learn->seen, snapshot, milliseconds(CLOCK_REALTIME)))
+	if (!seen_take(learn->seen, snapshot, milliseconds(CLOCK_REALTIME)) &&
+	    (!learn->samples || !samples_take(learn->samples, snapshot)))
 		return 0;
 	return error_set(error, ENOMEM, "taking note of containers");
 }
@@ -153,13 +157,33 @@ static int watch(struct learn *learn, struct error **error)
 	return result;
 }
 
+/* Says what is missing, and what is done instead. */
+static void say_weaker(const struct error *why)
+{
+	char line[1024];
+
+	text_escape(line, sizeof(line), error_message(why), strlen(error_message(why)));
+	fprintf(stderr, "proctor: %s. Meanwhile only whether privileges are used is looked at\n", line);
+}
+
+static int begin_watch(struct learn *learn, struct error **error)
+{
+	_cleanup_error_ struct error *why = NULL;
+
+	learn->watch = usage_watch_start(NULL, &why);
+	if (learn->watch)
+		return 0;
+	say_weaker(why);
+	learn->samples = samples_new();
+	return learn->samples ? 0 : error_set(error, ENOMEM, "watching containers");
+}
+
 static int begin(struct learn *learn, struct error **error)
 {
 	sigemptyset(&learn->ends);
 	sigaddset(&learn->ends, SIGINT);
 	sigaddset(&learn->ends, SIGTERM);
-	learn->watch = usage_watch_start(NULL, error);
-	if (!learn->watch)
+	if (begin_watch(learn, error))
 		return -1;
 	learn->seen = seen_new(milliseconds(CLOCK_BOOTTIME), learn->container);
 	if (!learn->seen)
@@ -189,20 +213,35 @@ static int print(const struct learn *learn, const struct learned *learned, struc
 	return result;
 }
 
-static int tell(const struct learn *learn, struct error **error)
+static int tell_of(const struct learn *learn, const struct usage *usage, struct error **error)
 {
 	size_t count;
 	const struct watched *watched = seen_list(learn->seen, &count);
-	struct usage *usage = usage_watch_read(learn->watch, error);
-	struct learned *learned;
+	struct learned *learned =
+		learned_make(usage, watched, count, seen_others(learn->seen), milliseconds(CLOCK_REALTIME));
 	int result;
 
+	if (!learned)
+		return error_set(error, ENOMEM, "judging what was counted");
+	if (learn->samples)
+		samples_join(learn->samples, learned);
+	result = print(learn, learned, error);
+	learned_free(learned);
+	return result;
+}
+
+static int tell(const struct learn *learn, struct error **error)
+{
+	static const struct usage nothing = {.evidence = "superpriv"};
+	struct usage *usage;
+	int result;
+
+	if (learn->samples)
+		return tell_of(learn, &nothing, error);
+	usage = usage_watch_read(learn->watch, error);
 	if (!usage)
 		return -1;
-	learned = learned_make(usage, watched, count, seen_others(learn->seen), milliseconds(CLOCK_REALTIME));
-	result =
-		learned ? print(learn, learned, error) : error_set(error, ENOMEM, "judging what was counted");
-	learned_free(learned);
+	result = tell_of(learn, usage, error);
 	usage_free(usage);
 	return result;
 }
@@ -219,6 +258,7 @@ static int run(const struct command *command, int argc, char **argv, struct erro
 		return parsed > 0 ? EXIT_AUDITED : EXIT_USAGE;
 	result = begin(&learn, error) || watch(&learn, error) || tell(&learn, error);
 	usage_watch_stop(learn.watch);
+	samples_free(learn.samples);
 	seen_free(learn.seen);
 	snapshot_free(learn.snapshot);
 	silent_free(&learn.silent);
@@ -269,7 +309,14 @@ const struct command command_learn = {
 		"check by a fexit program (Linux 5.5), the tracepoint cap_capable (6.14) or kprobes. Without "
 		"CAP_SYSLOG, or where kernel.kptr_restrict is 2, the kernel hides which of its functions "
 		"asks: "
-		"then all but a few are told as required, with the reason that it may be no need.",
+		"then all but a few are told as required, with the reason that it may be no need.\n\n"
+		"Where it cannot have what it needs, as on Fargate, it says what is missing and goes on with "
+		"what "
+		"weak evidence /proc gives (evidence: superpriv): which capabilities were in effect in "
+		"processes, "
+		"and whether one has used a privilege since it was forked. That can tell that none was used; "
+		"what is "
+		"needed it never claims.",
 	.options = options,
 	.examples = examples,
 	.operands = COMPLETE_NONE,

@@ -147,6 +147,7 @@ const struct confine_call confine_calls[] = {
 	/* ---- maps that the parent's BPF programs count in: read and emptied, never made */
 	{"bpf", CALL_LEARNING, ONE(IS(0, BPF_MAP_LOOKUP_ELEM))},
 	{"bpf", CALL_LEARNING, ONE(IS(0, BPF_MAP_LOOKUP_AND_DELETE_BATCH))},
+	{"bpf", CALL_LEARNING, ONE(IS(0, BPF_OBJ_GET_INFO_BY_FD))},
 
 	/* ---- sockets that are connected */
 	{"getpeername", AS, 0, {}},

@@ -165,7 +165,30 @@ static json_t *unseen(const void *record, const struct field *field, struct reco
 	return json_of_number(context->learned->unseen, context);
 }
 
-static const char *const evidences[] = {"fexit", "tracepoint", "kprobe", NULL};
+static json_t *held(const void *record, const struct field *field, struct record_context *context)
+{
+	const struct sampled *sampled = ((const struct learned_container *)record)->sampled;
+
+	(void)field;
+	return sampled ? json_of_capabilities(sampled->held, context) : NULL;
+}
+
+static const char *const uses[] = {"unknown", "no", "yes", NULL};
+
+static json_t *privilege_used(const void *record, const struct field *field, struct record_context *context)
+{
+	const struct sampled *sampled = ((const struct learned_container *)record)->sampled;
+
+	(void)field;
+	if (!sampled)
+		return NULL;
+	return json_of_text(uses[sampled->use == SAMPLED_UNUSED ? 1
+				 : sampled->use == SAMPLED_USED ? 2
+								: 0],
+			    context);
+}
+
+static const char *const evidences[] = {"fexit", "tracepoint", "kprobe", "superpriv", NULL};
 
 static json_t *evidence(const void *record, const struct field *field, struct record_context *context)
 {
@@ -253,9 +276,30 @@ static const struct field fields[] = {
 	{.name = "evidence",
 	 .type = FIELD_STRING,
 	 .optional = true,
-	 .description = "How the kernel told of each check; of an image, how it does now.",
+	 .description =
+		 "How the kernel told of each check; of an image, how it does now. superpriv: not at all, "
+		 "and what was used is not known, nor what is recommended.",
 	 .values = evidences,
 	 .get = evidence},
+	{.name = "held",
+	 .type = FIELD_STRINGS,
+	 .optional = true,
+	 .description =
+		 "With superpriv: the capabilities in effect in any of its processes that were looked at.",
+	 .pattern = CAPABILITY_PATTERN,
+	 .get = held},
+	{.name = "privilege_used",
+	 .type = FIELD_STRING,
+	 .optional = true,
+	 .description = "With superpriv: whether a process that was forked in it, and looked at, has used a "
+			"privilege "
+			"since (PF_SUPERPRIV). unknown: there was none, or one has several threads, of which "
+			"only the "
+			"first is looked at. Of its first process, and others that its runtime put in, it is "
+			"not told: "
+			"their flag is the runtime's; nor of what came and went between two looks.",
+	 .values = uses,
+	 .get = privilege_used},
 	{0},
 };
 

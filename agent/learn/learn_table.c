@@ -111,6 +111,20 @@ static void put_kept(const struct learned_container *container, struct output *o
 		      container->kept->starts == 1 ? "start" : "starts");
 }
 
+static void put_sampled(const struct learned_container *container, struct output *output)
+{
+	static const char *const texts[] = {
+		[SAMPLED_NOBODY] = "whether a privilege was used is not known",
+		[SAMPLED_UNUSED] = "no privilege was used by what was forked in it and looked at",
+		[SAMPLED_UNKNOWN] = "whether a privilege was used is not known",
+		[SAMPLED_USED] = "a privilege was used, it is not known which",
+	};
+
+	put_words(output, ": granted ", container->watched->granted);
+	put_words(output, "; in effect in its processes ", container->sampled->held);
+	output_format(output, "; %s\n", texts[container->sampled->use]);
+}
+
 static void put_conclusion(const struct learned_container *container, struct output *output)
 {
 	capability_set granted = container->watched->granted;
@@ -118,6 +132,10 @@ static void put_conclusion(const struct learned_container *container, struct out
 
 	text_escape(name, sizeof(name), called(container), strlen(called(container)));
 	output_text(output, name);
+	if (container->sampled) {
+		put_sampled(container, output);
+		return;
+	}
 	if (container->kept)
 		put_kept(container, output);
 	put_words(output, ": keep ", granted & container->recommended);
@@ -130,7 +148,7 @@ static void put_conclusions(const struct learned *learned, struct output *output
 {
 	if (!learned->count)
 		output_text(output, "No container ran meanwhile.\n");
-	else
+	else if (!learned->containers[0].sampled)
 		output_text(output, "\n");
 	for (size_t i = 0; i < learned->count; i++)
 		put_conclusion(&learned->containers[i], output);
@@ -165,7 +183,7 @@ int learn_table_print(const struct learned *learned, struct output *output, stru
 		return error_set(error, ENOMEM, "printing what was learned");
 	for (size_t i = 0; i < learned->count; i++)
 		put_container(table, &learned->containers[i]);
-	if (learned->count)
+	if (learned->count && !learned->containers[0].sampled)
 		result = table_print(table, &look, output, error);
 	table_free(table);
 	if (!result)

@@ -53,6 +53,21 @@ struct learned_kept {
 	int64_t first, last;
 };
 
+/* What processes show where checks cannot be counted: those that were forked in the container, and were there
+ * at one look or another. The largest counts. */
+enum sampled_use {
+	SAMPLED_NOBODY,  /* there was none of whom it could be told */
+	SAMPLED_UNUSED,  /* none of them has used a privilege since it was forked */
+	SAMPLED_UNKNOWN, /* of one it cannot be told */
+	SAMPLED_USED,    /* one has, whichever it was */
+};
+
+struct sampled {
+	const char *id;      /* of the container */
+	capability_set held; /* in effect in any of them */
+	enum sampled_use use;
+};
+
 struct learned_container {
 	const struct watched *watched;
 	const struct learned_kept *kept; /* NULL: it is of one container and one watch */
@@ -63,6 +78,7 @@ struct learned_container {
 	capability_set recommended; /* all that was required */
 	bool complete;              /* its start was seen, and nothing was lost */
 	uint64_t observed_seconds;
+	const struct sampled *sampled; /* NULL: its checks were counted */
 };
 
 struct learned {

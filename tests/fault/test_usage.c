@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/learn/sampled.h"
 #include "agent/learn/seen.h"
 #include "collectors/usage/kernel_symbols.h"
 #include "proctor/cleanup.h"
@@ -67,6 +68,27 @@ static void test_seen(void **state)
 	}
 }
 
+static void test_samples(void **state)
+{
+	struct snapshot snapshot = {.processes = &first, .process_count = 1};
+
+	(void)state;
+	first.container = &container;
+	for (unsigned long nth = 1, calls = nth; nth <= calls; nth++) {
+		struct samples *samples;
+		int result = -1;
+
+		inject_arm(CALL_ALLOCATE, nth, ENOMEM, false);
+		samples = samples_new();
+		if (samples)
+			result = samples_take(samples, &snapshot);
+		calls = inject_disarm();
+		assert_true(calls > 0);
+		assert_int_equal(result == 0, calls < nth);
+		samples_free(samples);
+	}
+}
+
 static void test_judging(void **state)
 {
 	struct mounts_span span = {7, 0, 9000, 0};
@@ -108,6 +130,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_symbols),
+		cmocka_unit_test(test_samples),
 		cmocka_unit_test(test_seen),
 		cmocka_unit_test(test_judging),
 	};

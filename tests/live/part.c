@@ -4,6 +4,9 @@
  * the end, and tells on stderr how many are out. An empty URL: that of the variable PROCTOR_TO. STOP: a
  * descriptor to give up by.
  *
+ * `part learn CHECKS` counts what capabilities the kernel is asked for, with room for that many kinds of
+ * checks, and says how many there were, and how many checks were lost, when stdin ends.
+ *
  * `part metrics ADDRESS` serves metrics until stdin ends, saying `ready` when it does.
  *
  * `part notify TEXT…` says the watchdog's time and sends each text. */
@@ -17,6 +20,7 @@
 #include "agent/daemon/notify.h"
 #include "agent/settings.h"
 #include "proctor/cleanup.h"
+#include "proctor/usage.h"
 
 enum { BATCH = 10000 };
 
@@ -106,6 +110,31 @@ static int run_deliver(int argc, char **argv)
 	return 0;
 }
 
+/* ---- learn -------------------------------------------------------------------------------------- */
+
+static int run_learn(int argc, char **argv)
+{
+	const struct usage_room room = {.checks = argc > 0 ? (unsigned)strtoul(argv[0], NULL, 10) : 0,
+					.executables = 1};
+	struct error *error = NULL;
+	struct usage_watch *watch = usage_watch_start(&room, &error);
+	struct usage *usage;
+
+	if (!watch)
+		return fail(error);
+	puts("ready");
+	fflush(stdout);
+	while (getchar() != EOF)
+		continue;
+	usage = usage_watch_read(watch, &error);
+	usage_watch_stop(watch);
+	if (!usage)
+		return fail(error);
+	printf("%zu %" PRIu64 "\n", usage->count, usage->lost);
+	usage_free(usage);
+	return 0;
+}
+
 /* ---- metrics ------------------------------------------------------------------------------------ */
 
 static char *make_text(void *context)
@@ -162,12 +191,15 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*run)(int argc, char **argv);
-	} parts[] = {{"deliver", run_deliver}, {"metrics", run_metrics}, {"notify", run_notify}};
+	} parts[] = {{"deliver", run_deliver},
+		     {"learn", run_learn},
+		     {"metrics", run_metrics},
+		     {"notify", run_notify}};
 
 	signal(SIGPIPE, SIG_IGN); /* as agent/main.c */
 	for (size_t i = 0; argc > 1 && i < sizeof(parts) / sizeof(*parts); i++)
 		if (!strcmp(argv[1], parts[i].name))
 			return parts[i].run(argc - 2, argv + 2);
-	fprintf(stderr, "usage: part deliver|metrics|notify …\n");
+	fprintf(stderr, "usage: part deliver|learn|metrics|notify …\n");
 	return 2;
 }

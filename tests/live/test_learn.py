@@ -18,7 +18,7 @@ def reason():
     result = subprocess.run([harness.PROCTOR, "learn", "--duration", "1s", "--format", "json"], check=False,
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=harness.TIMEOUT)
     text = result.stderr.decode().strip()
-    return text if result.returncode and NOTHING in text else None
+    return text if NOTHING in text else None
 
 
 def is_attached(pid):
@@ -32,18 +32,22 @@ def is_attached(pid):
     return any("bpf_link" in link or "bpf_tracing" in link or "perf_event" in link for link in links)
 
 
-@needs_containers
-class Learn(Case):
+class Watching(Case):
+    """Containers, and what is learned of them."""
+
     @classmethod
     def setUpClass(cls):
         why = reason()
         if why:
             raise harness.unittest.SkipTest(why)
 
-    def watch(self, *arguments, before=()):
-        """Starts it, and returns when it counts."""
-        process = subprocess.Popen([*before, harness.PROCTOR, "learn", "--duration", "10m", "--format", "json",
-                                    *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    def watch(self, *arguments, **options):
+        """Starts it for a document, and returns when it counts."""
+        return self.start("--format", "json", *arguments, **options)
+
+    def start(self, *arguments, before=()):
+        process = subprocess.Popen([*before, harness.PROCTOR, "learn", "--duration", "10m", *arguments],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.undo(harness.stop, process)
         self.wait_for(lambda: is_attached(process.pid))
         return process
@@ -78,6 +82,9 @@ class Learn(Case):
     def required(self, told):
         return {use["capability"] for use in told["used"] if use["required"]}
 
+
+@needs_containers
+class Learn(Watching):
     def test_what_is_required(self):
         watch = self.watch()
         container = self.container("required")
@@ -253,7 +260,7 @@ def hide(path, kind):
 
 @harness.needs_root
 class Refused(Case):
-    """One line, with what to do."""
+    """One line, with what to do; it goes on with less."""
 
     def refusal(self, *before):
         result = subprocess.run([*before, harness.PROCTOR, "learn", "--duration", "1s"], check=False,
@@ -261,7 +268,7 @@ class Refused(Case):
         text = result.stderr.decode()
         if "was built without it" in text:
             self.skipTest("built without")
-        self.assertEqual((result.returncode, result.stdout, text.count("\n")), (3, b"", 1), text)
+        self.assertEqual((result.returncode, text.count("\n")), (0, 1), text)
         return text
 
     def test_without_privilege(self):
