@@ -22,7 +22,8 @@ enum {
 	LEARN_CONTAINER,
 	DURATION = 60, /* seconds */
 	DURATION_MOST = 86400,
-	LOOK_SHARE = 25, /* of the time */
+	LOOK_SHARE = 25,     /* of the time */
+	LOOK_MOST_MS = 2000, /* between two looks at all processes */
 };
 
 struct learn {
@@ -34,6 +35,8 @@ struct learn {
 	struct samples *samples;   /* instead; NULL: it does */
 	struct seen *seen;
 	struct snapshot *snapshot; /* the last one */
+	int64_t looked;            /* when, in milliseconds by CLOCK_BOOTTIME */
+	unsigned long newest;      /* pid before it; 0: not known */
 	struct silent silent;
 	sigset_t ends; /* signals that end the watch */
 };
@@ -82,8 +85,25 @@ static int handle_option(void *state, int id, const char *value, struct error **
 
 /* ---- watching ----------------------------------------------------------------------------------- */
 
+/* The pid that was given last, which /proc/loadavg ends with (fs/proc/loadavg.c); 0: not known. */
+static unsigned long newest_pid(void)
+{
+	_cleanup_fclose_ FILE *file = fopen("/proc/loadavg", "re");
+	unsigned long pid;
+
+	return file && fscanf(file, "%*s %*s %*s %*s %lu", &pid) == 1 ? pid : 0;
+}
+
+/* Whether no process was started since the last look, so that all are as they were. Their flags may not be.
+ */
+static bool is_still(const struct learn *learn, unsigned long newest)
+{
+	return newest && newest == learn->newest && !learn->samples &&
+	       milliseconds(CLOCK_BOOTTIME) - learn->looked < LOOK_MOST_MS;
+}
+
 /* Looks which containers there are. Their names are asked for anew where there are new ones. */
-static int look(struct learn *learn, struct error **error)
+static int look_at_all(struct learn *learn, struct error **error)
 {
 	static const struct collector *const enabled[] = {&collector_host, &collector_process,
 							  &collector_container, &collector_identity, NULL};
@@ -101,8 +121,19 @@ static int look(struct learn *learn, struct error **error)
 		return -1;
 	snapshot_free(learn->snapshot);
 	learn->snapshot = snapshot;
-	if (!seen_take(learn->seen, snapshot, milliseconds(CLOCK_REALTIME)) &&
-	    (!learn->samples || !samples_take(learn->samples, snapshot)))
+	learn->looked = milliseconds(CLOCK_BOOTTIME);
+	return 0;
+}
+
+static int look(struct learn *learn, struct error **error)
+{
+	unsigned long newest = newest_pid();
+
+	if (!is_still(learn, newest) && look_at_all(learn, error))
+		return -1;
+	learn->newest = newest;
+	if (!seen_take(learn->seen, learn->snapshot, milliseconds(CLOCK_REALTIME)) &&
+	    (!learn->samples || !samples_take(learn->samples, learn->snapshot)))
 		return 0;
 	return error_set(error, ENOMEM, "taking note of containers");
 }

@@ -11,18 +11,13 @@
 
 #include "collectors/usage/usage_form.h"
 
+#include "collectors/usage/known_stack.bpf.h"
+
 enum {
 	NOAUDIT = 1 << 1,
 	CAP_SETGID = 6,
 	CAP_SETUID = 7,
 	STEPS = 16,
-	SKIPPED_FRAMES = 1,        /* this program's own, by bpf_get_stack() */
-	FRAMES = USAGE_FRAMES + 2, /* the first is where the kernel goes on after this program */
-	ROOM = 16,                 /* for frames: a power of two */
-	CALLS = 256,               /* whose stacks a processor remembers: a power of two */
-	WAYS = 4,                  /* of each: a power of two */
-	NEAR = 64,                 /* words of the stack that are looked at at once */
-	WORDS = 256,               /* of a stack that is remembered: a power of two */
 };
 
 /* The members that are read, wherever the running kernel has them (CO-RE). */
@@ -119,10 +114,7 @@ struct {
 /* The check that the processor is at: too large for the stack of a BPF program. */
 struct check {
 	struct usage_key key;
-	bool deep;          /* there are more frames than are known */
-	__u64 here, end;    /* of the kernel's stack: this program's frame, and what is above all frames */
-	__u64 frames[ROOM]; /* return addresses, from here on outward; 0 from their end on */
-	__u64 words[WORDS];
+	struct stack stack;
 	struct usage_names names;
 };
 
@@ -189,165 +181,6 @@ static __always_inline const struct pt_regs *registers_now(void)
 	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
 		return NULL;
 	return (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
-}
-
-/* ---- the stack ---------------------------------------------------------------------------------- */
-
-/* To walk the stack takes longer than all else, so one that was walked is known again by its return
- * addresses, each where it lay then. That is no guess: frames of the kernel's functions have fixed sizes, so
- * one address, and where it lies, tell where the next one has to be. Only those of system calls are moved at
- * random (RANDOMIZE_KSTACK_OFFSET): what is farther out lies where it did as seen from the stack's end. */
-struct known_stack {
-	__u64 frames[ROOM]; /* none: it is not known where they lie */
-	__u64 places[ROOM]; /* in bytes: of the inner ones above here, of all others below the end */
-	__u64 inner, outer; /* numbers of the first that is no inner one, and of the first outer one */
-};
-
-/* Those of a system call that asks for a capability. */
-struct known_stacks {
-	__u64 misses, turn;
-	struct known_stack list[WAYS];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__type(key, __u32);
-	__type(value, struct known_stacks);
-	__uint(max_entries, CALLS);
-} known_stacks SEC(".maps");
-
-/* What lies where the frame's address was. */
-static __always_inline __u64 word_of(const struct check *check, const struct known_stack *known, int frame)
-{
-	__u64 place = known->places[frame], word = 0;
-
-	if (frame < known->inner && place < NEAR * 8)
-		return check->words[place / 8 % NEAR];
-	place = frame < known->inner ? check->here + place : check->end - place;
-	bpf_probe_read_kernel(&word, sizeof(word), (void *)place);
-	return word;
-}
-
-static __always_inline bool is_known(const struct check *check, const struct known_stack *known)
-{
-	for (int i = 0; i < FRAMES && known->frames[i]; i++)
-		if (word_of(check, known, i) != known->frames[i])
-			return false;
-	return known->frames[0];
-}
-
-static __noinline int find_stack(struct check *check, const struct known_stacks *known)
-{
-	if (bpf_probe_read_kernel(check->words, NEAR * 8, (void *)check->here))
-		return 0;
-	for (int i = 0; i < WAYS; i++) {
-		if (!is_known(check, &known->list[i]))
-			continue;
-		__builtin_memcpy(check->key.stack, known->list[i].frames + 1, sizeof(check->key.stack));
-		return 1;
-	}
-	return 0;
-}
-
-static __always_inline bool is_frame(const struct check *check, __u64 word)
-{
-	bool is = false;
-
-	for (int i = 0; i < FRAMES; i++)
-		is |= word && word == check->frames[i];
-	return is;
-}
-
-/* Finds the addresses from here on outward until one is where it is not expected, and not found for the
- * second time: what an earlier call left on the stack. The next one's number is in memory, since the verifier
- * would else follow each that it can be. */
-static __noinline int find_inner(const struct check *check, struct known_stack *known)
-{
-	__u64 size = check->end - check->here;
-	volatile __u64 *next = &known->inner;
-
-	*next = 0;
-	for (__u64 i = 0; i < WORDS && i * 8 < size; i++) {
-		__u64 word = check->words[i], expected = *next % ROOM, last = (expected - 1) % ROOM;
-		if (word && word == check->frames[expected] &&
-		    (check->deep || check->frames[(expected + 1) % ROOM])) {
-			known->places[expected] = i * 8;
-			*next = expected + 1;
-		} else if (word != check->frames[last] && is_frame(check, word)) {
-			return 0;
-		}
-	}
-	return 0;
-}
-
-/* Finds all others, from the end inward. Whether they are where they are expected. */
-static __noinline int find_outer(const struct check *check, struct known_stack *known)
-{
-	__u64 size = check->end - check->here;
-	volatile __u64 *next = &known->outer;
-
-	*next = 0;
-	for (int i = 0; i < FRAMES; i++)
-		*next += check->frames[i] != 0;
-	for (__u64 i = 1; i < WORDS && i * 8 <= size && *next > known->inner && !check->deep; i++) {
-		__u64 word = check->words[(size / 8 - i) % WORDS], expected = (*next - 1) % ROOM;
-		if (word && word == check->frames[expected]) {
-			known->places[expected] = i * 8;
-			*next = expected;
-		} else if (is_frame(check, word)) {
-			return 0;
-		}
-	}
-	return *next == known->inner;
-}
-
-static __noinline int learn_stack(struct check *check, struct known_stack *known)
-{
-	__u64 size = check->end - check->here;
-
-	known->frames[0] = 0;
-	check->deep = check->frames[FRAMES - 1];
-	check->frames[FRAMES - 1] = 0;
-	if (size > sizeof(check->words) || bpf_probe_read_kernel(check->words, size, (void *)check->here))
-		return 0;
-	find_inner(check, known);
-	if (find_outer(check, known))
-		__builtin_memcpy(known->frames, check->frames, sizeof(known->frames));
-	return 0;
-}
-
-/* At the first miss, the second, the fourth: a call that has too many to know takes no time for ever. */
-static __noinline int miss_stack(struct check *check, struct known_stacks *known)
-{
-	__u64 misses = known->misses + 1;
-
-	known->misses = misses;
-	if (misses & (misses - 1))
-		return 0;
-	known->turn++;
-	return learn_stack(check, &known->list[known->turn % WAYS]);
-}
-
-static __always_inline void take_stack(void *context, struct check *check)
-{
-	const struct pt_regs *registers = registers_now();
-	struct known_stacks *known = NULL;
-	__u64 anchor; /* in this program's frame */
-	__u32 place = 0;
-
-	if (registers) {
-		place = ((__u32)PT_REGS_SYSCALL_NUMBER(registers) * 41 + check->key.capability) % CALLS;
-		known = bpf_map_lookup_elem(&known_stacks, &place);
-	}
-	check->here = (__u64)&anchor;
-	check->end = (__u64)registers;
-	if (known && find_stack(check, known))
-		return;
-	__builtin_memset(check->frames, 0, sizeof(check->frames));
-	bpf_get_stack(context, check->frames, FRAMES * sizeof(check->frames[0]), SKIPPED_FRAMES);
-	__builtin_memcpy(check->key.stack, check->frames + 1, sizeof(check->key.stack));
-	if (known)
-		miss_stack(check, known);
 }
 
 /* ---- the check ---------------------------------------------------------------------------------- */
@@ -473,6 +306,18 @@ static __always_inline __u8 state_of(unsigned int options, int result)
 	return (result ? USAGE_DENIED : 0) | (options & NOAUDIT ? USAGE_ADVISORY : 0);
 }
 
+static __always_inline void note_stack(void *context, struct check *check)
+{
+	const struct pt_regs *registers = registers_now();
+	__u32 call = registers ? PT_REGS_SYSCALL_NUMBER(registers) * 41 + check->key.capability : 0;
+	__u64 here;
+
+	check->stack.here = (__u64)&here;
+	check->stack.end = (__u64)registers;
+	take_stack(context, &check->stack, call);
+	__builtin_memcpy(check->key.stack, check->stack.frames + 1, sizeof(check->key.stack));
+}
+
 /* The check that begins here; NULL: never. */
 static __always_inline struct check *check_new(int capability, __u8 state)
 {
@@ -495,7 +340,7 @@ int BPF_PROG(on_exit, const struct cred *cred, struct user_namespace *target, in
 
 	if (!check)
 		return 0;
-	take_stack(ctx, check);
+	note_stack(ctx, check);
 	note(check, cred, target);
 	return 0;
 }
@@ -509,7 +354,7 @@ int BPF_PROG(on_trace, const struct cred *cred, struct user_namespace *target,
 
 	if (!check)
 		return 0;
-	take_stack(ctx, check);
+	note_stack(ctx, check);
 	note(check, cred, target);
 	return 0;
 }

@@ -36,13 +36,14 @@ def learning():
 
 
 def in_turns(cost):
-    """Medians of the cost without and with learning."""
+    """Medians of the cost without and with learning, and of the ratio in each turn."""
     without, watched = [], []
     for _ in range(ROUNDS):
         without.append(cost())
         with learning():
             watched.append(cost())
-    return statistics.median(without), statistics.median(watched)
+    return (statistics.median(without), statistics.median(watched),
+            statistics.median(after / before for before, after in zip(without, watched)))
 
 
 def bench_chown():
@@ -50,8 +51,8 @@ def bench_chown():
         def cost():
             return float(subprocess.run([ASK, file.name, str(CALLS)], stdout=subprocess.PIPE, check=True).stdout)
 
-        without, watched = in_turns(cost)
-        row("chown(2), each with two checks", f"{without:.0f} ns", f"{watched:.0f} ns", f"{watched / without:.2f}", "",
+        without, watched, ratio = in_turns(cost)
+        row("chown(2), each with two checks", f"{without:.0f} ns", f"{watched:.0f} ns", f"{ratio:.2f}", "",
             f"  {(watched - without) / 2:.0f} ns a check")
         with learning() as pid, kernel_statistics():
             cost()
@@ -126,8 +127,8 @@ def requests_a_second(path):
 
 
 def bench_requests(what, path):
-    without, watched = in_turns(lambda: requests_a_second(path))
-    row(what, f"{without:.0f}", f"{watched:.0f}", f"{watched / without:.3f}", "0.980")
+    without, watched, ratio = in_turns(lambda: requests_a_second(path))
+    row(what, f"{without:.0f}", f"{watched:.0f}", f"{ratio:.3f}", "0.980")
 
 
 def bench_learn():
