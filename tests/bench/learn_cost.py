@@ -16,8 +16,9 @@ from load import mebibytes, row
 PROCTOR = os.path.abspath(os.environ.get("PROCTOR", "proctor"))
 ASK = os.path.join(os.path.dirname(os.path.abspath(os.environ.get("MEASURE", "tests/bench/measure"))), "ask")
 CALLS = int(os.environ.get("PROCTOR_BENCH_CALLS", "500000"))
-REQUESTS = int(os.environ.get("PROCTOR_BENCH_REQUESTS", "20000"))
+REQUESTS = int(os.environ.get("PROCTOR_BENCH_REQUESTS", "6000"))
 ROUNDS = int(os.environ.get("PROCTOR_BENCH_ROUNDS", "11"))
+TURNS = int(os.environ.get("PROCTOR_BENCH_TURNS", "25"))  # of requests: what else the machine does shows in each
 PORT = 8099
 
 
@@ -35,10 +36,10 @@ def learning():
         process.wait()
 
 
-def in_turns(cost):
+def in_turns(cost, turns=ROUNDS):
     """Medians of the cost without and with learning, and of the ratio in each turn."""
     without, watched = [], []
-    for _ in range(ROUNDS):
+    for _ in range(turns):
         without.append(cost())
         with learning():
             watched.append(cost())
@@ -127,7 +128,7 @@ def requests_a_second(path):
 
 
 def bench_requests(what, path):
-    without, watched, ratio = in_turns(lambda: requests_a_second(path))
+    without, watched, ratio = in_turns(lambda: requests_a_second(path), TURNS)
     row(what, f"{without:.0f}", f"{watched:.0f}", f"{ratio:.3f}", "0.980")
 
 
