@@ -22,7 +22,7 @@ enum {
 	LEARN_CONTAINER,
 	DURATION = 60, /* seconds */
 	DURATION_MOST = 86400,
-	LOOK_SHARE = 100,     /* of the time */
+	LOOK_SHARE = 100,    /* of the time */
 	LOOK_MOST_MS = 2000, /* between two looks at all processes */
 };
 
