@@ -220,6 +220,17 @@ static capability_set bounding_set(void)
 	return set;
 }
 
+/* Numbers of mount namespaces are given away again: what was asked for in another one of the program's number
+ * is passed over. */
+static int forget_earlier(void *context, struct error **error)
+{
+	struct run *run = context;
+	struct usage *earlier = usage_watch_take(run->watch, error);
+
+	usage_free(earlier);
+	return earlier ? 0 : -1;
+}
+
 /* What is watched is all that happens in the program's mount namespace, which nothing but it is in. */
 static void note_program(struct run *run, const struct launched *program)
 {
@@ -261,7 +272,7 @@ static int await(struct run *run, struct launched *program, struct error **error
 
 static int judge(struct run *run, struct error **error)
 {
-	run->usage = usage_watch_read(run->watch, error);
+	run->usage = usage_watch_take(run->watch, error);
 	if (!run->usage)
 		return -1;
 	run->learned = learned_make(run->usage, &run->watched, 1, &run->others,
@@ -271,7 +282,8 @@ static int judge(struct run *run, struct error **error)
 
 static int learn(struct run *run, struct error **error)
 {
-	const struct program_start start = {.argv = run->argv, .own_mounts = true, .silent = false};
+	const struct program_start start = {
+		.argv = run->argv, .on_own_mounts = forget_earlier, .context = run};
 	struct launched program;
 	int result;
 

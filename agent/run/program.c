@@ -88,9 +88,9 @@ _Noreturn static void execute(const struct program_start *start, int tell, int g
 	char byte;
 
 	if (prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL) || redirect(start->silent) ||
-	    (start->own_mounts && unshare(CLONE_NEWNS)))
+	    (start->on_own_mounts && unshare(CLONE_NEWNS)))
 		number = errno;
-	if (!number && start->own_mounts && write(tell, &number, sizeof(number)) == sizeof(number))
+	if (!number && start->on_own_mounts && write(tell, &number, sizeof(number)) == sizeof(number))
 		while (read(go, &byte, 1) < 0 && errno == EINTR)
 			continue;
 	if (!number && start->set && limit(*start->set))
@@ -147,12 +147,16 @@ static int await_execution(struct launched *program, const struct program_start 
 {
 	int number = -1;
 
-	if (start->own_mounts) {
+	if (start->on_own_mounts) {
 		number = hear(tell);
 		if (!number && hold_mounts(program))
 			number = errno;
 		if (number)
 			return refuse(program, start, number < 0 ? ECHILD : number, error);
+		if (start->on_own_mounts(start->context, error)) {
+			program_end(program);
+			return -1;
+		}
 	}
 	shut(go);
 	number = hear(tell);

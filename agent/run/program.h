@@ -13,8 +13,11 @@
 struct program_start {
 	char *const *argv;         /* found by PATH; ended by NULL */
 	const capability_set *set; /* all it may ever have; NULL: what the caller has */
-	bool own_mounts; /* in a mount namespace of its own, a copy of the caller's with the same propagation
-			  */
+	/* NULL: in the caller's mount namespace. Else in one of its own, a copy of that with the same
+	 * propagation; called when it is there, before the program is executed. -1 and *error: it is not to
+	 * be. */
+	int (*on_own_mounts)(void *context, struct error **error);
+	void *context;
 	bool silent; /* what it reads and writes is /dev/null; else its output is the caller's standard error
 		      */
 };
