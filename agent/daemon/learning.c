@@ -280,6 +280,22 @@ static bool is_unseen(const struct learning *learning, const struct usage_check 
 	return !seen;
 }
 
+/* Whether a look showed, after the check, that its namespace is that of others still: its number may be a new
+ * container's by then.
+ */
+static bool is_of_others(const struct learning *learning, const struct usage_check *check)
+{
+	const struct mounts_seen *others = seen_others(learning->seen);
+
+	for (size_t i = 0; i < others->count; i++) {
+		const struct mounts_span *span = &others->list[i];
+		if (span->inode == check->mount_namespace && check->last >= span->from &&
+		    check->last <= (span->last ? span->last : span->until))
+			return true;
+	}
+	return false;
+}
+
 /* Puts those that waited behind what was taken now. -1 without memory: they stay. */
 static int join(struct learning *learning, struct usage *taken)
 {
@@ -380,17 +396,20 @@ static bool is_told(const struct learning *learning, const struct usage_check *c
 /* Whether the check waits for another look or message: whose it is may be seen then. */
 static bool waits(struct learning *learning, const struct usage_check *check, int64_t now)
 {
-	bool unseen;
+	bool unseen, others;
 
-	if (is_told(learning, check))
+	if (is_told(learning, check) || is_of_others(learning, check))
 		return false;
 	unseen = is_unseen(learning, check);
-	if (!unseen && (!learning->cut || mounts_have(seen_others(learning->seen), check)))
-		return false;
-	if (unseen && check->last + UNSEEN_MS < now) {
-		learning->counters.checks_unseen += check->count;
+	others = mounts_have(seen_others(learning->seen), check);
+	if (!unseen && !others)
+		return learning->cut;
+	if (check->last + UNSEEN_MS < now) {
+		learning->counters.checks_unseen += unseen ? check->count : 0;
 		return false;
 	}
+	if (others)
+		return true;
 	learning->behind |= check->denied && check->asking == ASKING_NEED;
 	return true;
 }

@@ -155,18 +155,38 @@ static int64_t began_after(const struct seen *seen, const struct container *cont
 	return container && start > seen->before && seen->before ? start - TICK_MS : seen->before;
 }
 
-/* A process on its way into a container, of its cgroup already, is still in its runtime's namespace, which
- * was there at the first look. */
-static int take_process(struct seen *seen, const struct process *process, int64_t now)
+/* A process on its way into a container, of its cgroup already, is still in its runtime's namespace: one that
+ * was there at the first look, and still has processes that are in no container. */
+static bool is_of_runtime(const struct seen *seen, uint64_t inode, int64_t now)
 {
-	struct watched *watched = process->container ? find(seen, process->container->id) : NULL;
-	uint64_t inode = process->namespaces[NAMESPACE_MNT];
 	const struct mounts_span *other = there(seen, &seen->others, inode);
 
-	if (!inode || (watched && other && !other->from))
+	return other && !other->from && other->last == now;
+}
+
+static int take_process(struct seen *seen, const struct process *process, struct watched *watched,
+			int64_t now)
+{
+	uint64_t inode = process->namespaces[NAMESPACE_MNT];
+
+	if (!inode || (watched && is_of_runtime(seen, inode, now)))
 		return 0;
 	return learn_mounts(seen, watched ? &watched->mounts : &seen->others, inode,
 			    began_after(seen, watched ? process->container : NULL, now), now);
+}
+
+/* Those that are in no container first. */
+static int take_processes(struct seen *seen, const struct snapshot *snapshot, int64_t now)
+{
+	for (int of_containers = 0; of_containers < 2; of_containers++)
+		for (size_t i = 0; i < snapshot->process_count; i++) {
+			const struct process *process = &snapshot->processes[i];
+			struct watched *watched =
+				process->container ? find(seen, process->container->id) : NULL;
+			if (!watched == !of_containers && take_process(seen, process, watched, now))
+				return -1;
+		}
+	return 0;
 }
 
 static int take_containers(struct seen *seen, const struct snapshot *snapshot, int64_t now)
@@ -200,11 +220,8 @@ static void close_those_that_went(struct seen *seen, int64_t now)
 
 int seen_take(struct seen *seen, const struct snapshot *snapshot, int64_t now)
 {
-	if (take_containers(seen, snapshot, now))
+	if (take_containers(seen, snapshot, now) || take_processes(seen, snapshot, now))
 		return -1;
-	for (size_t i = 0; i < snapshot->process_count; i++)
-		if (take_process(seen, &snapshot->processes[i], now))
-			return -1;
 	close_those_that_went(seen, now);
 	seen->before = now;
 	return 0;
