@@ -144,6 +144,50 @@ static void test_told_once(void **state)
 	assert_int_equal(told->uses[0].count, 3);
 }
 
+/* The first look; that the container is there is told and answered. */
+static void begin(struct fixture *fixture, int64_t now)
+{
+	look(fixture, now);
+	assert_int_equal(tell(fixture, now), 1);
+	answer(fixture, 0);
+}
+
+/* The kernel gives numbers of namespaces away again: that of one which was not a container's is a new
+ * container's when it asks, and the next look shows it. */
+static void test_a_number_that_another_had(void **state)
+{
+	struct fixture *fixture = *state;
+	struct process *other = build_process(fixture->build, 50, NULL, "/srv/other");
+
+	fixture->web->known &= (unsigned)~PROCESS_KNOWS_STAT; /* it came after the first look, whenever */
+	other->namespaces[NAMESPACE_MNT] = 777;
+	begin(fixture, NOW - 2000);
+	other->namespaces[NAMESPACE_MNT] = 778;
+	fixture->web->namespaces[NAMESPACE_MNT] = 777;
+	ask(fixture->web, CAP_CHOWN, false);
+	assert_int_equal(tell(fixture, NOW + 500), 0);
+	look(fixture, NOW + 1000);
+	assert_int_equal(tell(fixture, NOW + 2000), 1);
+	assert_int_equal(fixture->message.learned.list[0].uses[0].count, 3);
+}
+
+/* One that a look shows to be another's still is not kept for who comes next. */
+static void test_a_number_that_another_has(void **state)
+{
+	struct fixture *fixture = *state;
+	struct process *other = build_process(fixture->build, 50, NULL, "/srv/other");
+
+	other->namespaces[NAMESPACE_MNT] = 777;
+	begin(fixture, NOW - 2000);
+	ask(other, CAP_CHOWN, false);
+	look(fixture, NOW + 1000);
+	assert_int_equal(tell(fixture, NOW + 2000), 0);
+	other->namespaces[NAMESPACE_MNT] = 778;
+	fixture->web->namespaces[NAMESPACE_MNT] = 777;
+	look(fixture, NOW + 3000);
+	assert_int_equal(tell(fixture, NOW + 4000), 0);
+}
+
 /* A shipper that ends before it answers, or cannot keep it, is told again. */
 static void test_told_until_it_is_answered(void **state)
 {
@@ -303,6 +347,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_told_once),
+		TEST(test_a_number_that_another_had),
+		TEST(test_a_number_that_another_has),
 		TEST(test_told_until_it_is_answered),
 		TEST(test_refusal_is_news_once),
 		TEST(test_checks_before_the_look),
