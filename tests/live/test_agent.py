@@ -288,7 +288,7 @@ class Confined(Case):
         return [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
 
     def is_written(self, pid, link):
-        return link not in ("/dev/null",) and not link.startswith("/proc/") and not link.endswith("/log")
+        return link != "/dev/null" and not f"{link}/".startswith("/proc/") and not link.endswith("/log")
 
 
 if __name__ == "__main__":
