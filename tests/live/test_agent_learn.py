@@ -159,4 +159,4 @@ class AgentLearn(Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(alone=True)

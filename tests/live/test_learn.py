@@ -295,4 +295,4 @@ class Refused(Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(alone=True)

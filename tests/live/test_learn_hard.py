@@ -139,4 +139,4 @@ class Hard(Watching):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(alone=True)

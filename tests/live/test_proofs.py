@@ -47,4 +47,4 @@ for each in PROGRAMS:
         setattr(Proofs, "test_" + each.name.replace(" ", "_"), proves(each))
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(alone=True)

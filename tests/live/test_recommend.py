@@ -218,4 +218,4 @@ class Docker(Learning):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(alone=True)

@@ -96,4 +96,4 @@ class Run(Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(alone=True)
