@@ -1,6 +1,7 @@
 #include "agent/daemon/parent.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -572,6 +573,7 @@ static int start_watch(struct parent *parent, struct error **error)
 	if (parent->settings->learn == LEARN_OFF)
 		return 0;
 	parent->watch = usage_watch_start(NULL, &failed);
+	malloc_trim(0); /* libbpf has read the types of the whole kernel, some ten MiB */
 	if (parent->watch)
 		return 0;
 	if (parent->settings->learn == LEARN_ON) {
