@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/clock.h"
 #include "agent/command.h"
 #include "agent/formats/format.h"
 #include "agent/formats/json.h"
@@ -40,14 +41,6 @@ struct learn {
 	struct silent silent;
 	sigset_t ends; /* signals that end the watch */
 };
-
-static int64_t milliseconds(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- options ------------------------------------------------------------------------------------ */
 
@@ -99,7 +92,7 @@ static unsigned long newest_pid(void)
 static bool is_still(const struct learn *learn, unsigned long newest)
 {
 	return newest && newest == learn->newest && !learn->samples &&
-	       milliseconds(CLOCK_BOOTTIME) - learn->looked < LOOK_MOST_MS;
+	       clock_ms_of(CLOCK_BOOTTIME) - learn->looked < LOOK_MOST_MS;
 }
 
 /* Looks which containers there are. Their names are asked for anew where there are new ones. */
@@ -121,7 +114,7 @@ static int look_at_all(struct learn *learn, struct error **error)
 		return -1;
 	snapshot_free(learn->snapshot);
 	learn->snapshot = snapshot;
-	learn->looked = milliseconds(CLOCK_BOOTTIME);
+	learn->looked = clock_ms_of(CLOCK_BOOTTIME);
 	return 0;
 }
 
@@ -132,7 +125,7 @@ static int look(struct learn *learn, struct error **error)
 	if (!is_still(learn, newest) && look_at_all(learn, error))
 		return -1;
 	learn->newest = newest;
-	if (!seen_take(learn->seen, learn->snapshot, milliseconds(CLOCK_REALTIME)) &&
+	if (!seen_take(learn->seen, learn->snapshot, clock_ms_of(CLOCK_REALTIME)) &&
 	    (!learn->samples || !samples_take(learn->samples, learn->snapshot)))
 		return 0;
 	return error_set(error, ENOMEM, "taking note of containers");
@@ -168,21 +161,21 @@ static struct timespec pause_after(int64_t used, int64_t left)
 /* Looks once more when the time is over, or a signal ends it. */
 static int watch(struct learn *learn, struct error **error)
 {
-	int64_t start = milliseconds(CLOCK_BOOTTIME), gone = 0;
+	int64_t start = clock_ms_of(CLOCK_BOOTTIME), gone = 0;
 	bool ended = false;
 	int result;
 
 	do {
-		int64_t used = milliseconds(CLOCK_PROCESS_CPUTIME_ID);
+		int64_t used = clock_ms_of(CLOCK_PROCESS_CPUTIME_ID);
 		struct timespec pause;
 		result = look(learn, error);
 		if (result || ended || gone >= (int64_t)learn->duration * 1000)
 			break;
 		show_progress(learn, gone);
-		pause = pause_after(milliseconds(CLOCK_PROCESS_CPUTIME_ID) - used,
+		pause = pause_after(clock_ms_of(CLOCK_PROCESS_CPUTIME_ID) - used,
 				    (int64_t)learn->duration * 1000 - gone);
 		ended = sigtimedwait(&learn->ends, NULL, &pause) > 0;
-		gone = milliseconds(CLOCK_BOOTTIME) - start;
+		gone = clock_ms_of(CLOCK_BOOTTIME) - start;
 	} while (true);
 	end_progress();
 	return result;
@@ -216,7 +209,7 @@ static int begin(struct learn *learn, struct error **error)
 	sigaddset(&learn->ends, SIGTERM);
 	if (begin_watch(learn, error))
 		return -1;
-	learn->seen = seen_new(milliseconds(CLOCK_BOOTTIME), learn->container);
+	learn->seen = seen_new(clock_ms_of(CLOCK_BOOTTIME), learn->container);
 	if (!learn->seen)
 		return error_set(error, ENOMEM, "watching containers");
 	sigprocmask(SIG_BLOCK, &learn->ends, NULL);
@@ -249,7 +242,7 @@ static int tell_of(const struct learn *learn, const struct usage *usage, struct 
 	size_t count;
 	const struct watched *watched = seen_list(learn->seen, &count);
 	struct learned *learned =
-		learned_make(usage, watched, count, seen_others(learn->seen), milliseconds(CLOCK_REALTIME));
+		learned_make(usage, watched, count, seen_others(learn->seen), clock_ms_of(CLOCK_REALTIME));
 	int result;
 
 	if (!learned)

@@ -239,7 +239,7 @@ static void note_program(struct run *run, const struct launched *program)
 					.user_namespace = own_user_namespace(),
 					.mounts = {.list = &run->own, .count = 1},
 					.granted = bounding_set(),
-					.since = (int64_t)clock_ms_of(CLOCK_REALTIME),
+					.since = clock_ms_of(CLOCK_REALTIME),
 					.saw_start = true};
 }
 
@@ -275,8 +275,7 @@ static int judge(struct run *run, struct error **error)
 	run->usage = usage_watch_take(run->watch, error);
 	if (!run->usage)
 		return -1;
-	run->learned = learned_make(run->usage, &run->watched, 1, &run->others,
-				    (int64_t)clock_ms_of(CLOCK_REALTIME));
+	run->learned = learned_make(run->usage, &run->watched, 1, &run->others, clock_ms_of(CLOCK_REALTIME));
 	return run->learned ? 0 : error_set(error, ENOMEM, "judging what was counted");
 }
 

@@ -106,18 +106,10 @@ static void on_process(struct auditor *auditor, const struct event *event)
 		lose_events(auditor);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void on_exit_of(struct auditor *auditor, pid_t pid)
 {
 	if (auditor->learning)
-		learning_exit(auditor->learning, auditor->snapshot, pid, now_ms());
+		learning_exit(auditor->learning, auditor->snapshot, pid, clock_ms_of(CLOCK_REALTIME));
 	if (!auditor->snapshot || !snapshot_process(auditor->snapshot, pid))
 		return;
 	if (!changed_add(&auditor->changed, pid)) /* it may stay on as a zombie */
@@ -322,7 +314,7 @@ static struct snapshot *collect(struct auditor *auditor, bool full, struct error
 		return NULL;
 	count_unread(auditor, snapshot);
 	note_between(auditor, snapshot);
-	if (auditor->learning && learning_see(auditor->learning, snapshot, now_ms()))
+	if (auditor->learning && learning_see(auditor->learning, snapshot, clock_ms_of(CLOCK_REALTIME)))
 		error_set(error, ENOMEM, "taking note of containers");
 	if (!*error)
 		return snapshot;
@@ -379,7 +371,7 @@ static void send_learned(struct auditor *auditor, bool whole)
 	struct message message;
 
 	auditor->take_at = clock_ms() + TAKE_MS;
-	if (learning_tell(auditor->learning, whole, now_ms(), &message, &error) == 1 &&
+	if (learning_tell(auditor->learning, whole, clock_ms_of(CLOCK_REALTIME), &message, &error) == 1 &&
 	    send_to_shipper(auditor, &message, &error))
 		learning_again(auditor->learning);
 	learning_count(auditor->learning, &auditor->counters);

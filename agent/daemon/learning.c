@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "agent/clock.h"
 #include "agent/learn/seen.h"
 #include "proctor/cleanup.h"
 #include "proctor/collector.h"
@@ -51,14 +51,6 @@ struct learning {
 	struct message_counters counters;
 };
 
-static int64_t boot_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 struct learning *learning_new(struct usage_watch *watch)
 {
 	struct learning *learning = calloc(1, sizeof(*learning));
@@ -66,7 +58,7 @@ struct learning *learning_new(struct usage_watch *watch)
 	if (!learning)
 		return NULL;
 	learning->watch = watch;
-	learning->seen = seen_new(boot_ms(), NULL);
+	learning->seen = seen_new(clock_ms_of(CLOCK_BOOTTIME), NULL);
 	if (learning->seen)
 		return learning;
 	free(learning);

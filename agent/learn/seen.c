@@ -2,8 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "agent/clock.h"
 
 enum {
 	MOUNTS_MAX = 16384, /* of a container */
@@ -148,10 +149,8 @@ static int learn_mounts(struct seen *seen, struct mounts_seen *mounts, uint64_t 
 static int64_t began_after(const struct seen *seen, const struct container *container, int64_t now)
 {
 	int64_t start = container ? start_of(container->init) : 0;
-	struct timespec boot;
 
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	start += now - ((int64_t)boot.tv_sec * 1000 + boot.tv_nsec / 1000000);
+	start += now - clock_ms_of(CLOCK_BOOTTIME);
 	return container && start > seen->before && seen->before ? start - TICK_MS : seen->before;
 }
 
