@@ -8,7 +8,7 @@
 #include "agent/formats/prose.h"
 #include "proctor/cleanup.h"
 
-enum { CAPABILITY_BITS = 64, INDENT = 2, NAME_COLUMN = 22, STATE_COLUMN = 18 };
+enum { INDENT = 2, NAME_COLUMN = 22, STATE_COLUMN = 18 };
 
 /* `docker-default +sys_ptrace` and what stands behind it; owned by the caller. NULL when memory is exhausted.
  */

@@ -10,7 +10,6 @@
 #include "proctor/collector.h"
 
 enum {
-	CAPABILITIES = 64,
 	UNSEEN_MS = 30000,             /* after that no look shows any more whose check it was */
 	REFUSED_MS = 24 * 3600 * 1000, /* as long a refusal is told */
 	NAMED_MS = 3000,               /* within that the image of a new container becomes known */
@@ -26,9 +25,9 @@ struct pupil {
 	int64_t since;      /* milliseconds since 1970: from when on it was watched */
 	int64_t told_until; /* and up to when the shipper knows that it was */
 	bool saw_start, told_start, answered;
-	int64_t refused_at[CAPABILITIES]; /* the last time; 0: never */
-	char *refused_to[CAPABILITIES];   /* the program; NULL: not known */
-	struct learned_history history;   /* when it is answered; without the id */
+	int64_t refused_at[CAPABILITY_BITS]; /* the last time; 0: never */
+	char *refused_to[CAPABILITY_BITS];   /* the program; NULL: not known */
+	struct learned_history history;      /* when it is answered; without the id */
 	bool there;
 };
 
@@ -69,7 +68,7 @@ struct learning *learning_new(struct usage_watch *watch)
 
 static void pupil_free(struct pupil *pupil)
 {
-	for (unsigned i = 0; i < CAPABILITIES; i++)
+	for (unsigned i = 0; i < CAPABILITY_BITS; i++)
 		free(pupil->refused_to[i]);
 	free(pupil->id);
 	free(pupil);
@@ -180,7 +179,7 @@ static void forget(struct learning *learning)
 static int take_refusals(const struct pupil *pupil, int64_t now, struct arena *arena,
 			 struct learning_facts *facts)
 {
-	for (unsigned i = 0; i < CAPABILITIES; i++) {
+	for (unsigned i = 0; i < CAPABILITY_BITS; i++) {
 		const char *program = pupil->refused_to[i];
 		if (!pupil->refused_at[i] || pupil->refused_at[i] + REFUSED_MS < now)
 			continue;

@@ -18,7 +18,6 @@ enum {
 	LEARNED_LEAST = 9 * sizeof(uint32_t) + 4 * sizeof(uint64_t),
 	HISTORY_LEAST = sizeof(uint32_t) + 4 * sizeof(uint64_t),
 	NANOSECONDS = 1000 * 1000 * 1000,
-	CAPABILITIES = 64, /* that a set has room for */
 };
 
 #define SIGHTS UINT64_MAX /* each bit is one */
@@ -414,7 +413,7 @@ static void put_use(struct wire_writer *writer, const struct learned_use *use)
 
 static void take_use(struct wire_reader *reader, struct arena *arena, struct learned_use *use)
 {
-	use->capability = wire_take_32(reader, CAPABILITIES - 1, "a capability");
+	use->capability = wire_take_32(reader, CAPABILITY_BITS - 1, "a capability");
 	use->count = wire_take_64(reader, INT64_MAX, "a count");
 	use->first = (int64_t)wire_take_64(reader, INT64_MAX, "a time");
 	use->last = (int64_t)wire_take_64(reader, INT64_MAX, "a time");
@@ -435,7 +434,7 @@ static void put_denial(struct wire_writer *writer, const struct learned_denial *
 
 static void take_denial(struct wire_reader *reader, struct arena *arena, struct learned_denial *denial)
 {
-	denial->capability = wire_take_32(reader, CAPABILITIES - 1, "a capability");
+	denial->capability = wire_take_32(reader, CAPABILITY_BITS - 1, "a capability");
 	denial->count = wire_take_64(reader, INT64_MAX, "a count");
 	denial->first = (int64_t)wire_take_64(reader, INT64_MAX, "a time");
 	denial->last = (int64_t)wire_take_64(reader, INT64_MAX, "a time");
@@ -495,12 +494,13 @@ static void take_learned_container(struct wire_reader *reader, struct arena *are
 	container->recommended = wire_take_64(reader, UINT64_MAX, "a set of capabilities");
 	container->complete = wire_take_32(reader, true, "whether all was seen");
 	container->observed_seconds = wire_take_64(reader, INT32_MAX, "a time");
-	container->use_count = wire_take_count(reader, CAPABILITIES, USE_LEAST, "a number of capabilities");
+	container->use_count =
+		wire_take_count(reader, CAPABILITY_BITS, USE_LEAST, "a number of capabilities");
 	container->uses = arena_array(arena, container->use_count, sizeof(*container->uses));
 	for (size_t i = 0; container->uses && i < container->use_count; i++)
 		take_use(reader, arena, &container->uses[i]);
 	container->denial_count =
-		wire_take_count(reader, CAPABILITIES, DENIAL_LEAST, "a number of capabilities");
+		wire_take_count(reader, CAPABILITY_BITS, DENIAL_LEAST, "a number of capabilities");
 	container->denials = arena_array(arena, container->denial_count, sizeof(*container->denials));
 	for (size_t i = 0; container->denials && i < container->denial_count; i++)
 		take_denial(reader, arena, &container->denials[i]);

@@ -559,7 +559,7 @@ static capability_set bounding_set(void)
 {
 	capability_set set = 0;
 
-	for (unsigned i = 0; i < 64; i++)
+	for (unsigned i = 0; i < CAPABILITY_BITS; i++)
 		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1)
 			set |= CAPABILITY_MASK(i);
 	return set;

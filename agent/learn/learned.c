@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-enum { CAPABILITIES = 64 /* that a set has room for */ };
-
 /* ---- whose check it is -------------------------------------------------------------------------- */
 
 bool mounts_have(const struct mounts_seen *mounts, const struct usage_check *check)
@@ -25,7 +23,7 @@ static bool is_own(const struct usage_check *check, const struct watched *watche
 
 static bool tells_need(const struct usage_check *check)
 {
-	return check->capability < CAPABILITIES &&
+	return check->capability < CAPABILITY_BITS &&
 	       (check->asking == ASKING_NEED || check->asking == ASKING_OPTIONAL ||
 		check->asking == ASKING_UNKNOWN);
 }
@@ -178,8 +176,8 @@ static void begin(struct judge *judge, struct learned_container *container, cons
 
 	*container = (struct learned_container){
 		.watched = watched,
-		.uses = arena_array(arena, CAPABILITIES, sizeof(*container->uses)),
-		.denials = arena_array(arena, CAPABILITIES, sizeof(*container->denials)),
+		.uses = arena_array(arena, CAPABILITY_BITS, sizeof(*container->uses)),
+		.denials = arena_array(arena, CAPABILITY_BITS, sizeof(*container->denials)),
 		.complete = watched->saw_start && !judge->usage->lost,
 		.observed_seconds = now > watched->since ? (uint64_t)(now - watched->since) / 1000 : 0,
 	};

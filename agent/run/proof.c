@@ -2,8 +2,6 @@
 
 #include <errno.h>
 
-enum { CAPABILITIES = 64 /* that a set has room for */ };
-
 struct search {
 	struct proof *proof;
 	proof_attempt attempt;
@@ -50,7 +48,7 @@ static int reduce(struct search *search, struct error **error)
 	struct proof *proof = search->proof;
 	bool reduced = false;
 
-	for (unsigned i = 0; i < CAPABILITIES; i++) {
+	for (unsigned i = 0; i < CAPABILITY_BITS; i++) {
 		capability_set less = proof->proven & ~CAPABILITY_MASK(i);
 		int passed = less == proof->proven ? 0 : try(search, less, error);
 		if (passed < 0)

@@ -5,10 +5,7 @@
 #include "agent/store/learned.h"
 #include "agent/store/read_private.h"
 
-enum {
-	CAPABILITIES = 64,    /* that a set has room for */
-	CONTAINER_ID_MIN = 12 /* characters that name a container */
-};
+enum { CONTAINER_ID_MIN = 12 /* characters that name a container */ };
 
 struct take {
 	struct store_reader *reader;
@@ -147,7 +144,7 @@ static int take_denial(sqlite3_stmt *row, struct arena *arena, struct learned_co
 static bool is_use(sqlite3_stmt *row)
 {
 	return are_counts(row, CAPABILITY, AT_START) &&
-	       sqlite3_column_int64(row, CAPABILITY) < CAPABILITIES &&
+	       sqlite3_column_int64(row, CAPABILITY) < CAPABILITY_BITS &&
 	       sqlite3_column_int64(row, KIND) < LEARNED_KINDS;
 }
 
@@ -159,8 +156,8 @@ static int take_uses(struct take *take, struct learned_container *container, str
 
 	for (int i = 0; i < 3; i++)
 		sqlite3_bind_value(take->uses, i + 1, sqlite3_column_value(take->images, i));
-	container->uses = arena_array(arena, CAPABILITIES, sizeof(*container->uses));
-	container->denials = arena_array(arena, CAPABILITIES, sizeof(*container->denials));
+	container->uses = arena_array(arena, CAPABILITY_BITS, sizeof(*container->uses));
+	container->denials = arena_array(arena, CAPABILITY_BITS, sizeof(*container->denials));
 	if (!container->uses || !container->denials)
 		return out_of_memory(error);
 	while ((code = sqlite3_step(take->uses)) == SQLITE_ROW && !result) {

@@ -20,7 +20,10 @@ typedef uint64_t capability_set;
  * audit_write setfcap. */
 #define CAPABILITY_DOCKER_DEFAULT ((capability_set)0xa80425fb)
 
-enum { CAPABILITY_NAME_SIZE = 32 };
+enum {
+	CAPABILITY_NAME_SIZE = 32,
+	CAPABILITY_BITS = 64, /* that a set has room for */
+};
 
 /* The name of capability `number` (0 to 63) as pscap writes it (`net_raw`), into `name`; returns it. */
 const char *capability_name(unsigned number, char name[CAPABILITY_NAME_SIZE]);

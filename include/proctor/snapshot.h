@@ -242,7 +242,7 @@ struct learning_facts {
 	uint64_t seconds, starts; /* in which containers of its image were watched, and their starts among it
 				   */
 	capability_set refused;   /* to it, within the last day, and a call failed of it */
-	const char *refused_to[64]; /* for each the program; NULL: not known */
+	const char *refused_to[CAPABILITY_BITS]; /* for each the program; NULL: not known */
 	bool whole;                 /* it was watched since its start, or for a day */
 };
 
