@@ -264,11 +264,8 @@ static bool is_unseen(const struct learning *learning, const struct usage_check 
 {
 	size_t count;
 	const struct watched *list = seen_list(learning->seen, &count);
-	bool seen = mounts_have(seen_others(learning->seen), check);
 
-	for (size_t i = 0; i < count && !seen; i++)
-		seen = mounts_have(&list[i].mounts, check);
-	return !seen;
+	return learned_unseen(check, list, count, seen_others(learning->seen));
 }
 
 /* Whether a look showed, after the check, that its namespace is that of others still: its number may be a new

@@ -184,8 +184,8 @@ static void begin(struct judge *judge, struct learned_container *container, cons
 	judge->failed |= !container->uses || !container->denials;
 }
 
-static bool is_unseen(const struct usage_check *check, const struct watched *watched, size_t count,
-		      const struct mounts_seen *others)
+bool learned_unseen(const struct usage_check *check, const struct watched *watched, size_t count,
+		    const struct mounts_seen *others)
 {
 	bool seen = mounts_have(others, check);
 
@@ -200,7 +200,8 @@ static uint64_t count_unseen(const struct usage *usage, const struct watched *wa
 	uint64_t unseen = 0;
 
 	for (size_t i = 0; i < usage->count; i++)
-		if (tells_need(&usage->checks[i]) && is_unseen(&usage->checks[i], watched, count, others))
+		if (tells_need(&usage->checks[i]) &&
+		    learned_unseen(&usage->checks[i], watched, count, others))
 			unseen += usage->checks[i].count;
 	return unseen;
 }
