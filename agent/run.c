@@ -3,8 +3,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,6 +36,7 @@ struct run {
 	bool prove, interrupted;
 	char *const *argv;
 
+	struct snapshot *snapshot; /* from before it ran */
 	struct usage_watch *watch;
 	struct usage *usage;
 	struct watched watched;
@@ -174,8 +173,9 @@ static int await_check(struct run *run, struct launched *program, struct error *
 /* ---- watching it --------------------------------------------------------------------------------- */
 
 /* The mount namespaces that there are, none of which is the program's. */
-static int note_others(struct run *run, struct snapshot *snapshot, struct error **error)
+static int note_others(struct run *run, struct error **error)
 {
+	const struct snapshot *snapshot = run->snapshot;
 	struct mounts_span *list = arena_array(snapshot->arena, snapshot->process_count, sizeof(*list));
 
 	if (!list)
@@ -187,37 +187,17 @@ static int note_others(struct run *run, struct snapshot *snapshot, struct error 
 	return 0;
 }
 
-static struct snapshot *look(struct run *run, struct error **error)
+static int look(struct run *run, struct error **error)
 {
-	static const struct collector *const enabled[] = {&collector_process, NULL};
+	static const struct collector *const enabled[] = {&collector_host, &collector_process, NULL};
 	struct silent silent = {0};
 	const struct request request = {.proc = "/proc",
 					.facts = REQUEST_STAT | REQUEST_NAMESPACE << NAMESPACE_MNT,
 					.silent = &silent};
-	struct snapshot *snapshot = snapshot_collect(enabled, &request, error);
 
+	run->snapshot = snapshot_collect(enabled, &request, error);
 	silent_free(&silent);
-	if (!snapshot || !note_others(run, snapshot, error))
-		return snapshot;
-	snapshot_free(snapshot);
-	return NULL;
-}
-
-static uint64_t own_user_namespace(void)
-{
-	struct stat facts;
-
-	return stat("/proc/self/ns/user", &facts) ? 0 : facts.st_ino;
-}
-
-static capability_set bounding_set(void)
-{
-	capability_set set = 0;
-
-	for (unsigned i = 0; i <= CAP_LAST_CAP; i++)
-		if (prctl(PR_CAPBSET_READ, (unsigned long)i) == 1)
-			set |= CAPABILITY_MASK(i);
-	return set;
+	return run->snapshot ? note_others(run, error) : -1;
 }
 
 /* Numbers of mount namespaces are given away again: what was asked for in another one of the program's number
@@ -236,9 +216,9 @@ static void note_program(struct run *run, const struct launched *program)
 {
 	run->own = (struct mounts_span){.inode = program->inode, .until = INT64_MAX};
 	run->watched = (struct watched){.id = run->argv[0],
-					.user_namespace = own_user_namespace(),
+					.user_namespace = run->snapshot->self.namespaces[NAMESPACE_USER],
 					.mounts = {.list = &run->own, .count = 1},
-					.granted = bounding_set(),
+					.granted = run->snapshot->self.bounding,
 					.since = clock_ms_of(CLOCK_REALTIME),
 					.saw_start = true};
 }
@@ -367,19 +347,17 @@ static int begin(struct run *run, struct error **error)
 static int run_program(const struct command *command, int argc, char **argv, struct error **error)
 {
 	struct run run = {.within = WITHIN};
-	struct snapshot *snapshot;
 	int parsed = parse(&run, command, argc, argv, error), result;
 
 	if (parsed)
 		return parsed > 0 ? EXIT_AUDITED : EXIT_USAGE;
-	snapshot = look(&run, error);
-	result = !snapshot || begin(&run, error) || learn(&run, error) || prove(&run, error) ||
+	result = look(&run, error) || begin(&run, error) || learn(&run, error) || prove(&run, error) ||
 		 print(&run, error);
 	usage_watch_stop(run.watch);
 	proof_free(run.proof);
 	learned_free(run.learned);
 	usage_free(run.usage);
-	snapshot_free(snapshot);
+	snapshot_free(run.snapshot);
 	return result ? EXIT_FAILED : EXIT_AUDITED;
 }
 
