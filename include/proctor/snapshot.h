@@ -243,7 +243,7 @@ struct learning_facts {
 				   */
 	capability_set refused;   /* to it, within the last day, and a call failed of it */
 	const char *refused_to[CAPABILITY_BITS]; /* for each the program; NULL: not known */
-	bool whole;                 /* it was watched since its start, or for a day */
+	bool whole;                              /* it was watched since its start, or for a day */
 };
 
 struct container {
