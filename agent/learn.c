@@ -9,8 +9,7 @@
 #include "agent/clock.h"
 #include "agent/command.h"
 #include "agent/formats/format.h"
-#include "agent/formats/json.h"
-#include "agent/learn/learn_table.h"
+#include "agent/learn/learned_print.h"
 #include "agent/learn/sampled.h"
 #include "agent/learn/seen.h"
 #include "agent/units.h"
@@ -218,25 +217,6 @@ static int begin(struct learn *learn, struct error **error)
 
 /* ---- telling ------------------------------------------------------------------------------------ */
 
-static int print(const struct learn *learn, const struct learned *learned, struct error **error)
-{
-	struct record_context context = {.learned = learned};
-	struct output *output = output_open(learn->output_file, error);
-	int result;
-
-	if (!output)
-		return -1;
-	if (learn->format == FORMAT_TABLE)
-		result = learn_table_print(learned, output, error);
-	else
-		result = json_records(learn->format, output, learned_kinds, &context, error);
-	if (!result)
-		result = output_commit(output, error);
-	record_context_free(&context);
-	output_free(output);
-	return result;
-}
-
 static int tell_of(const struct learn *learn, const struct usage *usage, struct error **error)
 {
 	size_t count;
@@ -249,7 +229,7 @@ static int tell_of(const struct learn *learn, const struct usage *usage, struct 
 		return error_set(error, ENOMEM, "judging what was counted");
 	if (learn->samples)
 		samples_join(learn->samples, learned);
-	result = print(learn, learned, error);
+	result = learned_print(learn->output_file, learn->format, learned, NULL, error);
 	learned_free(learned);
 	return result;
 }

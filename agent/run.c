@@ -9,10 +9,8 @@
 #include "agent/clock.h"
 #include "agent/command.h"
 #include "agent/formats/format.h"
-#include "agent/formats/json.h"
-#include "agent/learn/learn_table.h"
+#include "agent/learn/learned_print.h"
 #include "agent/run/program.h"
-#include "agent/run/proof_table.h"
 #include "agent/units.h"
 #include "proctor/cleanup.h"
 #include "proctor/collector.h"
@@ -309,33 +307,6 @@ static int prove(struct run *run, struct error **error)
 	return run->proof ? 0 : -1;
 }
 
-/* ---- telling ------------------------------------------------------------------------------------- */
-
-static int print_table(const struct run *run, struct output *output, struct error **error)
-{
-	if (learn_table_print(run->learned, output, error))
-		return -1;
-	return run->proof ? proof_table_print(run->proof, output, error) : 0;
-}
-
-static int print(const struct run *run, struct error **error)
-{
-	struct record_context context = {.learned = run->learned, .proof = run->proof};
-	struct output *output = output_open(run->output_file, error);
-	int result;
-
-	if (!output)
-		return -1;
-	result = run->format == FORMAT_TABLE
-			 ? print_table(run, output, error)
-			 : json_records(run->format, output, learned_kinds, &context, error);
-	if (!result)
-		result = output_commit(output, error);
-	record_context_free(&context);
-	output_free(output);
-	return result;
-}
-
 /* ---- the command --------------------------------------------------------------------------------- */
 
 static int begin(struct run *run, struct error **error)
@@ -352,7 +323,7 @@ static int run_program(const struct command *command, int argc, char **argv, str
 	if (parsed)
 		return parsed > 0 ? EXIT_AUDITED : EXIT_USAGE;
 	result = look(&run, error) || begin(&run, error) || learn(&run, error) || prove(&run, error) ||
-		 print(&run, error);
+		 learned_print(run.output_file, run.format, run.learned, run.proof, error);
 	usage_watch_stop(run.watch);
 	proof_free(run.proof);
 	learned_free(run.learned);
