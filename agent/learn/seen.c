@@ -174,15 +174,23 @@ static int take_process(struct seen *seen, const struct process *process, struct
 			    began_after(seen, watched ? process->container : NULL, now), now);
 }
 
+/* Of the containers of this look all are, unless only one is asked for. */
+static bool is_watched(const struct seen *seen, const struct process *process)
+{
+	return process->container && (!seen->only || find(seen, process->container->id));
+}
+
 /* Those that are in no container first. */
 static int take_processes(struct seen *seen, const struct snapshot *snapshot, int64_t now)
 {
 	for (int of_containers = 0; of_containers < 2; of_containers++)
 		for (size_t i = 0; i < snapshot->process_count; i++) {
 			const struct process *process = &snapshot->processes[i];
-			struct watched *watched =
-				process->container ? find(seen, process->container->id) : NULL;
-			if (!watched == !of_containers && take_process(seen, process, watched, now))
+			struct watched *watched;
+			if (is_watched(seen, process) != of_containers)
+				continue;
+			watched = of_containers ? find(seen, process->container->id) : NULL;
+			if (take_process(seen, process, watched, now))
 				return -1;
 		}
 	return 0;
