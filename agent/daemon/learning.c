@@ -259,13 +259,12 @@ bool learning_has_refusals(struct learning *learning)
 	return true;
 }
 
-/* Whose it was is not known yet. */
-static bool is_unseen(const struct learning *learning, const struct usage_check *check)
+static bool is_of_container(const struct learning *learning, const struct usage_check *check)
 {
 	size_t count;
 	const struct watched *list = seen_list(learning->seen, &count);
 
-	return learned_unseen(check, list, count, seen_others(learning->seen));
+	return watched_have(list, count, check);
 }
 
 /* Whether a look showed, after the check, that its namespace is that of others still: its number may be a new
@@ -388,8 +387,8 @@ static bool waits(struct learning *learning, const struct usage_check *check, in
 
 	if (is_told(learning, check) || is_of_others(learning, check))
 		return false;
-	unseen = is_unseen(learning, check);
 	others = mounts_have(seen_others(learning->seen), check);
+	unseen = !others && !is_of_container(learning, check); /* whose it was is not known yet */
 	if (!unseen && !others)
 		return learning->cut;
 	if (check->last + UNSEEN_MS < now) {

@@ -13,6 +13,14 @@ bool mounts_have(const struct mounts_seen *mounts, const struct usage_check *che
 	return false;
 }
 
+bool watched_have(const struct watched *watched, size_t count, const struct usage_check *check)
+{
+	for (size_t i = 0; i < count; i++)
+		if (mounts_have(&watched[i].mounts, check))
+			return true;
+	return false;
+}
+
 /* A check in another user namespace than the container's own is about what that owns: capabilities there are
  * not the container's to be granted. */
 static bool is_own(const struct usage_check *check, const struct watched *watched)
@@ -184,24 +192,14 @@ static void begin(struct judge *judge, struct learned_container *container, cons
 	judge->failed |= !container->uses || !container->denials;
 }
 
-bool learned_unseen(const struct usage_check *check, const struct watched *watched, size_t count,
-		    const struct mounts_seen *others)
-{
-	bool seen = mounts_have(others, check);
-
-	for (size_t i = 0; i < count && !seen; i++)
-		seen = mounts_have(&watched[i].mounts, check);
-	return !seen;
-}
-
 static uint64_t count_unseen(const struct usage *usage, const struct watched *watched, size_t count,
 			     const struct mounts_seen *others)
 {
 	uint64_t unseen = 0;
 
 	for (size_t i = 0; i < usage->count; i++)
-		if (tells_need(&usage->checks[i]) &&
-		    learned_unseen(&usage->checks[i], watched, count, others))
+		if (tells_need(&usage->checks[i]) && !mounts_have(others, &usage->checks[i]) &&
+		    !watched_have(watched, count, &usage->checks[i]))
 			unseen += usage->checks[i].count;
 	return unseen;
 }

@@ -102,9 +102,8 @@ void learned_free(struct learned *learned);
 /* Whether the check was made in one of the mount namespaces, at its time. */
 bool mounts_have(const struct mounts_seen *mounts, const struct usage_check *check);
 
-/* Whether it was in none of those of the containers, nor of `others`: whose it was is not known. */
-bool learned_unseen(const struct usage_check *check, const struct watched *watched, size_t count,
-		    const struct mounts_seen *others);
+/* The same of those of the containers. */
+bool watched_have(const struct watched *watched, size_t count, const struct usage_check *check);
 
 /* What is kept of all containers of an image or of its task's family. */
 struct learned_history {
