@@ -22,7 +22,7 @@ class Agent:
     """A running `proctor agent` with its state and its records in a directory of its own."""
 
     def __init__(self, case, *arguments, directory=None, interval=None, state=None, to=None, wrap=(),
-                 environment=None, binary=None, wait=True, preexec=None):
+                 environment=None, binary=None, wait=True, preexec=None, pipesize=-1):
         self.case = case
         self.directory = directory or case.scratch()
         os.chmod(self.directory, 0o777)  # the agent gives up being root
@@ -44,7 +44,8 @@ class Agent:
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen([*wrap, *words, *map(str, arguments)], stdin=subprocess.DEVNULL,
                                             stdout=subprocess.PIPE if to == "stdout" else subprocess.DEVNULL,
-                                            stderr=log, env=self.environment, preexec_fn=preexec)
+                                            stderr=log, env=self.environment, preexec_fn=preexec,
+                                            pipesize=pipesize)
         case.undo(self.end)
         if wait:
             self.wait_for_log("watching")

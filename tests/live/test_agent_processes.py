@@ -322,8 +322,7 @@ class Ending(ProcessesCase):
 
     def test_with_a_sink_that_takes_nothing(self):
         """Standard output that nobody reads: it gives up before its time is over, and is not killed."""
-        agent = Agent(self, to="stdout", environment={"PROCTOR_STOP_TIMEOUT": "6"})
-        fcntl.fcntl(agent.process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        agent = Agent(self, to="stdout", environment={"PROCTOR_STOP_TIMEOUT": "6"}, pipesize=4096)
         self.wait_for(lambda: agent.status()["queue"][0]["waiting"] > 0)
         self.ended(agent, within=12)
         self.assertNotIn("did not end in time", agent.log())
