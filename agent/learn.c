@@ -101,7 +101,7 @@ static int look_at_all(struct learn *learn, struct error **error)
 							  &collector_container, &collector_identity, NULL};
 	struct request request = {.proc = "/proc",
 				  .facts = REQUEST_STAT | REQUEST_CGROUP | REQUEST_ROOT | REQUEST_USER_MAPS |
-					   REQUEST_NAMESPACE << NAMESPACE_MNT |
+					   REQUEST_MOUNT_ID | REQUEST_NAMESPACE << NAMESPACE_MNT |
 					   REQUEST_NAMESPACE << NAMESPACE_USER,
 				  .docker_socket = learn->docker_socket,
 				  .task_metadata = getenv(TASK_METADATA_VARIABLE),

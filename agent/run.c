@@ -12,6 +12,7 @@
 #include "agent/learn/learned_print.h"
 #include "agent/run/program.h"
 #include "agent/units.h"
+#include "collectors/namespace.h"
 #include "proctor/cleanup.h"
 #include "proctor/collector.h"
 #include "proctor/proof.h"
@@ -178,9 +179,12 @@ static int note_others(struct run *run, struct error **error)
 
 	if (!list)
 		return error_set(error, ENOMEM, "taking note of what runs");
-	for (size_t i = 0; i < snapshot->process_count; i++)
-		list[i] = (struct mounts_span){.inode = snapshot->processes[i].namespaces[NAMESPACE_MNT],
+	for (size_t i = 0; i < snapshot->process_count; i++) {
+		const struct process *process = &snapshot->processes[i];
+		list[i] = (struct mounts_span){.inode = process->namespaces[NAMESPACE_MNT],
+					       .id = process->mount_id,
 					       .until = INT64_MAX};
+	}
 	run->others = (struct mounts_seen){.list = list, .count = snapshot->process_count};
 	return 0;
 }
@@ -190,7 +194,8 @@ static int look(struct run *run, struct error **error)
 	static const struct collector *const enabled[] = {&collector_host, &collector_process, NULL};
 	struct silent silent = {0};
 	const struct request request = {.proc = "/proc",
-					.facts = REQUEST_STAT | REQUEST_NAMESPACE << NAMESPACE_MNT,
+					.facts = REQUEST_STAT | REQUEST_MOUNT_ID |
+						 REQUEST_NAMESPACE << NAMESPACE_MNT,
 					.silent = &silent};
 
 	run->snapshot = snapshot_collect(enabled, &request, error);
@@ -212,7 +217,8 @@ static int forget_earlier(void *context, struct error **error)
 /* What is watched is all that happens in the program's mount namespace, which nothing but it is in. */
 static void note_program(struct run *run, const struct launched *program)
 {
-	run->own = (struct mounts_span){.inode = program->inode, .until = INT64_MAX};
+	run->own = (struct mounts_span){
+		.inode = program->inode, .id = namespace_mount_id(program->mounts), .until = INT64_MAX};
 	run->watched = (struct watched){.id = run->argv[0],
 					.user_namespace = run->snapshot->self.namespaces[NAMESPACE_USER],
 					.mounts = {.list = &run->own, .count = 1},

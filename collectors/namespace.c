@@ -2,10 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/nsfs.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,6 +30,23 @@ uint64_t namespace_read(int directory, enum namespace_kind kind)
 	if (length >= 0 && !inode)
 		errno = EINVAL;
 	return inode;
+}
+
+uint64_t namespace_mount_id(int mounts)
+{
+	uint64_t id;
+
+	return ioctl(mounts, NS_GET_MNTNS_ID, &id) ? 0 : id;
+}
+
+uint64_t namespace_read_mount_id(int directory, uint64_t inode)
+{
+	_cleanup_close_ int mounts = openat(directory, "ns/mnt", O_RDONLY | O_CLOEXEC);
+	struct stat facts;
+
+	if (mounts < 0 || fstat(mounts, &facts) || facts.st_ino != inode)
+		return 0;
+	return namespace_mount_id(mounts);
 }
 
 uint64_t namespace_mount_owner(int directory)

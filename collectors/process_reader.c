@@ -175,6 +175,14 @@ static enum outcome read_namespaces(struct process_reader *reader, int directory
 	return READ_DONE;
 }
 
+/* Where the kernel does not tell it, nothing is missed: it is more than the inode tells. */
+static enum outcome read_mount_id(struct process_reader *reader, int directory, struct process *process)
+{
+	watch_enter(reader->watch, "ns");
+	process->mount_id = namespace_read_mount_id(directory, process->namespaces[NAMESPACE_MNT]);
+	return watched(reader, 0) ? READ_LEFT : READ_DONE;
+}
+
 /* ---- the other files --------------------------------------------------------------------------- */
 
 static enum outcome read_stat(struct process_reader *reader, int directory, struct process *process)
@@ -316,6 +324,7 @@ static const struct {
 } readers[] = {
 	{REQUEST_CGROUP, read_cgroup},
 	{REQUEST_NAMESPACES_ALL, read_namespaces},
+	{REQUEST_MOUNT_ID, read_mount_id},
 	{REQUEST_EXECUTABLE, read_executable},
 	{REQUEST_LSM, read_lsm},
 	{REQUEST_ROOT, read_root},

@@ -73,6 +73,14 @@ static bool take_namespaces(struct process_reader *reader, const struct task_pro
 	return true;
 }
 
+static bool take_mount_id(struct process_reader *reader, const struct task_process *record,
+			  struct process *process)
+{
+	(void)reader;
+	process->mount_id = record->mount_id;
+	return true;
+}
+
 static bool take_user_maps(struct process_reader *reader, const struct task_process *record,
 			   struct process *process)
 {
@@ -90,9 +98,9 @@ static const struct {
 	bool (*take)(struct process_reader *reader, const struct task_process *record,
 		     struct process *process);
 } takers[] = {
-	{REQUEST_STAT, take_stat},           {REQUEST_THREADS, take_threads},
-	{REQUEST_CGROUP, take_cgroup},       {REQUEST_NAMESPACES_ALL, take_namespaces},
-	{REQUEST_USER_MAPS, take_user_maps},
+	{REQUEST_STAT, take_stat},         {REQUEST_THREADS, take_threads},
+	{REQUEST_CGROUP, take_cgroup},     {REQUEST_NAMESPACES_ALL, take_namespaces},
+	{REQUEST_MOUNT_ID, take_mount_id}, {REQUEST_USER_MAPS, take_user_maps},
 };
 
 /* Returns which of the wanted facts are still to be read. */

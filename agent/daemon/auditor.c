@@ -285,7 +285,7 @@ static struct snapshot *collect(struct auditor *auditor, bool full, struct error
 	struct inquiry asking = {.shipper = auditor->shipper, .other = take_history, .context = auditor};
 	struct request request = {
 		.proc = "/proc",
-		.facts = REQUEST_AUDIT | REQUEST_COMMAND_LINE,
+		.facts = REQUEST_AUDIT | REQUEST_COMMAND_LINE | REQUEST_MOUNT_ID,
 		.excluded_paths = settings->config->excluded_paths,
 		.excluded_count = settings->config->excluded_count,
 		.docker_socket = settings->docker_socket,

@@ -2,13 +2,14 @@
 
 #include <fcntl.h>
 #include <linux/bpf.h>
-#include <linux/nsfs.h>
 #include <linux/sockios.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+
+#include "collectors/namespace.h"
 
 #ifndef PR_SET_VMA /* Linux 5.17 */
 #define PR_SET_VMA 0x53564d41
@@ -103,6 +104,7 @@ const struct confine_call confine_calls[] = {
 	{"ioctl", A, ONE(IS(1, NS_GET_PARENT))},
 	{"ioctl", A, ONE(IS(1, NS_GET_NSTYPE))},
 	{"ioctl", A, ONE(IS(1, NS_GET_OWNER_UID))},
+	{"ioctl", A, ONE(IS(1, NS_GET_MNTNS_ID))},
 	{"ioctl", S, ONE(IS(1, FIONBIO))},
 	{"ioctl", S, ONE(IS(1, SIOCOUTQ))},     /* what a receiver of syslog has not taken yet */
 	{"ioctl", S, ONE(IS(1, SIOCGIFINDEX))}, /* the interface in an IPv6 address */

@@ -267,16 +267,19 @@ static bool is_of_container(const struct learning *learning, const struct usage_
 	return watched_have(list, count, check);
 }
 
-/* Whether a look showed, after the check, that its namespace is that of others still: its number may be a new
- * container's by then.
- */
+/* Whether it is certain that the check was made in a namespace that stays that of others: one that was theirs
+ * at the first look, or of which a look after the check showed it, where only its inode is known, which may
+ * be a new container's later. Any other one may be a container's that is not seen as one yet. */
 static bool is_of_others(const struct learning *learning, const struct usage_check *check)
 {
 	const struct mounts_seen *others = seen_others(learning->seen);
 
 	for (size_t i = 0; i < others->count; i++) {
 		const struct mounts_span *span = &others->list[i];
-		if (span->inode == check->mount_namespace && check->last >= span->from &&
+		enum mounts_match match = mounts_match(span, check);
+		if (match == MOUNTS_SAME && !span->from)
+			return true;
+		if (match == MOUNTS_MAYBE && check->last >= span->from &&
 		    check->last <= (span->last ? span->last : span->until))
 			return true;
 	}

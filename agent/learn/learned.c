@@ -4,11 +4,20 @@
 
 /* ---- whose check it is -------------------------------------------------------------------------- */
 
+enum mounts_match mounts_match(const struct mounts_span *span, const struct usage_check *check)
+{
+	if (span->id && check->mount_id)
+		return span->id == check->mount_id ? MOUNTS_SAME : MOUNTS_OTHER;
+	return span->inode == check->mount_namespace && check->last >= span->from &&
+			       check->first <= span->until
+		       ? MOUNTS_MAYBE
+		       : MOUNTS_OTHER;
+}
+
 bool mounts_have(const struct mounts_seen *mounts, const struct usage_check *check)
 {
 	for (size_t i = 0; i < mounts->count; i++)
-		if (mounts->list[i].inode == check->mount_namespace && check->last >= mounts->list[i].from &&
-		    check->first <= mounts->list[i].until)
+		if (mounts_match(&mounts->list[i], check) != MOUNTS_OTHER)
 			return true;
 	return false;
 }

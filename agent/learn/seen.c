@@ -110,23 +110,31 @@ static bool is_there(const struct seen *seen, const struct mounts_span *span)
 	return span->last && span->last >= seen->before;
 }
 
-/* The namespace, if it was there at the look before, or is. */
-static struct mounts_span *there(const struct seen *seen, const struct mounts_seen *mounts, uint64_t inode)
+/* Whether the process is in it. Without an id, it is if it was there at the look before, or is. */
+static bool is_in(const struct seen *seen, const struct process *process, const struct mounts_span *span)
+{
+	if (span->id && process->mount_id)
+		return span->id == process->mount_id;
+	return span->inode == process->namespaces[NAMESPACE_MNT] && is_there(seen, span);
+}
+
+static struct mounts_span *span_of(const struct seen *seen, const struct mounts_seen *mounts,
+				   const struct process *process)
 {
 	for (size_t i = mounts->count; i-- > 0;)
-		if (mounts->list[i].inode == inode && is_there(seen, &mounts->list[i]))
+		if (is_in(seen, process, &mounts->list[i]))
 			return &mounts->list[i];
 	return NULL;
 }
 
 /* Takes note that the namespace is there now. It began after `from`, and ends before the next look,
  * which may be late. Of more than MOUNTS_MAX the checks count as unseen. */
-static int learn_mounts(struct seen *seen, struct mounts_seen *mounts, uint64_t inode, int64_t from,
-			int64_t now)
+static int learn_mounts(struct seen *seen, struct mounts_seen *mounts, const struct process *process,
+			int64_t from, int64_t now)
 {
 	int64_t pause = seen->before && now - seen->before > SEEN_LOOK_MS ? now - seen->before : SEEN_LOOK_MS;
 	int64_t until = now + 2 * pause;
-	struct mounts_span *span = there(seen, mounts, inode);
+	struct mounts_span *span = span_of(seen, mounts, process);
 
 	if (span) {
 		span->until = until;
@@ -139,8 +147,11 @@ static int learn_mounts(struct seen *seen, struct mounts_seen *mounts, uint64_t 
 	if (!span)
 		return -1;
 	mounts->list = span;
-	span[mounts->count++] =
-		(struct mounts_span){.inode = inode, .from = from, .until = until, .last = now};
+	span[mounts->count++] = (struct mounts_span){.inode = process->namespaces[NAMESPACE_MNT],
+						     .id = process->mount_id,
+						     .from = from,
+						     .until = until,
+						     .last = now};
 	return 0;
 }
 
@@ -156,9 +167,9 @@ static int64_t began_after(const struct seen *seen, const struct container *cont
 
 /* A process on its way into a container, of its cgroup already, is still in its runtime's namespace: one that
  * was there at the first look, and still has processes that are in no container. */
-static bool is_of_runtime(const struct seen *seen, uint64_t inode, int64_t now)
+static bool is_of_runtime(const struct seen *seen, const struct process *process, int64_t now)
 {
-	const struct mounts_span *other = there(seen, &seen->others, inode);
+	const struct mounts_span *other = span_of(seen, &seen->others, process);
 
 	return other && !other->from && other->last == now;
 }
@@ -166,11 +177,9 @@ static bool is_of_runtime(const struct seen *seen, uint64_t inode, int64_t now)
 static int take_process(struct seen *seen, const struct process *process, struct watched *watched,
 			int64_t now)
 {
-	uint64_t inode = process->namespaces[NAMESPACE_MNT];
-
-	if (!inode || (watched && is_of_runtime(seen, inode, now)))
+	if (!process->namespaces[NAMESPACE_MNT] || (watched && is_of_runtime(seen, process, now)))
 		return 0;
-	return learn_mounts(seen, watched ? &watched->mounts : &seen->others, inode,
+	return learn_mounts(seen, watched ? &watched->mounts : &seen->others, process,
 			    began_after(seen, watched ? process->container : NULL, now), now);
 }
 

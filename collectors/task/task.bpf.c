@@ -14,6 +14,7 @@ enum { NO_NEW_PRIVS = 1 << 0, EXITING = 0x4 }; /* PFA_NO_NEW_PRIVS, PF_EXITING: 
 struct seq_file;
 struct ns_common {
 	unsigned int inum;
+	__u64 ns_id; /* since Linux 6.18 */
 };
 struct cgroup_namespace {
 	struct ns_common ns;
@@ -23,6 +24,7 @@ struct ipc_namespace {
 };
 struct mnt_namespace {
 	struct ns_common ns;
+	__u64 seq; /* before that: the same number */
 };
 struct net {
 	struct ns_common ns;
@@ -162,9 +164,17 @@ static __noinline bool is_alike(const struct task_struct *task, const struct tas
 
 /* ---- where a task is ---------------------------------------------------------------------------- */
 
-/* In the order of enum namespace_kind. */
-static __always_inline void take_namespaces(__u32 *inodes, const struct task_struct *task)
+static __always_inline __u64 mount_id_of(const struct mnt_namespace *namespace)
 {
+	if (bpf_core_field_exists(namespace->ns.ns_id))
+		return BPF_CORE_READ(namespace, ns.ns_id);
+	return bpf_core_field_exists(namespace->seq) ? BPF_CORE_READ(namespace, seq) : 0;
+}
+
+/* In the order of enum namespace_kind. */
+static __always_inline void take_namespaces(struct task_process *process, const struct task_struct *task)
+{
+	__u32 *inodes = process->namespaces;
 	const struct nsproxy *namespaces = BPF_CORE_READ(task, nsproxy);
 	const struct pid *pid = BPF_CORE_READ(task, thread_pid);
 	const struct upid *numbers = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
@@ -178,8 +188,12 @@ static __always_inline void take_namespaces(__u32 *inodes, const struct task_str
 	inodes[5] = BPF_CORE_READ(namespaces, time_ns, ns.inum);
 	inodes[6] = BPF_CORE_READ(task, real_cred, user_ns, ns.inum);
 	inodes[7] = BPF_CORE_READ(namespaces, uts_ns, ns.inum);
-	if (BPF_CORE_READ(task, nsproxy) != namespaces) /* it may be gone: it is not kept for readers */
-		__builtin_memset(inodes, 0, sizeof(*inodes) * TASK_NAMESPACES);
+	process->mount_id = mount_id_of(BPF_CORE_READ(namespaces, mnt_ns));
+	if (BPF_CORE_READ(task, nsproxy) == namespaces)
+		return;
+	__builtin_memset(inodes, 0,
+			 sizeof(*inodes) * TASK_NAMESPACES); /* it may be gone: readers do not hold it */
+	process->mount_id = 0;
 }
 
 /* An exiting task has left its cgroups of version 1 already (proc_cgroup_show). */
@@ -212,7 +226,7 @@ static __noinline void tell_process(struct seq_file *seq, const struct task_stru
 	};
 
 	take_credentials(&process.credentials, task);
-	take_namespaces(process.namespaces, task);
+	take_namespaces(&process, task);
 	take_groups(&process, task);
 	bpf_probe_read_kernel(process.comm, sizeof(process.comm), task->comm);
 	bpf_seq_write(seq, &process, sizeof(process));

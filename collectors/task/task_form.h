@@ -29,8 +29,9 @@ struct task_process {
 	__u32 flags;      /* PF_*, include/linux/sched.h */
 	__u32 exit_state; /* 0: it has not ended */
 	__u32 threads;
-	__u64 start;   /* nanoseconds since boot */
-	__u64 cgroups; /* the same number for those who have all cgroups in common; 0: it is exiting */
+	__u64 start;    /* nanoseconds since boot */
+	__u64 mount_id; /* of its mount namespace, given to no other one; 0: not told */
+	__u64 cgroups;  /* the same number for those who have all cgroups in common; 0: it is exiting */
 	struct task_credentials credentials;
 	__u32 namespaces[TASK_NAMESPACES]; /* inodes; 0: not told */
 	__u32 group_count;                 /* may be more than there is room for */

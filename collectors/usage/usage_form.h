@@ -29,9 +29,10 @@ enum {
 
 /* The checks that are counted together. */
 struct usage_key {
-	__u64 cgroup; /* id of the one in the v2 hierarchy */
-	__u64 inode;  /* of the executable */
-	__u32 device; /* of its file system: kernel's dev_t */
+	__u64 cgroup;   /* id of the one in the v2 hierarchy */
+	__u64 inode;    /* of the executable */
+	__u64 mount_id; /* of the mount namespace, given to no other one; 0: not known */
+	__u32 device;   /* of its file system: kernel's dev_t */
 	__u32 mount_namespace;
 	__u32 user_namespace; /* that the capability was asked for in */
 	__u8 capability;

@@ -270,6 +270,7 @@ static int add_check(const struct usage_watch *watch, const struct usage_key *ke
 	check = &grown[usage->count++];
 	*check = (struct usage_check){
 		.mount_namespace = key->mount_namespace,
+		.mount_id = key->mount_id,
 		.user_namespace = key->user_namespace,
 		.cgroup = key->cgroup,
 		.executable = executable_of(watch, key, usage->arena),

@@ -24,6 +24,7 @@ enum request_fact {
 	REQUEST_NAMESPACE = 1 << 8, /* this bit shifted left by enum namespace_kind, for each */
 	REQUEST_MACHINE = 1 << 16,  /* host: LSMs, sysctls, memory, boot time: half a millisecond that only an
 				       audit wants */
+	REQUEST_MOUNT_ID = 1 << 17, /* with the mount namespace; where the kernel tells it */
 };
 
 #define REQUEST_NAMESPACES_ALL (((1 << NAMESPACE_COUNT) - 1) * REQUEST_NAMESPACE)

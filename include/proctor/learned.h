@@ -5,10 +5,11 @@
 #include "proctor/capability.h"
 #include "proctor/usage.h"
 
-/* Mount namespaces, each for as long as it was seen: the kernel gives their numbers away again. */
+/* Mount namespaces, each for as long as it was seen: the kernel gives their inode numbers away again. */
 struct mounts_seen {
 	struct mounts_span {
 		uint64_t inode;
+		uint64_t id;         /* given to no other one; 0: not known */
 		int64_t from, until; /* milliseconds since 1970: the looks before and after */
 		int64_t last;        /* the last look that showed it; 0: its end was told */
 	} * list;
@@ -99,7 +100,15 @@ struct learned *learned_make(const struct usage *usage, const struct watched *wa
 			     const struct mounts_seen *others, int64_t now);
 void learned_free(struct learned *learned);
 
-/* Whether the check was made in one of the mount namespaces, at its time. */
+/* Whether the check was made in the mount namespace. */
+enum mounts_match {
+	MOUNTS_OTHER,
+	MOUNTS_MAYBE, /* of both only the inode number is known, which it had at that time */
+	MOUNTS_SAME,
+};
+enum mounts_match mounts_match(const struct mounts_span *span, const struct usage_check *check);
+
+/* Whether it was made in one of them, for all that is known. */
 bool mounts_have(const struct mounts_seen *mounts, const struct usage_check *check);
 
 /* The same of those of the containers. */

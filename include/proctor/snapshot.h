@@ -108,8 +108,9 @@ struct process {
 	size_t group_count;
 	struct thread *threads; /* only those that differ */
 	size_t differing_count;
-	uint32_t thread_count;                       /* all of them, with the leader */
-	uint64_t namespaces[NAMESPACE_COUNT];        /* inode numbers; 0: not read */
+	uint32_t thread_count;                /* all of them, with the leader */
+	uint64_t namespaces[NAMESPACE_COUNT]; /* inode numbers; 0: not read */
+	uint64_t mount_id; /* of its mount namespace, given to no other one; 0: not read, or not told */
 	const struct user_namespace *user_namespace; /* NULL: not read */
 	const struct container *container;           /* NULL: of the host, or unknown */
 	bool kernel_thread, zombie;

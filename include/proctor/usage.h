@@ -23,7 +23,8 @@ enum asking {
 /* Checks that are alike. Times are milliseconds since 1970. */
 struct usage_check {
 	uint64_t mount_namespace, user_namespace; /* inode numbers: of the task, and that of the check */
-	uint64_t cgroup;                          /* id in the v2 hierarchy */
+	uint64_t mount_id;      /* of the mount namespace, given to no other one; 0: not known */
+	uint64_t cgroup;        /* id in the v2 hierarchy */
 	const char *executable; /* its path, of which the kernel told the end; NULL: unknown */
 	unsigned capability;
 	bool denied;

@@ -91,7 +91,7 @@ static void test_samples(void **state)
 
 static void test_judging(void **state)
 {
-	struct mounts_span span = {7, 0, 9000, 0};
+	struct mounts_span span = {.inode = 7, .until = 9000};
 	const struct mounts_seen others = {0};
 	const struct watched watched = {.id = "web", .mounts = {.list = &span, .count = 1}};
 	struct usage_check checks[] = {

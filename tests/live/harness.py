@@ -466,7 +466,8 @@ def wait_for_others(alone):
 
 def main(alone=False):
     """Runs the tests of the file that was started. `alone`: no other file's may run meanwhile, for it compares what
-    the whole machine has at two moments, or learns by numbers of mount namespaces, which the kernel gives away again."""
+    the whole machine has at two moments, or learns by inode numbers of mount namespaces, which the kernel gives away
+    again."""
     signal.signal(signal.SIGTERM, interrupt)
     atexit.register(Undo.all)
     reason = fixture_reason()

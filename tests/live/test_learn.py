@@ -1,5 +1,7 @@
 """proctor learn: what real programs in real containers ask the kernel for."""
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -19,6 +21,16 @@ def reason():
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=harness.TIMEOUT)
     text = result.stderr.decode().strip()
     return text if NOTHING in text else None
+
+
+def tells_ids():
+    """Whether mount namespaces have numbers that are not given away again (Linux 6.11): then who learns may run beside
+    others."""
+    get_id, size = 0x8008b705, 8  # NS_GET_MNTNS_ID
+    with open("/proc/self/ns/mnt", "rb") as mounts, contextlib.suppress(OSError):
+        fcntl.ioctl(mounts, get_id, bytes(size))
+        return True
+    return False
 
 
 def is_attached(pid):
@@ -295,4 +307,4 @@ class Refused(Case):
 
 
 if __name__ == "__main__":
-    harness.main(alone=True)
+    harness.main(alone=not tells_ids())

@@ -11,7 +11,7 @@ import dockerd
 import harness
 from agents import Agent
 from containers import Container, grant, make_root, needs_containers
-from test_learn import reason
+from test_learn import reason, tells_ids
 
 BUSYBOX = "/tools/busybox"  # a file that the first process does not run
 CHOWNS = f"{BUSYBOX} touch f; {BUSYBOX} chown 33 f"
@@ -201,7 +201,7 @@ class Docker(Learning):
         agent = self.agent(PROCTOR_DOCKER_SOCKET=daemon.socket)
         for name, script, capability in (("first", CHOWNS, "CAP_CHOWN"), ("second", CHROOTS, "CAP_SYS_CHROOT")):
             daemon.run("--name", name, "--network", "none", "proctor-learned", "/bin/busybox", "sh", "-c",
-                       f"while {script}; do {BUSYBOX} rm -f f; sleep 0.2; done")
+                       f"{script}; exec sleep 1000")
             self.wait_until_learned(agent, "proctor-learned", [capability])
             daemon.docker("rm", "--force", name)
         told = self.recommended(agent, "proctor-learned")
@@ -218,4 +218,4 @@ class Docker(Learning):
 
 
 if __name__ == "__main__":
-    harness.main(alone=True)
+    harness.main(alone=not tells_ids())

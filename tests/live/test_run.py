@@ -6,7 +6,7 @@ import subprocess
 
 import harness
 from harness import Case, needs
-from test_learn import reason
+from test_learn import reason, tells_ids
 
 
 @harness.needs_root
@@ -96,4 +96,4 @@ class Run(Case):
 
 
 if __name__ == "__main__":
-    harness.main(alone=True)
+    harness.main(alone=not tells_ids())

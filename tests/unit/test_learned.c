@@ -6,8 +6,9 @@
 
 enum { MOUNTS = 100, USER = 200, OTHER = 300 };
 
-static struct mounts_span spans[] = {{MOUNTS, 0, INT64_MAX, 0}, {MOUNTS + 1, 0, INT64_MAX, 0}};
-static struct mounts_span others_span[] = {{OTHER, 0, INT64_MAX, 0}};
+static struct mounts_span spans[] = {{.inode = MOUNTS, .until = INT64_MAX},
+				     {.inode = MOUNTS + 1, .until = INT64_MAX}};
+static struct mounts_span others_span[] = {{.inode = OTHER, .until = INT64_MAX}};
 static const struct mounts_seen others = {.list = others_span, .count = 1};
 static const struct watched web = {.id = "web",
 				   .user_namespace = USER,
@@ -129,6 +130,35 @@ static void test_what_is_no_need_of_the_program(void **state)
 	learned_free(learned);
 }
 
+/* An id is given once, an inode number again and again: where both ids are known they alone tell. */
+static void test_a_namespace_by_its_id(void **state)
+{
+	static const struct {
+		uint64_t inode, span_id, check_id;
+		int64_t first, last;
+		enum mounts_match match;
+	} cases[] = {
+		{MOUNTS, 7, 7, 150, 160, MOUNTS_SAME},  {MOUNTS, 7, 7, 1, 2, MOUNTS_SAME},
+		{MOUNTS, 7, 8, 150, 160, MOUNTS_OTHER}, {OTHER, 7, 7, 150, 160, MOUNTS_SAME},
+		{MOUNTS, 7, 0, 150, 160, MOUNTS_MAYBE}, {MOUNTS, 0, 7, 150, 160, MOUNTS_MAYBE},
+		{MOUNTS, 0, 0, 150, 160, MOUNTS_MAYBE}, {MOUNTS, 0, 0, 10, 99, MOUNTS_OTHER},
+		{MOUNTS, 0, 0, 10, 100, MOUNTS_MAYBE},  {MOUNTS, 0, 0, 200, 300, MOUNTS_MAYBE},
+		{MOUNTS, 0, 7, 201, 300, MOUNTS_OTHER}, {OTHER, 0, 0, 150, 160, MOUNTS_OTHER},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct mounts_span span = {
+			.inode = MOUNTS, .id = cases[i].span_id, .from = 100, .until = 200};
+		struct usage_check check = check_of(CAP_CHOWN, ASKING_NEED);
+		check.mount_namespace = cases[i].inode;
+		check.mount_id = cases[i].check_id;
+		check.first = cases[i].first;
+		check.last = cases[i].last;
+		assert_int_equal(mounts_match(&span, &check), cases[i].match);
+	}
+}
+
 static void test_denied(void **state)
 {
 	struct usage_check checks[] = {
@@ -175,8 +205,9 @@ static void test_asked_first(void **state)
 /* The kernel gives a namespace's number away again: whose it was at that time counts. */
 static void test_a_number_that_was_given_away(void **state)
 {
-	struct mounts_span earlier = {MOUNTS, 0, 5999, 0}, later = {MOUNTS, 7001, 9000, 0},
-			   then = {MOUNTS, 6500, 6600, 0};
+	struct mounts_span earlier = {.inode = MOUNTS, .until = 5999},
+			   later = {.inode = MOUNTS, .from = 7001, .until = 9000},
+			   then = {.inode = MOUNTS, .from = 6500, .until = 6600};
 	struct usage_check checks[] = {check_of(CAP_CHOWN, ASKING_NEED)};
 	struct usage usage = {.checks = checks, .count = 1};
 	struct watched all[] = {web, web, web};
@@ -258,6 +289,7 @@ int main(void)
 		cmocka_unit_test(test_optional_until_it_is_required),
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_what_is_no_need_of_the_program),
+		cmocka_unit_test(test_a_namespace_by_its_id),
 		cmocka_unit_test(test_denied),
 		cmocka_unit_test(test_asked_first),
 		cmocka_unit_test(test_a_number_that_was_given_away),

@@ -46,6 +46,7 @@ static void ask(const struct process *process, unsigned capability, bool denied)
 {
 	counted[count++] = (struct usage_check){.mount_namespace = process->namespaces[NAMESPACE_MNT],
 						.user_namespace = process->namespaces[NAMESPACE_USER],
+						.mount_id = process->mount_id,
 						.executable = "/srv/app",
 						.capability = capability,
 						.denied = denied,
@@ -186,6 +187,49 @@ static void test_a_number_that_another_has(void **state)
 	fixture->web->namespaces[NAMESPACE_MNT] = 777;
 	look(fixture, NOW + 3000);
 	assert_int_equal(tell(fixture, NOW + 4000), 0);
+}
+
+/* Where the kernel tells of ids as well, two with one number are told apart, whichever was there first. */
+static void test_a_number_of_two(void **state)
+{
+	struct fixture *fixture = *state;
+	struct process *other = build_process(fixture->build, 50, NULL, "/srv/other");
+
+	other->namespaces[NAMESPACE_MNT] = fixture->web->namespaces[NAMESPACE_MNT] = 777;
+	other->mount_id = 7;
+	fixture->web->mount_id = 8;
+	begin(fixture, NOW - 2000);
+	ask(other, CAP_CHOWN, false);
+	assert_int_equal(tell(fixture, NOW + 1000), 0);
+	ask(fixture->web, CAP_KILL, false);
+	assert_int_equal(tell(fixture, NOW + 2000), 1);
+	assert_int_equal(fixture->message.learned.list[0].use_count, 1);
+	assert_int_equal(fixture->message.learned.list[0].uses[0].capability, CAP_KILL);
+}
+
+/* Its namespace is seen before it is seen to be a container: what it asked for waits for that. */
+static void test_a_namespace_that_becomes_a_containers(void **state)
+{
+	struct fixture *fixture = *state;
+	struct process *process = build_process(fixture->build, 50, NULL, "/srv/shop");
+	struct container *shop;
+
+	process->namespaces[NAMESPACE_MNT] = 777;
+	process->mount_id = 7;
+	fixture->build->snapshot->process_count--;
+	begin(fixture, NOW - 2000);
+	fixture->build->snapshot->process_count++;
+	look(fixture, NOW - 1000);
+	ask(process, CAP_CHOWN, false);
+	look(fixture, NOW + 1000);
+	assert_int_equal(tell(fixture, NOW + 1500), 0);
+	shop = build_container(fixture->build, "z");
+	shop->image = "shop/z:1";
+	process->container = shop;
+	look(fixture, NOW + 2000);
+	assert_int_equal(tell(fixture, NOW + 2500), 1);
+	assert_string_equal(fixture->message.learned.list[0].watched->id, "z");
+	assert_int_equal(fixture->message.learned.list[0].use_count, 1);
 }
 
 /* A shipper that ends before it answers, or cannot keep it, is told again. */
@@ -349,6 +393,8 @@ int main(void)
 		TEST(test_told_once),
 		TEST(test_a_number_that_another_had),
 		TEST(test_a_number_that_another_has),
+		TEST(test_a_number_of_two),
+		TEST(test_a_namespace_that_becomes_a_containers),
 		TEST(test_told_until_it_is_answered),
 		TEST(test_refusal_is_news_once),
 		TEST(test_checks_before_the_look),
