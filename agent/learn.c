@@ -9,16 +9,18 @@
 #include "agent/clock.h"
 #include "agent/command.h"
 #include "agent/formats/format.h"
+#include "agent/learn/kept.h"
 #include "agent/learn/learned_print.h"
 #include "agent/learn/sampled.h"
 #include "agent/learn/seen.h"
+#include "agent/running.h"
 #include "agent/units.h"
 #include "proctor/cleanup.h"
 #include "proctor/collector.h"
 #include "proctor/text.h"
 
 enum {
-	LEARN_DURATION = OPTION_OWN,
+	LEARN_DURATION = RUNNING_OWN,
 	LEARN_CONTAINER,
 	DURATION = 60, /* seconds */
 	DURATION_MOST = 86400,
@@ -30,9 +32,11 @@ struct learn {
 	enum format format;
 	const char *output_file, *docker_socket, *container;
 	uint64_t duration; /* seconds */
+	struct running running;
 
 	struct usage_watch *watch; /* NULL: the kernel does not tell of checks */
 	struct samples *samples;   /* instead; NULL: it does */
+	struct learned *kept;      /* what an agent has learned before; NULL: nothing */
 	struct seen *seen;
 	struct snapshot *snapshot; /* the last one */
 	int64_t looked;            /* when, in milliseconds by CLOCK_BOOTTIME */
@@ -71,7 +75,7 @@ static int handle_option(void *state, int id, const char *value, struct error **
 		learn->output_file = value;
 		return 0;
 	default:
-		return error_set(error, 0, "option %d is not known", id);
+		return running_option(&learn->running, id, value, error);
 	}
 }
 
@@ -181,12 +185,33 @@ static int watch(struct learn *learn, struct error **error)
 }
 
 /* Says what is missing, and what is done instead. */
-static void say_weaker(const struct error *why)
+static void say_weaker(const struct error *why, const char *instead)
 {
 	char line[1024];
 
 	text_escape(line, sizeof(line), error_message(why), strlen(error_message(why)));
-	fprintf(stderr, "proctor: %s. Meanwhile only whether privileges are used is looked at\n", line);
+	fprintf(stderr, "proctor: %s. Meanwhile %s\n", line, instead);
+}
+
+/* What an agent knows of starts of the same images. Where none was, or is, there is nothing; but a state that
+ * was named is to be there. */
+static int read_kept(struct learn *learn, const struct settings *settings, struct error **error)
+{
+	_cleanup_error_ struct error *why = NULL;
+	struct store_reader *reader = running_state(settings, &why);
+
+	if (reader)
+		learn->kept = store_read_learned(reader, NULL, &why);
+	store_read_close(reader);
+	if (learn->kept ||
+	    (!learn->running.state && (error_number(why) == ENOENT || error_number(why) == ECONNREFUSED)))
+		return 0;
+	if (learn->running.state) {
+		error_move(error, &why);
+		return -1;
+	}
+	say_weaker(why, "what starts of the same images needed before is not known");
+	return 0;
 }
 
 static int begin_watch(struct learn *learn, struct error **error)
@@ -196,17 +221,17 @@ static int begin_watch(struct learn *learn, struct error **error)
 	learn->watch = usage_watch_start(NULL, &why);
 	if (learn->watch)
 		return 0;
-	say_weaker(why);
+	say_weaker(why, "only whether privileges are used is looked at");
 	learn->samples = samples_new();
 	return learn->samples ? 0 : error_set(error, ENOMEM, "watching containers");
 }
 
-static int begin(struct learn *learn, struct error **error)
+static int begin(struct learn *learn, const struct settings *settings, struct error **error)
 {
 	sigemptyset(&learn->ends);
 	sigaddset(&learn->ends, SIGINT);
 	sigaddset(&learn->ends, SIGTERM);
-	if (begin_watch(learn, error))
+	if (begin_watch(learn, error) || (learn->watch && read_kept(learn, settings, error)))
 		return -1;
 	learn->seen = seen_new(clock_ms_of(CLOCK_BOOTTIME), learn->container);
 	if (!learn->seen)
@@ -229,6 +254,8 @@ static int tell_of(const struct learn *learn, const struct usage *usage, struct 
 		return error_set(error, ENOMEM, "judging what was counted");
 	if (learn->samples)
 		samples_join(learn->samples, learned);
+	else if (learn->kept)
+		kept_join(learned, learn->kept);
 	result = learned_print(learn->output_file, learn->format, learned, NULL, error);
 	learned_free(learned);
 	return result;
@@ -252,24 +279,30 @@ static int tell(const struct learn *learn, struct error **error)
 
 /* ---- the command -------------------------------------------------------------------------------- */
 
-static int run(const struct command *command, int argc, char **argv, struct error **error)
+static int act(void *state, const struct settings *settings, struct error **error)
 {
-	struct learn learn = {.duration = DURATION};
-	int operands, parsed = command_parse(command, argc, argv, handle_option, &learn, &operands, error);
-	int result;
+	struct learn *learn = state;
+	int result = begin(learn, settings, error) || watch(learn, error) || tell(learn, error);
 
-	if (parsed)
-		return parsed > 0 ? EXIT_AUDITED : EXIT_USAGE;
-	result = begin(&learn, error) || watch(&learn, error) || tell(&learn, error);
-	usage_watch_stop(learn.watch);
-	samples_free(learn.samples);
-	seen_free(learn.seen);
-	snapshot_free(learn.snapshot);
-	silent_free(&learn.silent);
 	return result ? EXIT_FAILED : EXIT_AUDITED;
 }
 
+static int run(const struct command *command, int argc, char **argv, struct error **error)
+{
+	struct learn learn = {.duration = DURATION};
+	int status = running_command(command, argc, argv, handle_option, &learn, &learn.running, act, error);
+
+	usage_watch_stop(learn.watch);
+	samples_free(learn.samples);
+	learned_free(learn.kept);
+	seen_free(learn.seen);
+	snapshot_free(learn.snapshot);
+	silent_free(&learn.silent);
+	return status;
+}
+
 static const struct option_entry options[] = {
+	OPTION_ENTRIES_RUNNING,
 	{LEARN_DURATION, "duration", "TIME", "watch for TIME, 1s to 1d (default: 60s); ^C ends it before",
 	 COMPLETE_NONE},
 	{LEARN_CONTAINER, "container", "CONTAINER", "tell of this container only, by its name or id",
@@ -303,9 +336,12 @@ const struct command command_learn = {
 		"namespace that the program made. setuid(2) and setgid(2) to an id that a process has "
 		"already "
 		"are optional.\n\n"
-		"A container that was started before the watch may have used more at its start, which is "
-		"told: "
-		"start it again meanwhile. What comes and goes within 250 ms may not be seen as a container: "
+		"A container that was started before the watch may have used more at its start. Where an "
+		"agent "
+		"keeps what starts of its image required before, that is recommended, too; else it is told "
+		"that "
+		"more may be needed: start it again meanwhile. What comes and goes within 250 ms may not be "
+		"seen as a container: "
 		"its "
 		"checks are counted, and told as unseen.\n\n"
 		"It needs CAP_BPF, CAP_PERFMON and CAP_SYSLOG, libbpf, and a kernel with BTF that tells of "

@@ -138,6 +138,14 @@ static json_t *saw_start(const void *record, const struct field *field, struct r
 			 context);
 }
 
+static json_t *of_starts(const void *record, const struct field *field, struct record_context *context)
+{
+	capability_set set = ((const struct learned_container *)record)->of_starts;
+
+	(void)field;
+	return set ? json_of_capabilities(set, context) : NULL;
+}
+
 static json_t *starts(const void *record, const struct field *field, struct record_context *context)
 {
 	const struct learned_kept *kept = ((const struct learned_container *)record)->kept;
@@ -240,11 +248,21 @@ static const struct field fields[] = {
 	 .pattern = CAPABILITY_PATTERN,
 	 .get = field_capabilities,
 	 MEMBER(struct learned_container, recommended)},
+	{.name = "of_starts",
+	 .type = FIELD_STRINGS,
+	 .optional = true,
+	 .description =
+		 "Of a container whose start was not seen: those of the recommended that only starts of its "
+		 "image required before, by what the agent keeps of them.",
+	 .pattern = CAPABILITY_PATTERN,
+	 .get = of_starts},
 	{.name = "complete",
 	 .type = FIELD_BOOLEAN,
 	 .description =
-		 "Whether its start was seen and nothing lost. Else it may need more than is recommended: "
-		 "many programs use capabilities at their start only.",
+		 "Whether its start was seen, or the agent keeps what a whole start of its image needed, and "
+		 "nothing was lost. Else it may need more than is recommended: many programs use "
+		 "capabilities "
+		 "at their start only.",
 	 .get = field_boolean,
 	 MEMBER(struct learned_container, complete)},
 	{.name = "observed_seconds",

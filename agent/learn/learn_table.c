@@ -91,7 +91,11 @@ static void put_words(struct output *output, const char *before, capability_set 
 
 static void put_missed(const struct learned_container *container, struct output *output)
 {
-	if (!container->watched->saw_start)
+	if (container->of_starts)
+		put_words(output, "; by earlier starts of its image ", container->of_starts);
+	if (!container->watched->saw_start && container->complete)
+		output_text(output, "; its start was not seen: what starts of its image need is known");
+	else if (!container->watched->saw_start)
 		output_text(output, "; its start was not seen, when it may have needed more");
 	else if (container->kept && !container->complete)
 		output_text(output, "; of none of its starts all was counted: it may need more");

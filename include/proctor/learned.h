@@ -77,7 +77,8 @@ struct learned_container {
 	struct learned_denial *denials;
 	size_t denial_count;
 	capability_set recommended; /* all that was required */
-	bool complete;              /* its start was seen, and nothing was lost */
+	capability_set of_starts;   /* of those: only by what starts of its image required before */
+	bool complete;              /* its start was seen, or known of by the state, and nothing was lost */
 	uint64_t observed_seconds;
 	const struct sampled *sampled; /* NULL: its checks were counted */
 };

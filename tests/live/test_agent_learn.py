@@ -130,6 +130,27 @@ class AgentLearn(Case):
         learned = next(one for one in document["containers"] if one["id"] == container.id)
         self.assertEqual(learned["recommended"], ["CAP_CHOWN"])
 
+    def test_a_start_that_was_not_seen(self):
+        """Who learns of it later is told by the state what its start needed, and by nothing else."""
+        agent = self.agent()
+        container = self.container("begun")
+        self.run_in(container, CHOWNS)
+        self.wait_for(lambda: self.required(agent, container) == {CHOWN})
+        for state, of_starts, complete in ((agent.state, ["CAP_CHOWN"], True), (None, None, False)):
+            arguments = ["--state", state] if state else []
+            environment = {**agent.environment, "PROCTOR_STATE": f"{agent.directory}/none"}
+            done = subprocess.run([harness.PROCTOR, "learn", "--duration", "1s", "--format", "json", *arguments],
+                                  env=environment, capture_output=True, check=False, timeout=harness.TIMEOUT)
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            document = json.loads(done.stdout)
+            self.validate(document)
+            learned = next(one for one in document["containers"] if one["id"] == container.id)
+            self.assertEqual((learned.get("of_starts"), learned["complete"], learned["saw_start"], learned["used"]),
+                             (of_starts, complete, False, []))
+            self.assertEqual(learned["recommended"], of_starts or [])
+        result = self.proctor("learn", "--state", f"{agent.directory}/none", "--duration", "1s", status=3)
+        self.assertIn(b"no agent has kept a state in", result.stderr)
+
     def test_no_process_keeps_what_it_took(self):
         agent = self.agent()
         for role in ("parent", "auditor", "shipper"):
