@@ -13,6 +13,7 @@
 #include "agent/learn/learned_print.h"
 #include "agent/learn/sampled.h"
 #include "agent/learn/seen.h"
+#include "agent/learn/tally.h"
 #include "agent/running.h"
 #include "agent/units.h"
 #include "proctor/cleanup.h"
@@ -26,6 +27,7 @@ enum {
 	DURATION_MOST = 86400,
 	LOOK_SHARE = 100,    /* of the time */
 	LOOK_MOST_MS = 2000, /* between two looks at all processes */
+	TAKE_MS = 10000,     /* between two times that what was counted is taken in any case */
 };
 
 struct learn {
@@ -35,6 +37,8 @@ struct learn {
 	struct running running;
 
 	struct usage_watch *watch; /* NULL: the kernel does not tell of checks */
+	struct tally *tally;       /* what was taken of it */
+	int64_t take_at;           /* milliseconds by CLOCK_BOOTTIME: when the next is taken */
 	struct samples *samples;   /* instead; NULL: it does */
 	struct learned *kept;      /* what an agent has learned before; NULL: nothing */
 	struct seen *seen;
@@ -134,6 +138,25 @@ static int look(struct learn *learn, struct error **error)
 	return error_set(error, ENOMEM, "taking note of containers");
 }
 
+/* Takes what was counted, so that there is room for more. */
+static int take(struct learn *learn, struct error **error)
+{
+	struct usage *taken = usage_watch_take(learn->watch, error);
+	int result = taken ? tally_add(learn->tally, taken) : 0;
+
+	learn->take_at = clock_ms_of(CLOCK_BOOTTIME) + TAKE_MS;
+	usage_free(taken);
+	if (!taken)
+		return -1;
+	return result ? error_set(error, ENOMEM, "adding up what was counted") : 0;
+}
+
+static bool is_to_take(const struct learn *learn)
+{
+	return learn->watch &&
+	       (clock_ms_of(CLOCK_BOOTTIME) >= learn->take_at || usage_watch_is_filling(learn->watch));
+}
+
 static void show_progress(const struct learn *learn, int64_t gone)
 {
 	size_t containers;
@@ -172,6 +195,8 @@ static int watch(struct learn *learn, struct error **error)
 		int64_t used = clock_ms_of(CLOCK_PROCESS_CPUTIME_ID);
 		struct timespec pause;
 		result = look(learn, error);
+		if (!result && is_to_take(learn))
+			result = take(learn, error);
 		if (result || ended || gone >= (int64_t)learn->duration * 1000)
 			break;
 		show_progress(learn, gone);
@@ -219,8 +244,10 @@ static int begin_watch(struct learn *learn, struct error **error)
 	_cleanup_error_ struct error *why = NULL;
 
 	learn->watch = usage_watch_start(NULL, &why);
-	if (learn->watch)
-		return 0;
+	if (learn->watch) {
+		learn->tally = tally_new();
+		return learn->tally ? 0 : error_set(error, ENOMEM, "watching containers");
+	}
 	say_weaker(why, "only whether privileges are used is looked at");
 	learn->samples = samples_new();
 	return learn->samples ? 0 : error_set(error, ENOMEM, "watching containers");
@@ -261,20 +288,17 @@ static int tell_of(const struct learn *learn, const struct usage *usage, struct 
 	return result;
 }
 
-static int tell(const struct learn *learn, struct error **error)
+static int tell(struct learn *learn, struct error **error)
 {
 	static const struct usage nothing = {.evidence = "superpriv"};
-	struct usage *usage;
-	int result;
+	const struct usage *usage;
 
 	if (learn->samples)
 		return tell_of(learn, &nothing, error);
-	usage = usage_watch_read(learn->watch, error);
-	if (!usage)
+	if (take(learn, error))
 		return -1;
-	result = tell_of(learn, usage, error);
-	usage_free(usage);
-	return result;
+	usage = tally_usage(learn->tally);
+	return usage ? tell_of(learn, usage, error) : error_set(error, ENOMEM, "adding up what was counted");
 }
 
 /* ---- the command -------------------------------------------------------------------------------- */
@@ -293,6 +317,7 @@ static int run(const struct command *command, int argc, char **argv, struct erro
 	int status = running_command(command, argc, argv, handle_option, &learn, &learn.running, act, error);
 
 	usage_watch_stop(learn.watch);
+	tally_free(learn.tally);
 	samples_free(learn.samples);
 	learned_free(learn.kept);
 	seen_free(learn.seen);

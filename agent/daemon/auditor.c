@@ -381,15 +381,15 @@ static void send_learned(struct auditor *auditor, bool whole)
 		log_error(&auditor->setup->log, LOG_ERROR, "learning", &error);
 }
 
-/* What is learned between passes; refusals at once: a program may fail by them now. */
-static void look_at_refusals(struct auditor *auditor)
+/* What is learned between passes; at once what cannot wait: by a refusal a program may fail now. */
+static void look_at_checks(struct auditor *auditor)
 {
 	uint64_t now = clock_ms();
 
 	if (!auditor->learning || now < auditor->learn_at)
 		return;
 	auditor->learn_at = now + LEARN_MS;
-	if (auditor->snapshot && (learning_has_refusals(auditor->learning) || now >= auditor->take_at))
+	if (auditor->snapshot && (learning_is_urgent(auditor->learning) || now >= auditor->take_at))
 		send_learned(auditor, false);
 }
 
@@ -608,7 +608,7 @@ static void turn(struct auditor *auditor)
 	tell_parent(auditor);
 	if (!auditor->alone_at) {
 		do_what_is_due(auditor);
-		look_at_refusals(auditor);
+		look_at_checks(auditor);
 	}
 }
 

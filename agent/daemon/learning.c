@@ -249,14 +249,14 @@ void learning_exit(struct learning *learning, const struct snapshot *snapshot, p
 
 /* ---- checks ------------------------------------------------------------------------------------- */
 
-bool learning_has_refusals(struct learning *learning)
+bool learning_is_urgent(struct learning *learning)
 {
-	uint64_t refusals;
+	uint64_t refusals = learning->refusals;
+	bool refused =
+		!usage_watch_refusals(learning->watch, &refusals, NULL) && refusals != learning->refusals;
 
-	if (usage_watch_refusals(learning->watch, &refusals, NULL) || refusals == learning->refusals)
-		return false;
 	learning->refusals = refusals;
-	return true;
+	return refused || usage_watch_is_filling(learning->watch);
 }
 
 static bool is_of_container(const struct learning *learning, const struct usage_check *check)

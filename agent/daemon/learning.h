@@ -19,8 +19,9 @@ int learning_see(struct learning *learning, struct snapshot *snapshot, int64_t n
 /* That process has ended: maybe it was the first one of a container. */
 void learning_exit(struct learning *learning, const struct snapshot *snapshot, pid_t pid, int64_t now);
 
-/* Whether something was refused since the last call; costs one system call. */
-bool learning_has_refusals(struct learning *learning);
+/* Whether what was counted is to be taken at once: something was refused since the last call, or the room for
+ * it is filling. Costs two system calls. */
+bool learning_is_urgent(struct learning *learning);
 
 /* Takes what was counted. 1: *message tells of it, in memory that lives until the next call, and is to be
  * sent, and answered by MESSAGE_HISTORY before the next; 0: nothing is to be told; -1 and *error. `whole`:

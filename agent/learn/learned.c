@@ -38,7 +38,7 @@ static bool is_own(const struct usage_check *check, const struct watched *watche
 	       (!watched->user_namespace || check->user_namespace == watched->user_namespace);
 }
 
-static bool tells_need(const struct usage_check *check)
+bool check_tells_need(const struct usage_check *check)
 {
 	return check->capability < CAPABILITY_BITS &&
 	       (check->asking == ASKING_NEED || check->asking == ASKING_OPTIONAL ||
@@ -134,7 +134,7 @@ static bool is_granted(const struct judge *judge, const struct watched *watched,
 {
 	for (size_t i = 0; i < judge->usage->count; i++) {
 		const struct usage_check *check = &judge->usage->checks[i];
-		if (check->capability == capability && !check->denied && tells_need(check) &&
+		if (check->capability == capability && !check->denied && check_tells_need(check) &&
 		    is_own(check, watched) && check->executable && executable &&
 		    !strcmp(check->executable, executable))
 			return true;
@@ -174,7 +174,7 @@ static void judge_container(struct judge *judge, struct learned_container *conta
 {
 	for (size_t i = 0; i < judge->usage->count && !judge->failed; i++) {
 		const struct usage_check *check = &judge->usage->checks[i];
-		if (!is_own(check, container->watched) || !tells_need(check))
+		if (!is_own(check, container->watched) || !check_tells_need(check))
 			continue;
 		if (check->denied)
 			note_denial(judge, container, check);
@@ -207,7 +207,7 @@ static uint64_t count_unseen(const struct usage *usage, const struct watched *wa
 	uint64_t unseen = 0;
 
 	for (size_t i = 0; i < usage->count; i++)
-		if (tells_need(&usage->checks[i]) && !mounts_have(others, &usage->checks[i]) &&
+		if (check_tells_need(&usage->checks[i]) && !mounts_have(others, &usage->checks[i]) &&
 		    !watched_have(watched, count, &usage->checks[i]))
 			unseen += usage->checks[i].count;
 	return unseen;

@@ -12,7 +12,6 @@ static const struct library_function functions[] = {
 	FUNCTION(bpf_link__fd, link_fd),
 	FUNCTION(bpf_map__fd, map_fd),
 	FUNCTION(bpf_map__set_max_entries, map_set_max_entries),
-	FUNCTION(bpf_map_get_next_key, map_get_next_key),
 	FUNCTION(bpf_map_lookup_and_delete_batch, map_lookup_and_delete_batch),
 	FUNCTION(bpf_map_lookup_elem, map_lookup_elem),
 	FUNCTION(bpf_obj_get_info_by_fd, obj_get_info_by_fd),

@@ -11,7 +11,6 @@ struct bpf_library {
 	typeof(bpf_link__fd) *link_fd;
 	typeof(bpf_map__fd) *map_fd;
 	typeof(bpf_map__set_max_entries) *map_set_max_entries;
-	typeof(bpf_map_get_next_key) *map_get_next_key;
 	typeof(bpf_map_lookup_and_delete_batch) *map_lookup_and_delete_batch;
 	typeof(bpf_map_lookup_elem) *map_lookup_elem;
 	typeof(bpf_obj_get_info_by_fd) *obj_get_info_by_fd;

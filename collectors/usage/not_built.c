@@ -9,16 +9,17 @@ struct usage_watch *usage_watch_start(const struct usage_room *room, struct erro
 	return NULL;
 }
 
-struct usage *usage_watch_read(struct usage_watch *watch, struct error **error)
+struct usage *usage_watch_take(struct usage_watch *watch, struct error **error)
 {
 	(void)watch;
 	error_set(error, 0, "nothing is watched");
 	return NULL;
 }
 
-struct usage *usage_watch_take(struct usage_watch *watch, struct error **error)
+bool usage_watch_is_filling(const struct usage_watch *watch)
 {
-	return usage_watch_read(watch, error);
+	(void)watch;
+	return false;
 }
 
 int usage_watch_refusals(struct usage_watch *watch, uint64_t *count, struct error **error)

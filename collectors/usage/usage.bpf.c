@@ -220,6 +220,7 @@ static __always_inline void count(const struct usage_key *key)
 
 	if (!known) {
 		if (!bpf_map_update_elem(&usage, key, &first, BPF_NOEXIST)) {
+			add_to(USAGE_ENTRIES);
 			if (key->state & USAGE_DENIED)
 				add_to(USAGE_REFUSALS);
 			return;

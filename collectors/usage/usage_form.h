@@ -23,6 +23,7 @@ enum {
 /* Entries of the map `counters`. */
 enum {
 	USAGE_LOST,     /* checks for which there was no room */
+	USAGE_ENTRIES,  /* entries that were made */
 	USAGE_REFUSALS, /* entries that were made for checks that were refused */
 	USAGE_COUNTERS
 };

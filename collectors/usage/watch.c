@@ -27,7 +27,9 @@ struct usage_watch {
 	struct usage_maps maps;
 	struct kernel_symbols symbols;
 	const char *evidence;
-	int64_t since; /* milliseconds since 1970 */
+	int64_t since;    /* milliseconds since 1970 */
+	unsigned room;    /* for checks that are counted together */
+	uint64_t entries; /* that were made before the last were taken */
 };
 
 static int64_t milliseconds(clockid_t clock)
@@ -140,6 +142,7 @@ struct usage_watch *usage_watch_start(const struct usage_room *asked, struct err
 		error_set(error, ENOMEM, "watching capabilities");
 		return NULL;
 	}
+	watch->room = room.checks;
 	if (bpf_library_load(&watch->library)) {
 		error_set(error, 0, "watching capabilities: libbpf.so.1 is not installed");
 		error_remedy(error, "install libbpf1 (Debian, Ubuntu) or libbpf (Fedora, Amazon Linux)");
@@ -286,21 +289,6 @@ static int add_check(const struct usage_watch *watch, const struct usage_key *ke
 
 /* ---- all of them -------------------------------------------------------------------------------- */
 
-static int read_checks(const struct usage_watch *watch, struct usage *usage)
-{
-	struct usage_key key, *before = NULL;
-	struct usage_value value;
-	size_t capacity = 0;
-
-	while (!watch->library.map_get_next_key(watch->maps.checks, before, &key)) {
-		if (!watch->library.map_lookup_elem(watch->maps.checks, &key, &value) &&
-		    add_check(watch, &key, &value, usage, &capacity))
-			return -1;
-		before = &key;
-	}
-	return errno == ENOENT ? 0 : -1;
-}
-
 static int take_checks(const struct usage_watch *watch, struct usage *usage)
 {
 	struct usage_key *keys = arena_array(usage->arena, TAKEN_AT_ONCE, sizeof(*keys));
@@ -349,9 +337,7 @@ static int read_lost(const struct usage_watch *watch, uint64_t *lost)
 	return 0;
 }
 
-static struct usage *read_by(const struct usage_watch *watch,
-			     int (*read)(const struct usage_watch *watch, struct usage *usage),
-			     struct error **error)
+struct usage *usage_watch_take(struct usage_watch *watch, struct error **error)
 {
 	struct arena *arena = arena_new();
 	struct usage *usage = arena ? arena_alloc(arena, sizeof(*usage)) : NULL;
@@ -361,7 +347,8 @@ static struct usage *read_by(const struct usage_watch *watch,
 					.nameless = watch->symbols.hidden,
 					.evidence = watch->evidence,
 					.since = watch->since};
-		if (!read(watch, usage) && !read_lost(watch, &usage->lost))
+		if (!read_counter(watch, USAGE_ENTRIES, &watch->entries) && !take_checks(watch, usage) &&
+		    !read_lost(watch, &usage->lost))
 			return usage;
 	}
 	error_set(error, usage ? errno : ENOMEM, "reading what capabilities were asked for");
@@ -369,14 +356,11 @@ static struct usage *read_by(const struct usage_watch *watch,
 	return NULL;
 }
 
-struct usage *usage_watch_read(struct usage_watch *watch, struct error **error)
+bool usage_watch_is_filling(const struct usage_watch *watch)
 {
-	return read_by(watch, read_checks, error);
-}
+	uint64_t entries;
 
-struct usage *usage_watch_take(struct usage_watch *watch, struct error **error)
-{
-	return read_by(watch, take_checks, error);
+	return !read_counter(watch, USAGE_ENTRIES, &entries) && entries - watch->entries > watch->room / 2;
 }
 
 int usage_watch_refusals(struct usage_watch *watch, uint64_t *count, struct error **error)

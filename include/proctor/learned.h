@@ -101,6 +101,9 @@ struct learned *learned_make(const struct usage *usage, const struct watched *wa
 			     const struct mounts_seen *others, int64_t now);
 void learned_free(struct learned *learned);
 
+/* Whether it may be a need of whoever made it: else it says nothing of the program. */
+bool check_tells_need(const struct usage_check *check);
+
 /* Whether the check was made in the mount namespace. */
 enum mounts_match {
 	MOUNTS_OTHER,

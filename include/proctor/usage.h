@@ -56,13 +56,14 @@ struct usage_room {
  * or CAP_SYS_ADMIN, are needed until it returns. Owned by the caller. NULL and *error: what is missing. */
 struct usage_watch *usage_watch_start(const struct usage_room *room, struct error **error);
 
-/* All that was counted so far, owned by the caller. NULL and *error. */
-struct usage *usage_watch_read(struct usage_watch *watch, struct error **error);
-
-/* The same of what was counted since it was taken the last time, so that the room for it does not fill up
- * with what ended long ago. It takes no privilege, in the process that began or in one that was forked since
- * (before Linux 5.19: with kernel.unprivileged_bpf_disabled at 0). */
+/* What was counted since it was taken the last time, so that the room for it does not fill up with what ended
+ * long ago; owned by the caller. NULL and *error. It takes no privilege, in the process that began or in one
+ * that was forked since (before Linux 5.19: with kernel.unprivileged_bpf_disabled at 0). */
 struct usage *usage_watch_take(struct usage_watch *watch, struct error **error);
+
+/* Whether half of the room was filled since then: it is to be taken, before checks are lost for want of it.
+ * Costs a system call, and takes as little privilege. */
+bool usage_watch_is_filling(const struct usage_watch *watch);
 
 /* How many refusals were counted so far, those that are counted together once for each time that they are
  * taken: for who has to know at once, and asks often. -1 and *error. */

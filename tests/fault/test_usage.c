@@ -7,6 +7,7 @@
 
 #include "agent/learn/sampled.h"
 #include "agent/learn/seen.h"
+#include "agent/learn/tally.h"
 #include "collectors/usage/kernel_symbols.h"
 #include "proctor/cleanup.h"
 #include "tests/fault/inject.h"
@@ -126,13 +127,38 @@ static void test_judging(void **state)
 	}
 }
 
+static void test_tally(void **state)
+{
+	struct usage_check checks[] = {{.mount_id = 1, .executable = "/a", .count = 1},
+				       {.mount_id = 2, .executable = "/a", .count = 1}};
+	const struct usage usage = {.checks = checks, .count = 2};
+
+	(void)state;
+	for (unsigned long nth = 1, calls = nth; nth <= calls; nth++) {
+		const struct usage *all = NULL;
+		struct tally *tally;
+		bool added = false;
+
+		inject_arm(CALL_ALLOCATE, nth, ENOMEM, false);
+		tally = tally_new();
+		if (tally)
+			added = !tally_add(tally, &usage);
+		if (added)
+			all = tally_usage(tally);
+		calls = inject_disarm();
+		assert_true(calls > 0);
+		assert_int_equal(all != NULL, calls < nth);
+		if (all)
+			assert_int_equal(all->count, 2);
+		tally_free(tally);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_symbols),
-		cmocka_unit_test(test_samples),
-		cmocka_unit_test(test_seen),
-		cmocka_unit_test(test_judging),
+		cmocka_unit_test(test_symbols), cmocka_unit_test(test_samples), cmocka_unit_test(test_seen),
+		cmocka_unit_test(test_judging), cmocka_unit_test(test_tally),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

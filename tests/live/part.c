@@ -5,7 +5,8 @@
  * descriptor to give up by.
  *
  * `part learn CHECKS` counts what capabilities the kernel is asked for, with room for that many kinds of
- * checks, and says how many there were, and how many checks were lost, when stdin ends.
+ * checks, and says how many there were, how many checks were lost, and whether it saw that coming, when stdin
+ * ends.
  *
  * `part metrics ADDRESS` serves metrics until stdin ends, saying `ready` when it does.
  *
@@ -119,6 +120,7 @@ static int run_learn(int argc, char **argv)
 	struct error *error = NULL;
 	struct usage_watch *watch = usage_watch_start(&room, &error);
 	struct usage *usage;
+	bool filling;
 
 	if (!watch)
 		return fail(error);
@@ -126,11 +128,12 @@ static int run_learn(int argc, char **argv)
 	fflush(stdout);
 	while (getchar() != EOF)
 		continue;
-	usage = usage_watch_read(watch, &error);
+	filling = usage_watch_is_filling(watch);
+	usage = usage_watch_take(watch, &error);
 	usage_watch_stop(watch);
 	if (!usage)
 		return fail(error);
-	printf("%zu %" PRIu64 "\n", usage->count, usage->lost);
+	printf("%zu %" PRIu64 " %d\n", usage->count, usage->lost, filling);
 	usage_free(usage);
 	return 0;
 }

@@ -85,9 +85,10 @@ class Hard(Watching):
         for command in (["chown", "root", "/proc/self/fd"], ["chroot", "/", "true"], ["nice", "-n", "-1", "true"]):
             subprocess.run(command, check=False, stderr=subprocess.DEVNULL, timeout=harness.TIMEOUT)
         told = process.communicate(timeout=harness.TIMEOUT)[0]
-        kinds, lost = map(int, told.split())
+        kinds, lost, filling = map(int, told.split())
         self.assertLessEqual(kinds, 2)
         self.assertGreater(lost, 0)
+        self.assertTrue(filling)
 
     def test_an_id_again(self):
         """A container that is started again has the same id, other namespaces, and maybe the same numbers of them: no

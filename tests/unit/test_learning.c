@@ -15,6 +15,7 @@ enum { NOW = 1000000 };
 static struct usage_check counted[64];
 static size_t count;
 static uint64_t lost, refusals;
+static bool filling;
 
 struct usage *usage_watch_take(struct usage_watch *watch, struct error **error)
 {
@@ -34,6 +35,12 @@ int usage_watch_refusals(struct usage_watch *watch, uint64_t *number, struct err
 	(void)watch, (void)error;
 	*number = refusals;
 	return 0;
+}
+
+bool usage_watch_is_filling(const struct usage_watch *watch)
+{
+	(void)watch;
+	return filling;
 }
 
 void usage_free(struct usage *usage)
@@ -71,6 +78,7 @@ static int setup(void **state)
 
 	count = 0;
 	lost = refusals = 0;
+	filling = false;
 	fixture->build = build_new(64);
 	fixture->learning = learning_new(NULL);
 	assert_non_null(fixture->learning);
@@ -258,10 +266,13 @@ static void test_refusal_is_news_once(void **state)
 	struct fixture *fixture = *state;
 
 	look(fixture, NOW);
-	assert_false(learning_has_refusals(fixture->learning));
+	assert_false(learning_is_urgent(fixture->learning));
 	refusals++;
-	assert_true(learning_has_refusals(fixture->learning));
-	assert_false(learning_has_refusals(fixture->learning));
+	assert_true(learning_is_urgent(fixture->learning));
+	assert_false(learning_is_urgent(fixture->learning));
+	filling = true;
+	assert_true(learning_is_urgent(fixture->learning));
+	filling = false;
 	ask(fixture->web, CAP_CHOWN, true);
 	assert_int_equal(tell(fixture, NOW + 1000), 1);
 	assert_true(answer(fixture, CAPABILITY_MASK(CAP_CHOWN)));
