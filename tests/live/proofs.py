@@ -2,6 +2,7 @@
 
 python3 tests/live/proofs.py [PROGRAM …] runs the proofs and prints them as a table (make proofs)."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ import sys
 import tempfile
 
 import harness
+import tracepoint
 
 WITHIN = "4s"
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}  # of services, not of who runs the tests
@@ -310,6 +312,24 @@ def words_of(capabilities):
     return " ".join(name[4:].lower() for name in capabilities) or "none"
 
 
+def granted(program, directory):
+    """The capabilities of which a check was granted until it worked; None: the kernel does not tell."""
+    argv, check, before = program.make(Place(directory))
+    if before:
+        subprocess.run(["sh", "-c", before], check=True)
+    try:
+        return tracepoint.granted_until(argv, check, ENVIRONMENT)
+    except OSError:
+        return None
+
+
+def more(program, proven):
+    """What whoever takes each granted check for a need would tell besides."""
+    with scratch() as directory:
+        names = granted(program, directory)
+    return "skipped: no tracepoint" if names is None else words_of([name for name in names if name not in proven])
+
+
 def row(program, document):
     proof = document["proofs"][0]
     default = harness.names(harness.DOCKER_DEFAULT)
@@ -318,19 +338,26 @@ def row(program, document):
     learned = "the same" if proof["learned"] == proof["proven"] else words_of(proof["learned"]) + (
         f": {program.why}" if program.why else "")
     return (program.name, words_of(proof["proven"]), learned,
-            f"{less} less" + (f", and {words_of(beyond)} more" if beyond else ""))
+            f"{less} less" + (f", and {words_of(beyond)} more" if beyond else ""), more(program, proof["proven"]))
+
+
+@contextlib.contextmanager
+def scratch():
+    """A directory in which whoever a program becomes may look."""
+    with tempfile.TemporaryDirectory(prefix="proctor-live-") as directory:
+        os.chmod(directory, 0o755)
+        yield directory
 
 
 def main(chosen):
-    print("| program | proven | learned | than docker's 14 |\n|---|---|---|---|")
+    print("| program | proven | learned | than docker's 14 | besides, of each granted check |\n|---|---|---|---|---|")
     for program in PROGRAMS:
         if chosen and program.name not in chosen:
             continue
         if program.missing():
-            print(f"| {program.name} | skipped | not installed: {program.missing()} | |")
+            print(f"| {program.name} | skipped | not installed: {program.missing()} | | |")
             continue
-        with tempfile.TemporaryDirectory(prefix="proctor-live-") as directory:
-            os.chmod(directory, 0o755)
+        with scratch() as directory:
             print("| " + " | ".join(row(program, prove(program, directory))) + " |", flush=True)
 
 

@@ -1,6 +1,8 @@
 """proctor learn: what real programs in real containers ask the kernel for."""
 
 import contextlib
+import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -270,13 +272,24 @@ def hide(path, kind):
     return ["unshare", "--mount", "sh", "-c", script, "sh"]
 
 
+def refuse_bpf():
+    """From now on bpf(2) answers EPERM, as it does of a kernel that is locked down."""
+    allow, fail = 0x7fff0000, 0x00050000 | errno.EPERM  # SCMP_ACT_ALLOW, SCMP_ACT_ERRNO
+    library = ctypes.CDLL("libseccomp.so.2")
+    library.seccomp_init.restype = ctypes.c_void_p
+    context = ctypes.c_void_p(library.seccomp_init(ctypes.c_uint32(allow)))
+    call = library.seccomp_syscall_resolve_name(b"bpf")
+    if library.seccomp_rule_add(context, ctypes.c_uint32(fail), call, 0) or library.seccomp_load(context):
+        raise OSError("no filter")
+
+
 @harness.needs_root
 class Refused(Case):
     """One line, with what to do; it goes on with less."""
 
-    def refusal(self, *before):
+    def refusal(self, *before, **options):
         result = subprocess.run([*before, harness.PROCTOR, "learn", "--duration", "1s"], check=False,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=harness.TIMEOUT)
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=harness.TIMEOUT, **options)
         text = result.stderr.decode()
         if "was built without it" in text:
             self.skipTest("built without")
@@ -300,6 +313,15 @@ class Refused(Case):
         if not os.path.exists("/sys/kernel/btf/vmlinux"):
             self.skipTest("the kernel has no BTF")
         self.assertIn("CONFIG_DEBUG_INFO_BTF", self.refusal(*hide("/sys/kernel/btf", "mkdir")))
+
+    def test_by_the_kernel(self):
+        text = self.refusal(preexec_fn=refuse_bpf)
+        self.assertIn("tracepoint: Operation not permitted", text)
+        self.assertIn("/sys/kernel/security/lockdown", text)
+        audited = subprocess.run([harness.PROCTOR, "audit", "--format", "json", "--rule", "process.root-user"], check=False,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=harness.TIMEOUT, preexec_fn=refuse_bpf)
+        self.assertEqual(audited.stderr, b"")
+        self.assertTrue(json.loads(audited.stdout)["processes"])
 
     def test_times(self):
         for value in "0", "2d", "x", "-1":
