@@ -261,7 +261,7 @@ static uint32_t facts_of(const struct ps *ps)
 	uint32_t facts = ps->selection.threads ? REQUEST_THREADS : 0;
 
 	if (ps->format != FORMAT_TABLE)
-		return UINT32_MAX;
+		return ~(uint32_t)REQUEST_MOUNT_ID; /* which no record tells */
 	for (size_t i = 0; i < ps->column_count; i++) {
 		facts |= ps->columns[i]->facts;
 		if (ps->columns[i]->detail) /* read by libproc2, but not of those who do not answer */
@@ -279,11 +279,11 @@ static struct snapshot *collect(struct ps *ps, struct error **error)
 				  .task_metadata = getenv(TASK_METADATA_VARIABLE)};
 
 	if (ps->docker_socket)
-		request.facts |= REQUEST_STAT | REQUEST_CGROUP | REQUEST_ROOT | REQUEST_USER_MAPS |
-				 REQUEST_NAMESPACE << NAMESPACE_MNT | REQUEST_NAMESPACE << NAMESPACE_USER;
+		request.facts |= REQUEST_STAT | REQUEST_ROOT | REQUEST_USER_MAPS | PS_CONTAINER_FACTS |
+				 REQUEST_NAMESPACE << NAMESPACE_USER;
 	ps->enabled[0] = &collector_host;
 	ps->enabled[1] = &collector_process;
-	if (request.facts & REQUEST_CGROUP)
+	if ((request.facts & PS_CONTAINER_FACTS) == PS_CONTAINER_FACTS)
 		ps->enabled[2] = &collector_container;
 	if (ps->docker_socket)
 		ps->enabled[3] = &collector_identity;

@@ -303,7 +303,6 @@ static void cell_started(struct ps_table *ps, const struct ps_row *row)
 /* ---- the table --------------------------------------------------------------------------------- */
 
 #define NAMESPACE_FACT(kind) ((uint32_t)REQUEST_NAMESPACE << (kind))
-#define CONTAINER_FACTS (REQUEST_CGROUP | NAMESPACE_FACT(NAMESPACE_MNT) | NAMESPACE_FACT(NAMESPACE_PID))
 #define MARK_FACTS (NAMESPACE_FACT(NAMESPACE_USER) | REQUEST_USER_MAPS | REQUEST_THREADS)
 
 #define NUMBER(header)                                                                                       \
@@ -336,10 +335,11 @@ const struct ps_column ps_columns[] = {
 	{"PID", PROCESS_ID("PID"), 0, false, "process id", cell_pid},
 	{"PPID", NUMBER("PPID"), 0, false, "process id of its parent", cell_ppid},
 	{"TID", PROCESS_ID("TID"), 0, false, "thread id; the process id for its first thread", cell_tid},
-	{"USER", TEXT("USER"), CONTAINER_FACTS, false, "effective user; a number in a container", cell_user},
+	{"USER", TEXT("USER"), PS_CONTAINER_FACTS, false, "effective user; a number in a container",
+	 cell_user},
 	{"COMMAND", COMMAND("COMMAND", 2, 8), 0, false, "name of the command", cell_command},
-	{"CONTAINER", WIDE("CONTAINER", 2, 12), CONTAINER_FACTS, false, "name or short id of its container",
-	 cell_container},
+	{"CONTAINER", WIDE("CONTAINER", 2, 12), PS_CONTAINER_FACTS, false,
+	 "name or short id of its container", cell_container},
 	{"EFFECTIVE", ANSWER("EFFECTIVE", 6, 14), MARK_FACTS, false,
 	 "effective capabilities, the permitted ones where they differ, and marks", cell_effective},
 	{"PERMITTED", WIDE("PERMITTED", 4, 14), 0, false, "permitted capabilities", cell_permitted},
@@ -358,7 +358,7 @@ const struct ps_column ps_columns[] = {
 	{"LSM", WIDE("LSM", 2, 10), REQUEST_LSM, false, "label of the security module", cell_lsm},
 	{"THREADS", NUMBER("THREADS"), 0, false, "number of threads", cell_threads},
 	{"USED", TEXT("USED"), REQUEST_STAT, false, "whether it ever used a privilege", cell_used},
-	{"RUNTIME", TEXT("RUNTIME"), CONTAINER_FACTS, false, "runtime of its container", cell_runtime},
+	{"RUNTIME", TEXT("RUNTIME"), PS_CONTAINER_FACTS, false, "runtime of its container", cell_runtime},
 	{"CGROUP", WIDE("CGROUP", 3, 12), REQUEST_CGROUP, false, "path of its cgroup", cell_cgroup},
 	{"EXECUTABLE", WIDE("EXECUTABLE", 3, 12), REQUEST_EXECUTABLE, false, "path of its program",
 	 cell_executable},

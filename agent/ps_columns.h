@@ -5,7 +5,7 @@
 #include "agent/formats/table.h"
 #include "agent/names.h"
 #include "agent/ps_detail.h"
-#include "proctor/snapshot.h"
+#include "proctor/collector.h"
 
 /* One line of the table: a process, or one of its threads. */
 struct ps_row {
@@ -13,6 +13,11 @@ struct ps_row {
 	const struct thread *thread; /* NULL: the process, by its thread group leader */
 	const char *branch;          /* of the tree, in front of the command; "" for none */
 };
+
+/* The facts by which it is found which container a process is in. */
+#define PS_CONTAINER_FACTS                                                                                   \
+	(REQUEST_CGROUP | (uint32_t)REQUEST_NAMESPACE << NAMESPACE_MNT |                                     \
+	 (uint32_t)REQUEST_NAMESPACE << NAMESPACE_PID)
 
 struct ps_table {
 	const struct snapshot *snapshot;

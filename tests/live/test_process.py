@@ -267,6 +267,15 @@ class RecordTest(KernelCase):
 
 
 class EveryProcessTest(KernelCase):
+    @harness.needs_root
+    def test_nothing_is_missed_that_no_column_wants(self):
+        result = self.proctor("ps", "-a", "--output", "PID,CGROUP")
+        self.assertEqual(result.stderr, b"")
+        with open("/proc/self/cgroup", encoding="ascii") as file:
+            paths = {line.split(":", 2)[2] for line in file.read().splitlines()}
+        told = re.search(rf"(?m)^ *{os.getpid()} +(.*)$", result.stdout.decode())
+        self.assertIn(told.group(1), paths)
+
     """All real processes of the machine, but those that change while they are compared."""
 
     def quiet(self):
