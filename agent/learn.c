@@ -28,6 +28,7 @@ enum {
 	LOOK_SHARE = 100,    /* of the time */
 	LOOK_MOST_MS = 2000, /* between two looks at all processes */
 	TAKE_MS = 10000,     /* between two times that what was counted is taken in any case */
+	SHOW_MS = 1000,      /* the same where progress is shown */
 };
 
 struct learn {
@@ -39,6 +40,7 @@ struct learn {
 	struct usage_watch *watch; /* NULL: the kernel does not tell of checks */
 	struct tally *tally;       /* what was taken of it */
 	int64_t take_at;           /* milliseconds by CLOCK_BOOTTIME: when the next is taken */
+	capability_set needed;     /* by any container, of what was taken: for the progress */
 	struct samples *samples;   /* instead; NULL: it does */
 	struct learned *kept;      /* what an agent has learned before; NULL: nothing */
 	struct seen *seen;
@@ -138,13 +140,32 @@ static int look(struct learn *learn, struct error **error)
 	return error_set(error, ENOMEM, "taking note of containers");
 }
 
+static bool shows_progress(void)
+{
+	return isatty(STDERR_FILENO) == 1;
+}
+
+static void note_needs(struct learn *learn, const struct usage *taken)
+{
+	size_t count;
+	const struct watched *list = seen_list(learn->seen, &count);
+
+	for (size_t i = 0; i < taken->count; i++) {
+		const struct usage_check *check = &taken->checks[i];
+		if (check->asking == ASKING_NEED && !check->denied && watched_have(list, count, check))
+			learn->needed |= CAPABILITY_MASK(check->capability);
+	}
+}
+
 /* Takes what was counted, so that there is room for more. */
 static int take(struct learn *learn, struct error **error)
 {
 	struct usage *taken = usage_watch_take(learn->watch, error);
 	int result = taken ? tally_add(learn->tally, taken) : 0;
 
-	learn->take_at = clock_ms_of(CLOCK_BOOTTIME) + TAKE_MS;
+	learn->take_at = clock_ms_of(CLOCK_BOOTTIME) + (shows_progress() ? SHOW_MS : TAKE_MS);
+	if (taken && shows_progress())
+		note_needs(learn, taken);
 	usage_free(taken);
 	if (!taken)
 		return -1;
@@ -159,18 +180,22 @@ static bool is_to_take(const struct learn *learn)
 
 static void show_progress(const struct learn *learn, int64_t gone)
 {
+	char needed[512] = "";
 	size_t containers;
 
-	if (isatty(STDERR_FILENO) != 1)
+	if (!shows_progress())
 		return;
 	seen_list(learn->seen, &containers);
-	fprintf(stderr, "\rlearn: %lld of %llu s, %zu containers; ^C ends it\033[K", (long long)gone / 1000,
-		(unsigned long long)learn->duration, containers);
+	if (learn->needed)
+		capability_words(needed, sizeof(needed), learn->needed, capability_all(CAP_LAST_CAP));
+	fprintf(stderr, "\rlearn: %lld of %llu s, %zu containers%s%s; ^C ends it\033[K",
+		(long long)gone / 1000, (unsigned long long)learn->duration, containers,
+		*needed ? ", which needed " : "", needed);
 }
 
 static void end_progress(void)
 {
-	if (isatty(STDERR_FILENO) == 1)
+	if (shows_progress())
 		fputs("\r\033[K", stderr);
 }
 

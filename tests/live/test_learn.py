@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -206,6 +207,28 @@ class Learn(Watching):
         self.assertRegex(text, rf"{container.id}\s+chown\s+required\s+1\s+/tools/busybox")
         self.assertIn(f"{container.id}: keep chown; drop ", text)
         self.assertIn("its start was not seen", text)
+
+    @harness.needs("script")
+    def test_progress(self):
+        """On a terminal it shows what was seen so far."""
+        container = self.container("shown")
+        command = shlex.join([harness.PROCTOR, "learn", "--duration", "10m"])
+        watch = subprocess.Popen(["script", "-qefc", f"exec {command}", "/dev/null"], stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.undo(harness.stop, watch)
+        os.set_blocking(watch.stdout.fileno(), False)
+        shown = b""
+
+        def shows(text):
+            nonlocal shown
+            shown += watch.stdout.read() or b""
+            return text in shown
+        self.wait_for(lambda: shows(b"1 containers; ^C ends it"))
+        self.run_in(container, "touch f; chown 33 f")
+        self.wait_for(lambda: shows(b"1 containers, which needed chown; ^C ends it"))
+        watch.stdin.write(b"\x03")
+        watch.stdin.flush()
+        self.wait_for(lambda: shows(b": keep chown;"))
 
     def test_what_looks_only_and_fails(self):
         """seccomp(2) asks as those do that only look; without no_new_privs it fails all the same."""
