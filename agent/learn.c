@@ -188,8 +188,8 @@ static void show_progress(const struct learn *learn, int64_t gone)
 	seen_list(learn->seen, &containers);
 	if (learn->needed)
 		capability_words(needed, sizeof(needed), learn->needed, capability_all(CAP_LAST_CAP));
-	fprintf(stderr, "\rlearn: %lld of %llu s, %zu containers%s%s; ^C ends it\033[K",
-		(long long)gone / 1000, (unsigned long long)learn->duration, containers,
+	fprintf(stderr, "\rlearn: %lld of %llu s, %zu %s%s%s; ^C ends it\033[K", (long long)gone / 1000,
+		(unsigned long long)learn->duration, containers, containers == 1 ? "container" : "containers",
 		*needed ? ", which needed " : "", needed);
 }
 

@@ -212,7 +212,7 @@ class Learn(Watching):
     def test_progress(self):
         """On a terminal it shows what was seen so far."""
         container = self.container("shown")
-        command = shlex.join([harness.PROCTOR, "learn", "--duration", "10m"])
+        command = shlex.join([harness.PROCTOR, "learn", "--duration", "10m", "--container", container.id])
         watch = subprocess.Popen(["script", "-qefc", f"exec {command}", "/dev/null"], stdin=subprocess.PIPE,
                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.undo(harness.stop, watch)
@@ -223,9 +223,9 @@ class Learn(Watching):
             nonlocal shown
             shown += watch.stdout.read() or b""
             return text in shown
-        self.wait_for(lambda: shows(b"1 containers; ^C ends it"))
+        self.wait_for(lambda: shows(b"1 container; ^C ends it"))
         self.run_in(container, "touch f; chown 33 f")
-        self.wait_for(lambda: shows(b"1 containers, which needed chown; ^C ends it"))
+        self.wait_for(lambda: shows(b"1 container, which needed chown; ^C ends it"))
         watch.stdin.write(b"\x03")
         watch.stdin.flush()
         self.wait_for(lambda: shows(b": keep chown;"))
