@@ -108,6 +108,15 @@ static uint64_t sysctl_needed(const struct snapshot *snapshot, const struct find
 	return 0;
 }
 
+/* By its name a finding of a container is known (agent/fingerprint.c), and by the program of its first
+ * process where it has none: with another one it is another finding. */
+static uint64_t identity_needed(const struct container *container)
+{
+	if (!container)
+		return 0;
+	return SIGHT_IDENTITY | (container->name || container->image ? 0 : SIGHT_PROCESSES);
+}
+
 uint64_t sight_needed(const struct snapshot *snapshot, const struct finding *finding)
 {
 	static const struct {
@@ -133,8 +142,7 @@ uint64_t sight_needed(const struct snapshot *snapshot, const struct finding *fin
 		[SCOPE_SYSCTL] = SIGHT_HOST,
 		[SCOPE_EXCEPTION] = 0,
 	};
-	/* By its name a finding of a container is known: with another name it is another finding. */
-	uint64_t needs = finding->container ? SIGHT_IDENTITY : 0;
+	uint64_t needs = identity_needed(finding->container);
 	const struct rule *rule = finding->rule;
 
 	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)

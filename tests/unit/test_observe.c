@@ -124,6 +124,11 @@ static void test_every_rule_needs_something_but_that_of_the_policy(void **state)
 					 strncmp(rule->id, "policy.", 7) != 0);
 	assert_int_equal(needed(build, rule_find("limit.memory"), container), SIGHT_LIMITS | SIGHT_IDENTITY);
 	assert_int_equal(needed(build, rule_find("image.shell"), container), SIGHT_FILES | SIGHT_IDENTITY);
+	container->name = NULL; /* it is known by the program of its first process */
+	assert_int_equal(needed(build, rule_find("limit.memory"), container),
+			 SIGHT_LIMITS | SIGHT_IDENTITY | SIGHT_PROCESSES);
+	container->image = "shop/web";
+	assert_int_equal(needed(build, rule_find("limit.memory"), container), SIGHT_LIMITS | SIGHT_IDENTITY);
 	assert_int_equal(needed(build, rule_find("file.setuid"), NULL), SIGHT_FILES | SIGHT_PROCESSES);
 	assert_int_equal(needed(build, rule_find("host.sysctl"), NULL), SIGHT_HOST);
 }
