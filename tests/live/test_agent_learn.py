@@ -2,6 +2,7 @@
 refused, is told."""
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -9,13 +10,15 @@ import signal
 import sqlite3
 import subprocess
 
+import brief
 import harness
 from agents import Agent
 from containers import Container, grant, needs_containers
 from harness import Case
 from test_learn import is_attached, reason, tells_ids
 
-CHOWN, NET_BIND_SERVICE = 0, 10
+CONTAINERS = int(os.environ.get("LEARN_CONTAINERS", "30"))
+CHOWN, NET_BIND_SERVICE, SYS_CHROOT = 0, 10, 18
 REQUIRED = 0  # a kind of use in the state
 BUSYBOX = "/tools/busybox"  # a file that the first process does not run
 USES_BOTH = f"{BUSYBOX} touch f; {BUSYBOX} chown 33 f; {BUSYBOX} timeout 1 {BUSYBOX} nc -l -p 81"
@@ -150,6 +153,24 @@ class AgentLearn(Case):
             self.assertEqual(learned["recommended"], of_starts or [])
         result = self.proctor("learn", "--state", f"{agent.directory}/none", "--duration", "1s", status=3)
         self.assertIn(b"no agent has kept a state in", result.stderr)
+
+    def test_many_containers(self):
+        """They come and go: of each that was seen, the one check is kept, and none is lost for want of room."""
+        agent = self.agent()
+        ids = [hashlib.sha256(f"agent {os.getpid()} {number}".encode()).hexdigest() for number in range(CONTAINERS)]
+        brief.run_all(brief.make_root(self), ids, 1.5)
+
+        def counts():
+            with contextlib.closing(sqlite3.connect(f"file:{agent.state}/proctor.db?mode=ro", uri=True)) as state:
+                return dict(state.execute("SELECT image, count FROM learned_use WHERE capability = ?", (SYS_CHROOT,)))
+        self.wait_for(lambda: counts().get(ids[-1]))
+        kept = {identity: count for identity, count in counts().items() if identity in set(ids)}
+        learning = agent.status()["learning"]
+        self.comment(f"{CONTAINERS} containers, {len(kept)} kept, {learning}")
+        if tells_ids():
+            self.assertEqual(set(kept.values()), {1})
+        self.assertEqual(learning["lost"], 0)
+        self.assertEqual(agent.stop(), 0)
 
     def test_no_process_keeps_what_it_took(self):
         agent = self.agent()

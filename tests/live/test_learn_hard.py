@@ -4,7 +4,6 @@
 
 runs it with as many containers as come in an hour; without, with a few."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -12,13 +11,13 @@ import shutil
 import signal
 import subprocess
 
+import brief
 import harness
 from containers import needs_containers
 from parts import PART
 from test_learn import Watching, tells_ids
 
 CONTAINERS = int(os.environ.get("LEARN_CONTAINERS", "30"))
-UNIFIED = "/sys/fs/cgroup/unified" if os.path.isdir("/sys/fs/cgroup/unified") else "/sys/fs/cgroup"
 
 
 @needs_containers
@@ -124,25 +123,6 @@ class Hard(Watching):
         self.assertEqual({one["id"]: self.use(one, "CAP_SYS_CHROOT")["count"] for one in document["containers"]
                           if one["id"] in counts}, counts)
 
-    def begin_brief(self, identity, seconds=0):
-        """A container by its namespaces and its cgroup, that asks once and ends after that time."""
-        path = f"{UNIFIED}/docker/{identity}"
-        os.makedirs(path, exist_ok=True)
-        script = (f"echo $$ >{path}/cgroup.procs && exec unshare --mount --pid --fork chroot {self.root} "
-                  f"/busybox sleep {seconds}")
-        return subprocess.Popen(["sh", "-c", script])
-
-    def end_brief(self, process, identity):
-        self.assertEqual(process.wait(timeout=harness.TIMEOUT), 0)
-        with contextlib.suppress(OSError):
-            os.rmdir(f"{UNIFIED}/docker/{identity}")
-
-    def many(self):
-        """Where the brief ones are, one that does nothing, and a watch."""
-        self.root = self.scratch()
-        shutil.copy(harness.find_command("busybox"), f"{self.root}/busybox")
-        return self.container("stays"), self.watch()
-
     def told_of_many(self, watch, stays, ids):
         """Those of the ids that the watch tells of, and how many checks of theirs it counted."""
         with open(f"/proc/{watch.pid}/status", encoding="ascii") as file:
@@ -163,21 +143,18 @@ class Hard(Watching):
     def test_many_containers(self):
         """They come and go faster than one looks: none of their checks counts twice, and none is lost. Every tenth has
         the id of one before it."""
-        stays, watch = self.many()
+        root, stays, watch = brief.make_root(self), self.container("stays"), self.watch()
         ids = [hashlib.sha256(f"{os.getpid()} {number - number % 10 // 9}".encode()).hexdigest()
                for number in range(CONTAINERS)]
         for identity in ids:
-            self.end_brief(self.begin_brief(identity), identity)
+            brief.end(brief.begin(root, identity), identity)
         self.assertLessEqual(sum(self.told_of_many(watch, stays, set(ids))), CONTAINERS)
 
     def test_many_containers_that_are_seen(self):
-        """Fifty at once, each for a second or two: of each that was seen, the one check counts, to the last."""
-        stays, watch = self.many()
+        """Some at once, each for a second or two: of each that was seen, the one check counts, to the last."""
+        root, stays, watch = brief.make_root(self), self.container("stays"), self.watch()
         ids = [hashlib.sha256(f"seen {os.getpid()} {number}".encode()).hexdigest() for number in range(CONTAINERS)]
-        for first in range(0, CONTAINERS, 50):
-            batch = ids[first:first + 50]
-            for process, identity in [(self.begin_brief(identity, 1.5), identity) for identity in batch]:
-                self.end_brief(process, identity)
+        brief.run_all(root, ids, 1.5)
         counts = self.told_of_many(watch, stays, set(ids))
         self.assertTrue(counts)
         if tells_ids():
