@@ -41,8 +41,8 @@ struct learning {
 	struct learned *told;  /* what it was told and has not answered; NULL: nothing */
 	size_t told_count;     /* the first of its containers */
 	bool whole;            /* it is also of those that asked for nothing */
-	bool cut;              /* some are left for the next time: by room, or by want of an image */
-	bool news;             /* something that may be judged otherwise */
+	bool cut;  /* some are left for the next time: by room, or by want of memory or an image */
+	bool news; /* something that may be judged otherwise */
 	bool behind, nameless;
 	uint64_t refusals;      /* that were known of at the last look */
 	uint64_t lost, dropped; /* checks: in the kernel, and of those that waited */
@@ -340,8 +340,10 @@ static bool shape(struct learning *learning, struct learned_container *container
 	struct pupil *pupil = pupil_of(learning, container->watched);
 	struct watched *watched = arena_alloc(learning->told->arena, sizeof(*watched));
 
-	if (!pupil || !watched)
+	if (!pupil || !watched) {
+		learning->cut = true;
 		return false; /* the next time */
+	}
 	*watched = *container->watched;
 	watched->saw_start &= !pupil->told_start;
 	container->watched = watched;

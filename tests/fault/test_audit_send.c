@@ -111,7 +111,7 @@ static void with_each_failure(const struct place *place, enum call call, int num
 	const struct findings *findings = build_judge(place->build);
 	unsigned long failures = 0;
 
-	for (unsigned long nth = 1, calls = nth; nth <= calls; nth++) {
+	for (unsigned long nth = 1, calls = nth; nth <= calls + 1; nth++) {
 		inject_arm(call, nth, number, false);
 		if (send_all(place, findings, spool)) {
 			assert_true(delivered(place) >= findings->count + 1);

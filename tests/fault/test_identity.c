@@ -158,7 +158,7 @@ static void test_every_failure(void **state)
 	assert_non_null(strstr(whole.digest, "web shop/web sha256:9 docker 7:8"));
 	assert_non_null(strstr(whole.digest, "proxy shop/proxy - docker"));
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
-		for (unsigned long nth = 1, calls = 1; nth <= calls; nth++) {
+		for (unsigned long nth = 1, calls = 1; nth <= calls + 1; nth++) {
 			struct outcome outcome =
 				play(faults[i].call, nth, faults[i].error, faults[i].lasting);
 			bool honest = outcome.failed || outcome.told || !strcmp(outcome.digest, whole.digest);

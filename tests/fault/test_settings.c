@@ -57,7 +57,7 @@ static void assert_whole(const struct settings *settings)
 
 static void with_each_failure(enum call call, int number)
 {
-	for (unsigned long nth = 1, calls = nth; nth <= calls; nth++) {
+	for (unsigned long nth = 1, calls = nth; nth <= calls + 1; nth++) {
 		_cleanup_error_ struct error *error = NULL;
 		struct settings *settings;
 
@@ -92,7 +92,7 @@ static void test_printing_without_memory(void **state)
 
 	(void)state;
 	assert_non_null(settings);
-	for (unsigned long nth = 1, calls = nth; nth <= calls; nth++) {
+	for (unsigned long nth = 1, calls = nth; nth <= calls + 1; nth++) {
 		struct output *output = output_open("/dev/null", NULL);
 		assert_non_null(output);
 		inject_arm(CALL_ALLOCATE, nth, ENOMEM, false);
@@ -110,7 +110,7 @@ static void test_places_without_memory(void **state)
 	(void)state;
 	assert_non_null(settings);
 	settings->sinks[0].options.token_file = "/etc/passwd";
-	for (unsigned long nth = 1, calls = nth; nth <= calls; nth++) {
+	for (unsigned long nth = 1, calls = nth; nth <= calls + 1; nth++) {
 		_cleanup_error_ struct error *error = NULL;
 		struct places places;
 		inject_arm(CALL_ALLOCATE, nth, ENOMEM, false);
@@ -129,7 +129,7 @@ static void test_metrics_without_memory(void **state)
 	struct metrics_facts facts = {.state = &store, .summary = summary, .summary_length = strlen(summary)};
 
 	(void)state;
-	for (unsigned long nth = 1, calls = nth; nth <= calls; nth++) {
+	for (unsigned long nth = 1, calls = nth; nth <= calls + 1; nth++) {
 		char *metrics;
 		inject_arm(CALL_ALLOCATE, nth, ENOMEM, false);
 		metrics = metrics_text(&facts);
@@ -147,7 +147,7 @@ static void test_logging_without_memory(void **state)
 	(void)state;
 	assert_int_equal(pipe(ends), 0);
 	for (enum log_format format = LOG_LOGFMT; format <= LOG_JSON; format++)
-		for (unsigned long nth = 1, calls = nth; nth <= calls; nth++) {
+		for (unsigned long nth = 1, calls = nth; nth <= calls + 1; nth++) {
 			struct log log = {.format = format, .process = "parent", .fd = ends[1]};
 			ssize_t length;
 			inject_arm(CALL_ALLOCATE, nth, ENOMEM, false);

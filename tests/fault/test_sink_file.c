@@ -131,7 +131,7 @@ static void with_each_failure(const struct place *place, enum call call, int num
 {
 	unsigned long failures = 0;
 
-	for (unsigned long nth = 1, calls = nth; nth <= calls; nth++) {
+	for (unsigned long nth = 1, calls = nth; nth <= calls + 1; nth++) {
 		remove_files(place);
 		inject_arm(call, nth, number, false);
 		failures += deliver_all(place, &calls);

@@ -148,7 +148,7 @@ static void with_each_failure(const struct place *place, bool gzip)
 	const struct sink_options options = {.url = place->url, .timeout = 60, .gzip = gzip};
 	unsigned long failures = 0;
 
-	for (unsigned long nth = 1, calls = nth; nth <= calls; nth++) {
+	for (unsigned long nth = 1, calls = nth; nth <= calls + 1; nth++) {
 		inject_arm(CALL_ALLOCATE, nth, ENOMEM, false);
 		failures += deliver_all(&options, place, &calls);
 	}

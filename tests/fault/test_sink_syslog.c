@@ -119,7 +119,7 @@ static void test_no_memory(void **state)
 	struct place *place = *state;
 	unsigned long failures = 0;
 
-	for (unsigned long nth = 1, calls = nth; nth <= calls; nth++) {
+	for (unsigned long nth = 1, calls = nth; nth <= calls + 1; nth++) {
 		for (size_t i = 0; i < RECORDS; i++)
 			place->arrived[i] = 0;
 		inject_arm(CALL_ALLOCATE, nth, ENOMEM, false);

@@ -19,7 +19,7 @@ static void test_symbols(void **state)
 	char text[] = "1000 T first\n2000 t second.isra.0\n3000 t third\n";
 
 	(void)state;
-	for (unsigned long nth = 1, calls = nth; nth <= calls; nth++) {
+	for (unsigned long nth = 1, calls = nth; nth <= calls + 1; nth++) {
 		_cleanup_error_ struct error *error = NULL;
 		_cleanup_fclose_ FILE *file = fmemopen(text, strlen(text), "r");
 		struct kernel_symbols symbols;
@@ -48,7 +48,7 @@ static void test_seen(void **state)
 
 	(void)state;
 	first.container = &container;
-	for (unsigned long nth = 1, calls = nth; nth <= calls; nth++) {
+	for (unsigned long nth = 1, calls = nth; nth <= calls + 1; nth++) {
 		struct seen *seen;
 		size_t count = 0;
 		int result = -1;
@@ -75,7 +75,7 @@ static void test_samples(void **state)
 
 	(void)state;
 	first.container = &container;
-	for (unsigned long nth = 1, calls = nth; nth <= calls; nth++) {
+	for (unsigned long nth = 1, calls = nth; nth <= calls + 1; nth++) {
 		struct samples *samples;
 		int result = -1;
 
@@ -112,7 +112,7 @@ static void test_judging(void **state)
 	const struct usage usage = {.checks = checks, .count = 2, .evidence = "tracepoint"};
 
 	(void)state;
-	for (unsigned long nth = 1, calls = nth; nth <= calls; nth++) {
+	for (unsigned long nth = 1, calls = nth; nth <= calls + 1; nth++) {
 		struct learned *learned;
 
 		inject_arm(CALL_ALLOCATE, nth, ENOMEM, false);
@@ -134,7 +134,7 @@ static void test_tally(void **state)
 	const struct usage usage = {.checks = checks, .count = 2};
 
 	(void)state;
-	for (unsigned long nth = 1, calls = nth; nth <= calls; nth++) {
+	for (unsigned long nth = 1, calls = nth; nth <= calls + 1; nth++) {
 		const struct usage *all = NULL;
 		struct tally *tally;
 		bool added = false;
