@@ -6,7 +6,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
 #include "agent/command.h"
 #include "agent/formats/format.h"
 #include "agent/learn/kept.h"
@@ -17,6 +16,7 @@
 #include "agent/running.h"
 #include "agent/units.h"
 #include "proctor/cleanup.h"
+#include "proctor/clock.h"
 #include "proctor/collector.h"
 #include "proctor/text.h"
 

@@ -6,7 +6,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
 #include "agent/command.h"
 #include "agent/formats/format.h"
 #include "agent/learn/learned_print.h"
@@ -14,6 +13,7 @@
 #include "agent/units.h"
 #include "collectors/namespace.h"
 #include "proctor/cleanup.h"
+#include "proctor/clock.h"
 #include "proctor/collector.h"
 #include "proctor/proof.h"
 
@@ -228,20 +228,24 @@ static void note_program(struct run *run, const struct launched *program)
 }
 
 /* Until it and all that it left ended, or the user ends it. */
-static int await_end(struct run *run, struct launched *program)
+static void await_end(struct run *run, struct launched *program)
 {
 	while (program_runs(program) && !await_signal(run, REST_MS))
 		continue;
-	return 0;
 }
 
 static int await(struct run *run, struct launched *program, struct error **error)
 {
-	int passed = run->prove ? await_check(run, program, error) : await_end(run, program);
+	int passed;
 
+	if (!run->prove) {
+		await_end(run, program);
+		return 0;
+	}
+	passed = await_check(run, program, error);
 	if (passed < 0)
 		return -1;
-	if (!run->prove || passed)
+	if (passed)
 		return 0;
 	error_set(error, 0,
 		  run->check ? "the check does not pass within %llu s"

@@ -4,9 +4,9 @@
 #include <poll.h>
 #include <string.h>
 
-#include "agent/clock.h"
 #include "collectors/identity/endpoint.h"
 #include "proctor/cleanup.h"
+#include "proctor/clock.h"
 
 enum {
 	WAIT_MS = 3 * FETCH_MILLISECONDS, /* for all answers: the shipper may be storing a pass */

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "agent/clock.h"
 #include "agent/command.h"
 #include "agent/daemon/asking.h"
 #include "agent/daemon/changed.h"
@@ -16,6 +15,7 @@
 #include "agent/daemon/profile.h"
 #include "agent/daemon/sent.h"
 #include "proctor/cleanup.h"
+#include "proctor/clock.h"
 #include "proctor/collector.h"
 
 enum {

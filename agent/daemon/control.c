@@ -15,8 +15,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
 #include "proctor/cleanup.h"
+#include "proctor/clock.h"
 
 enum {
 	QUESTION_MAX = 128,

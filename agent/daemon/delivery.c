@@ -11,8 +11,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
 #include "proctor/cleanup.h"
+#include "proctor/clock.h"
 
 enum {
 	RETRY_FIRST_MS = 1000, /* at most, after a failure, doubled with each: how much is left to chance */

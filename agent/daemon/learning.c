@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/clock.h"
 #include "agent/learn/seen.h"
 #include "proctor/cleanup.h"
+#include "proctor/clock.h"
 #include "proctor/collector.h"
 
 enum {

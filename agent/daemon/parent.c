@@ -13,7 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
 #include "agent/command.h"
 #include "agent/daemon/auditor.h"
 #include "agent/daemon/confine.h"
@@ -21,6 +20,7 @@
 #include "agent/daemon/places.h"
 #include "agent/daemon/shipper.h"
 #include "proctor/cleanup.h"
+#include "proctor/clock.h"
 #include "proctor/version.h"
 
 extern char **environ;

@@ -11,7 +11,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
 #include "agent/command.h"
 #include "agent/daemon/asking.h"
 #include "agent/daemon/control.h"
@@ -22,6 +21,7 @@
 #include "agent/store/learned.h"
 #include "agent/store/store.h"
 #include "proctor/cleanup.h"
+#include "proctor/clock.h"
 
 enum {
 	ALIVE_MS = 5000,

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
+#include "proctor/clock.h"
 
 enum {
 	MOUNTS_MAX = 16384, /* of a container */

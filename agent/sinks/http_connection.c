@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/clock.h"
 #include "agent/sinks/tls_files.h"
 #include "collectors/curl_library.h"
 #include "proctor/cleanup.h"
+#include "proctor/clock.h"
 
 enum {
 	POLL_MS = 1000,

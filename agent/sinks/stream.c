@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/clock.h"
 #include "agent/sinks/tls_files.h"
 #include "collectors/curl_library.h"
+#include "proctor/clock.h"
 
 enum { WAIT_MS = 10000 }; /* at most, between two looks at a connection that is being made */
 

@@ -9,12 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
 #include "agent/sinks/sinks.h"
 #include "agent/sinks/syslog_connection.h"
 #include "agent/sinks/syslog_message.h"
 #include "agent/sinks/syslog_window.h"
 #include "proctor/cleanup.h"
+#include "proctor/clock.h"
 
 enum {
 	SETTLE_FIRST_MS = 100,

@@ -10,9 +10,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
 #include "agent/sinks/stream.h"
 #include "proctor/cleanup.h"
+#include "proctor/clock.h"
 
 enum {
 	GATHER = 64 * 1024,  /* bytes that are sent at once */

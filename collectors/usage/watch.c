@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "collectors/usage/asker.h"
@@ -13,6 +12,7 @@
 #include "collectors/usage/usage_form.h"
 #include "collectors/usage/usage_programs.h"
 #include "proctor/cleanup.h"
+#include "proctor/clock.h"
 
 enum {
 	CHECKS_A_GIBIBYTE = 4096, /* of memory, of some 250 bytes each: a thousandth of it */
@@ -31,14 +31,6 @@ struct usage_watch {
 	unsigned room;    /* for checks that are counted together */
 	uint64_t entries; /* that were made before the last were taken */
 };
-
-static int64_t milliseconds(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- beginning ---------------------------------------------------------------------------------- */
 
@@ -107,7 +99,7 @@ static int attach(struct usage_watch *watch, const struct usage_room *room, stru
 		if (watch->programs) {
 			watch->evidence = ways[way];
 			watch->maps = usage_programs_maps(&watch->library, watch->programs);
-			watch->since = milliseconds(CLOCK_REALTIME);
+			watch->since = clock_ms_of(CLOCK_REALTIME);
 			return 0;
 		}
 		numbers[way] = errno;
@@ -264,7 +256,7 @@ static int add_check(const struct usage_watch *watch, const struct usage_key *ke
 {
 	struct usage_check *grown =
 		arena_grow(usage->arena, usage->checks, usage->count, capacity, sizeof(*grown));
-	int64_t boot = milliseconds(CLOCK_REALTIME) - milliseconds(CLOCK_BOOTTIME);
+	int64_t boot = clock_ms_of(CLOCK_REALTIME) - clock_ms_of(CLOCK_BOOTTIME);
 	struct usage_check *check;
 
 	if (!grown)

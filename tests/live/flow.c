@@ -13,11 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
 #include "agent/daemon/delivery.h"
 #include "agent/daemon/heap.h"
 #include "agent/store/store.h"
 #include "proctor/cleanup.h"
+#include "proctor/clock.h"
 
 enum { AT_ONCE = 100, TEXT = 800, TURN_MS = 50, GRACE_MS = 3000 };
 

@@ -12,9 +12,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "agent/clock.h"
 #include "agent/daemon/control.h"
 #include "proctor/cleanup.h"
+#include "proctor/clock.h"
 
 enum { SLOW = 4, BIG = 8 * 1024 * 1024 };
 

@@ -1,6 +1,6 @@
 /* What time it is, in milliseconds. */
-#ifndef AGENT_CLOCK_H
-#define AGENT_CLOCK_H
+#ifndef PROCTOR_CLOCK_H
+#define PROCTOR_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>
