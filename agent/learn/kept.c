@@ -2,26 +2,12 @@
 
 #include <string.h>
 
-static bool are_same(const char *left, const char *right)
-{
-	return left && right && !strcmp(left, right);
-}
-
-/* Whether the state keeps them together (agent/store/learned.c): by the first that is known of the image's
- * digest, its reference, the container's name and its id; those of a task by its family and their names in it
- * as well. */
 static bool is_same_image(const struct watched *watched, const struct watched *kept)
 {
-	if ((watched->family || kept->family) &&
-	    !(are_same(watched->family, kept->family) && are_same(watched->name, kept->name)))
-		return false;
-	if (watched->image_digest || kept->image_digest)
-		return are_same(watched->image_digest, kept->image_digest);
-	if (watched->image || kept->image)
-		return are_same(watched->image, kept->image);
-	if (watched->name || kept->name)
-		return are_same(watched->name, kept->name);
-	return are_same(watched->id, kept->id);
+	const struct watched_key key = watched_key_of(watched), other = watched_key_of(kept);
+
+	return !strcmp(key.image, other.image) && !strcmp(key.family, other.family) &&
+	       !strcmp(key.name, other.name);
 }
 
 static void join(struct learned_container *container, const struct learned_container *kept, bool lost)

@@ -2,6 +2,23 @@
 
 #include <string.h>
 
+/* ---- what is known together -------------------------------------------------------------------- */
+
+struct watched_key watched_key_of(const struct watched *watched)
+{
+	const char *const names[] = {watched->image_digest, watched->image, watched->name, watched->id};
+	struct watched_key key = {.image = "", .family = "", .name = ""};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !*key.image; i++)
+		if (names[i])
+			key.image = names[i];
+	if (watched->family)
+		key.family = watched->family;
+	if (watched->family && watched->name)
+		key.name = watched->name;
+	return key;
+}
+
 /* ---- whose check it is -------------------------------------------------------------------------- */
 
 enum mounts_match mounts_match(const struct mounts_span *span, const struct usage_check *check)

@@ -21,28 +21,6 @@ struct learning_work {
 	struct learned_history *histories;
 };
 
-/* What containers are kept under together: the image by its digest, else by what is known of it. */
-static const char *image_of(const struct watched *watched)
-{
-	const char *const names[] = {watched->image_digest, watched->image, watched->name, watched->id};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (names[i] && *names[i])
-			return names[i];
-	return "";
-}
-
-static const char *family_of(const struct watched *watched)
-{
-	return watched->family ? watched->family : "";
-}
-
-/* Elsewhere than in a task a name may be one that a runtime made up for this container alone. */
-static const char *name_of(const struct watched *watched)
-{
-	return watched->family && watched->name ? watched->name : "";
-}
-
 /* NULL is NULL. */
 static void bind_begin(sqlite3_stmt *row, int place, const char *text)
 {
@@ -54,8 +32,8 @@ static sqlite3_stmt *query_of(struct store *store, enum query query, const struc
 {
 	sqlite3_stmt *row = query_start(store_database(store), query);
 
-	bind_begin(row, 1, image_of(watched));
-	bind_begin(row, 2, family_of(watched));
+	bind_begin(row, 1, watched_key_of(watched).image);
+	bind_begin(row, 2, watched_key_of(watched).family);
 	return row;
 }
 
@@ -128,7 +106,7 @@ static sqlite3_stmt *query_of_use(struct store *store, enum query query, const s
 {
 	sqlite3_stmt *row = query_of(store, query, use->watched);
 
-	bind_begin(row, 3, name_of(use->watched));
+	bind_begin(row, 3, watched_key_of(use->watched).name);
 	sqlite3_bind_int64(row, 4, use->capability);
 	sqlite3_bind_int64(row, 5, use->kind);
 	return row;
@@ -206,7 +184,7 @@ static int add(struct store *store, const struct learned_container *container, s
 	uint64_t seconds = container->observed_seconds;
 	sqlite3_stmt *row = query_of(store, QUERY_LEARNED_ADD, watched);
 
-	bind_begin(row, 3, name_of(watched));
+	bind_begin(row, 3, watched_key_of(watched).name);
 	bind_begin(row, 4, watched->image_digest);
 	bind_begin(row, 5, watched->image);
 	bind_begin(row, 6, watched->name);

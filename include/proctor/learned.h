@@ -28,6 +28,16 @@ struct watched {
 	bool saw_start;                /* its first process started after that */
 };
 
+/* What containers are known under together; none is NULL, and they live as long as what they are of. */
+struct watched_key {
+	const char *image; /* its digest, else what is known of it: its reference, the container's name or its
+			      id */
+	const char *family; /* of their task; empty: none */
+	const char *name;   /* in the task; empty elsewhere: it may be one that a runtime made up for this
+			       container */
+};
+struct watched_key watched_key_of(const struct watched *watched);
+
 /* A capability that was asked for and granted. Times are milliseconds since 1970. */
 struct learned_use {
 	unsigned capability;

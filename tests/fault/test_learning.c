@@ -9,6 +9,7 @@
 #include "proctor/learned.h"
 #include "tests/fault/inject.h"
 #include "tests/unit/build.h"
+#include "tests/unit/stand_in_watch.h"
 
 enum { NOW = 1000000, COUNT = 3, MOUNTS = 77 };
 
@@ -40,25 +41,6 @@ struct usage *usage_watch_take(struct usage_watch *watch, struct error **error)
 	*usage = (struct usage){.arena = arena, .checks = check, .count = asked, .evidence = "tracepoint"};
 	asked = false;
 	return usage;
-}
-
-int usage_watch_refusals(struct usage_watch *watch, uint64_t *number, struct error **error)
-{
-	(void)watch, (void)error;
-	*number = 0;
-	return 0;
-}
-
-bool usage_watch_is_filling(const struct usage_watch *watch)
-{
-	(void)watch;
-	return false;
-}
-
-void usage_free(struct usage *usage)
-{
-	if (usage)
-		arena_free(usage->arena);
 }
 
 /* ---- a look, and what is told of it -------------------------------------------------------------- */

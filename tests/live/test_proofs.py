@@ -6,7 +6,7 @@ import os
 
 import harness
 from harness import Case
-from proofs import PROGRAMS, granted, prove, scratch
+from proofs import PROGRAMS, granted, prove
 from test_learn import reason, tells_ids
 
 QUICK = ("nginx", "ping", "busybox httpd", "mount")
@@ -22,8 +22,7 @@ def proves(program):
         self.assertProven(document["proofs"][0])
         if not program.why:
             self.assertEqual(document["proofs"][0]["learned"], document["proofs"][0]["proven"])
-        with scratch() as directory:
-            told = granted(program, directory)
+        told = granted(program, self.scratch())
         if told is not None:
             self.assertLessEqual(set(document["proofs"][0]["proven"]), set(told))
     return test

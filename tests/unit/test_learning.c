@@ -7,6 +7,7 @@
 #include "proctor/cleanup.h"
 #include "proctor/learned.h"
 #include "tests/unit/build.h"
+#include "tests/unit/stand_in_watch.h"
 
 enum { NOW = 1000000 };
 
@@ -14,8 +15,7 @@ enum { NOW = 1000000 };
 
 static struct usage_check counted[64];
 static size_t count;
-static uint64_t lost, refusals;
-static bool filling;
+static uint64_t lost;
 
 struct usage *usage_watch_take(struct usage_watch *watch, struct error **error)
 {
@@ -28,25 +28,6 @@ struct usage *usage_watch_take(struct usage_watch *watch, struct error **error)
 	memcpy(usage->checks, counted, count * sizeof(*counted));
 	count = 0;
 	return usage;
-}
-
-int usage_watch_refusals(struct usage_watch *watch, uint64_t *number, struct error **error)
-{
-	(void)watch, (void)error;
-	*number = refusals;
-	return 0;
-}
-
-bool usage_watch_is_filling(const struct usage_watch *watch)
-{
-	(void)watch;
-	return filling;
-}
-
-void usage_free(struct usage *usage)
-{
-	if (usage)
-		arena_free(usage->arena);
 }
 
 static void ask(const struct process *process, unsigned capability, bool denied)
